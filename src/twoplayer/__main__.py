@@ -1,0 +1,6 @@
+"""``python -m twoplayer``."""
+
+from twoplayer.cli.main import main
+
+if __name__ == "__main__":
+    main()

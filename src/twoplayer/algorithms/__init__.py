@@ -1,0 +1,8 @@
+"""The family of algorithms: one file each, discovered by name."""
+
+from twoplayer.registry import Family
+
+__all__ = ["create", "describe", "family", "names"]
+
+family = Family(__name__)
+names, create, describe = family.names, family.create, family.describe

@@ -1,0 +1,85 @@
+"""The root of the algorithm family: how the players move."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from twoplayer import parallel
+from twoplayer.games._base import Batch, Game, Loss
+
+__all__ = ["Algorithm", "OptimizerFactory", "Record"]
+
+OptimizerFactory = Callable[[str, list[nn.Parameter]], Optimizer]
+"""Makes the optimizer of the player of that name."""
+
+
+@dataclass
+class Record:
+    """What one round did: detached scalars by name, such as ``critic_loss`` and ``generator_gradient_norm``."""
+
+    values: dict[str, Tensor] = field(default_factory=dict)
+
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        self.values.update(values)
+
+
+class Algorithm(ABC):
+    """Moves the players of one game. Owns its optimizers and its sampler; the trainer only asks for rounds."""
+
+    game: Game
+    optimizers: dict[str, Optimizer]
+    updates: dict[str, int]
+    """Optimizer steps taken so far, by player."""
+    watching: bool = False
+    """Whether to measure gradient norms in this round; the trainer sets it for the rounds it logs."""
+
+    def __init__(self, game: Game, make_optimizer: OptimizerFactory) -> None:
+        self.game = game
+        self.parameters = {name: list(player.parameters()) for name, player in game.players.items()}
+        self.optimizers = {name: make_optimizer(name, ps) for name, ps in self.parameters.items()}
+        self.updates = dict.fromkeys(self.parameters, 0)
+
+    @abstractmethod
+    def round(self, batches: Iterator[Batch]) -> Record:
+        """One round: each player has moved at least once when it returns."""
+
+    @property
+    @abstractmethod
+    def sampler(self) -> nn.Module:
+        """What is averaged, sampled from and shipped: latents ``(B, latent_dim)`` to samples ``(B, *shape)``."""
+
+    def move(self, player: str, loss: Loss) -> dict[str, Tensor]:
+        """One optimizer step of `player` down its loss; only its own parameters get gradients."""
+        parameters = self.parameters[player]
+        found = torch.autograd.grad(loss.total, parameters, allow_unused=True)
+        moved = [(p, g) for p, g in zip(parameters, found, strict=True) if g is not None]
+        gradients = parallel.average_gradients([g for _, g in moved])
+        for (parameter, _), gradient in zip(moved, gradients, strict=True):
+            parameter.grad = gradient
+        self.optimizers[player].step()
+        self.optimizers[player].zero_grad(set_to_none=True)
+        self.updates[player] += 1
+        parts = dict(loss.parts)
+        if self.watching:
+            parts[f"{player}_gradient_norm"] = torch.nn.utils.get_total_norm(gradients)
+        return parts
+
+    def state(self) -> dict[str, Any]:
+        """Everything to resume from besides the game's own state dict."""
+        return {
+            "updates": dict(self.updates),
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up a state that `state` gave."""
+        self.updates = dict(state["updates"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])

@@ -1,0 +1,118 @@
+"""The live view of a training: one moving line on a terminal, plain lines elsewhere, on standard error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console as Terminal
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["Console"]
+
+PLAIN_SECONDS = 15.0
+"""How often a line is printed where there is no terminal."""
+SHOWN = {
+    "critic_loss": "critic",
+    "generator_loss": "generator",
+    "real_score": "D(real)",
+    "fake_score": "D(fake)",
+    "critic_gradient_norm": "‖∇critic‖",
+    "generator_gradient_norm": "‖∇generator‖",
+}
+
+
+class Console:
+    """Listens to a run and shows it; `quiet` says nothing at all."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.terminal = Terminal(stderr=True, highlight=False)
+        self.live: Live | None = None
+        self.printed = 0.0
+
+    def __enter__(self) -> Console:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def on_start(self, folder: Any, config: Any, dataset: Any, placement: Any) -> None:
+        status = f"on {placement}"
+        held_out = f", {len(dataset.held_out):,} held out" if len(dataset.held_out) else ""
+        self._say(f"{config.method} on {dataset.name}: {len(dataset.train):,} {dataset.kind}{held_out}, {status}")
+        if dataset.skipped:
+            first = dataset.skipped[0]
+            self._say(f"skipped {len(dataset.skipped)} unreadable, such as {first.path} ({first.reason})")
+        self._say(f"run folder: {folder.path}")
+        if not self.quiet and self.terminal.is_terminal:
+            self.live = Live(console=self.terminal, refresh_per_second=8, transient=True)
+            self.live.start()
+
+    def on_progress(self, progress: Any) -> None:
+        if self.live is not None:
+            self.live.update(_panel(progress))
+        elif not self.quiet and (time.monotonic() - self.printed > PLAIN_SECONDS or progress.fraction >= 1):
+            self.printed = time.monotonic()
+            self._say(_line(progress))
+
+    def on_figures(self, step: int, figures: Sequence[Any], note: str) -> None:
+        if figures:
+            self._say(f"round {step:,}: " + ", ".join(_figure(f) for f in figures))
+
+    def on_samples(self, step: int, picture: Path) -> None:
+        """Pictures are looked at in the run folder."""
+
+    def close(self) -> None:
+        if self.live is not None:
+            self.live.stop()
+            self.live = None
+
+    def _say(self, text: str) -> None:
+        if not self.quiet:
+            self.terminal.print(Text(text), soft_wrap=True)
+
+
+def _figure(figure: Any) -> str:
+    real = "" if figure.real is None else f" (real {figure.real:.3g})"
+    return f"{figure.name} {figure.value:.4g}{real}"
+
+
+def _line(progress: Any) -> str:
+    left = _left(progress)
+    values = "  ".join(f"{word} {progress.values[k]:.3g}" for k, word in SHOWN.items() if k in progress.values)
+    return (
+        f"{progress.fraction:4.0%}  round {progress.step:,}  {progress.images_seen:,} images  "
+        f"{progress.images_per_second:,.0f}/s  {left}  {values}"
+    )
+
+
+def _panel(progress: Any) -> Table:
+    table = Table.grid(padding=(0, 2))
+    row: list[Any] = [ProgressBar(total=1.0, completed=progress.fraction, width=24), f"{progress.fraction:.0%}"]
+    row += [f"round {progress.step:,}", f"{progress.images_per_second:,.0f} images/s", _left(progress)]
+    table.add_row(*row)
+    values = Table.grid(padding=(0, 2))
+    shown = [(word, progress.values[k]) for k, word in SHOWN.items() if k in progress.values]
+    values.add_row(*[Text.assemble((f"{word} ", "dim"), f"{value:.3g}") for word, value in shown])
+    whole = Table.grid()
+    whole.add_row(table)
+    whole.add_row(values)
+    return whole
+
+
+def _left(progress: Any) -> str:
+    if progress.fraction <= 0:
+        return ""
+    seconds = progress.seconds * (1 - progress.fraction) / progress.fraction
+    hours, rest = divmod(int(seconds), 3600)
+    minutes, seconds = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{seconds:02} left" if hours else f"{minutes}:{seconds:02} left"

@@ -1,0 +1,48 @@
+"""Flags to settings: every field of the config, and any option of a part by its path or bare name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from twoplayer.errors import UserError
+
+__all__ = ["read_settings", "setting_options"]
+
+OWN_ARGUMENT = {"method"}
+
+
+def setting_options() -> list[click.Parameter]:
+    """One flag for every field of the config, with its default, except what has an argument of its own."""
+    from twoplayer.config import Config
+
+    options: list[click.Parameter] = []
+    for name, field in Config.model_fields.items():
+        if name in OWN_ARGUMENT:
+            continue
+        plain = isinstance(field.default, str | int | float) and not isinstance(field.default, bool)
+        text = (field.description or "") + (f" [default: {field.default}]" if plain else "")
+        options.append(click.Option([f"--{name.replace('_', '-')}"], help=text, metavar="TEXT"))
+    options.append(click.Option(["--networks"], help="both networks at once: twoplayer list networks", metavar="TEXT"))
+    return options
+
+
+def read_settings(extra: Sequence[str], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields, and the flags that are no field, as ``{"critic.normalization": "layer"}``.
+
+    Raises `UserError` for a word that is no flag and for a flag without a value.
+    """
+    settings, words = dict(fields), list(extra)
+    while words:
+        word = words.pop(0)
+        if not word.startswith("--") or word == "--":
+            raise UserError(f"{word!r} is no flag: a setting is written --name value")
+        name, equals, value = word[2:].partition("=")
+        if not equals:
+            if not words or words[0].startswith("--"):
+                raise UserError(f"--{name} needs a value: --{name} VALUE")
+            value = words.pop(0)
+        settings[name] = value
+    return settings

@@ -1,0 +1,97 @@
+"""List what there is: methods, data, objectives, regularizers, networks, metrics, algorithms, games."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from twoplayer.errors import UserError, did_you_mean
+
+__all__ = ["command"]
+
+FAMILIES = ("methods", "data", "objectives", "regularizers", "networks", "metrics", "algorithms", "games")
+
+
+@click.command()
+@click.argument("family", required=False)
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+def command(family: str | None, name: str | None, as_json: bool) -> None:
+    """List the members of FAMILY, or all families; with NAME, that member and its options.
+
+    \b
+    twoplayer list methods
+    twoplayer list objectives least-squares
+    """
+    if family is not None and family not in FAMILIES:
+        raise UserError(f"there is no family {family!r}: {did_you_mean(family, FAMILIES)}")
+    document: Any
+    if family is not None and name is not None:
+        document = _member(family, name)
+        text = _show_member(document)
+    else:
+        document = {f: _rows(f) for f in ([family] if family else FAMILIES)}
+        text = "\n\n".join(_show_rows(f, rows, titled=family is None) for f, rows in document.items())
+    if as_json:
+        import json
+
+        text = json.dumps(document, indent=2, ensure_ascii=False)
+    click.echo(text)
+
+
+def _rows(label: str) -> list[dict[str, Any]]:
+    members = _family(label)
+    return [
+        {"name": d.name, "summary": d.summary, "source": d.source}
+        for d in (members.describe(name) for name in members.names())
+    ]
+
+
+def _family(label: str) -> Any:
+    if label == "methods":
+        from twoplayer import methods
+
+        return methods
+    from twoplayer.registry import family
+
+    return family(label)
+
+
+def _show_rows(label: str, rows: list[dict[str, Any]], *, titled: bool) -> str:
+    width = max(len(r["name"]) for r in rows)
+    lines = [f"{r['name']:<{width}}  {r['summary']}" for r in rows]
+    return "\n".join([f"{label}:", *(f"  {line}" for line in lines)] if titled else lines)
+
+
+def _member(label: str, name: str) -> dict[str, Any]:
+    members = _family(label)
+    about = members.describe(name)
+    document = {"name": name, "summary": about.summary, "source": about.source}
+    if label == "methods":
+        return {**document, "settings": about.settings}
+    options = {o.name: {"type": _type(o.annotation), "default": _default(o)} for o in members.options(name).values()}
+    return {**document, "options": options}
+
+
+def _show_member(document: dict[str, Any]) -> str:
+    lines = [f"{document['name']}: {document['summary']}"]
+    if document["source"]:
+        lines.append(f"  source: {document['source']}")
+    if "settings" in document:
+        import yaml
+
+        settings = yaml.safe_dump(document["settings"], sort_keys=False, default_flow_style=None).rstrip()
+        lines += [f"  {line}" for line in settings.splitlines()]
+    for name, option in document.get("options", {}).items():
+        default = "required" if option["default"] == "required" else f"default {option['default']}"
+        lines.append(f"  {name}: {option['type']} ({default})")
+    return "\n".join(lines)
+
+
+def _type(annotation: Any) -> str:
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+
+
+def _default(option: Any) -> Any:
+    return "required" if option.required else option.default

@@ -1,0 +1,107 @@
+"""The command ``twoplayer``: finds its verbs by their files and imports none before it is called."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import click
+
+from twoplayer import __version__
+from twoplayer.errors import Diverged, Interrupted, UserError
+
+__all__ = ["main"]
+
+FOLDER = Path(__file__).parent
+NOT_VERBS = {"main", "__init__"}
+ORDER = ("train", "sample", "evaluate", "report", "list")
+
+
+class Verbs(click.Group):
+    """Verbs are the files of this package; the first line of each docstring is its help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        found = [p.stem.replace("_", "-") for p in FOLDER.glob("[!_]*.py") if p.stem not in NOT_VERBS]
+        return sorted(found, key=lambda v: (ORDER.index(v) if v in ORDER else len(ORDER), v))
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"twoplayer.cli.{name.replace('-', '_')}")
+        return module.command  # type: ignore[no-any-return]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl([(verb, _summary(verb)) for verb in self.list_commands(ctx)])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            from twoplayer.errors import did_you_mean
+
+            raise UserError(
+                f"no verb is called {args[0]!r}: {did_you_mean(args[0], self.list_commands(ctx))}"
+            ) from None
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="twoplayer")
+def root() -> None:
+    """Train, measure, compare and explain generative adversarial networks.
+
+    \b
+    twoplayer train dcgan --data fashion-mnist
+    twoplayer train wgan-gp --data ./my-photos --resolution 64 --steps 50000
+    twoplayer sample runs/NAME --n 64 -o samples.png
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 2 the user's mistake, 3 training stopped itself, 130 interrupted."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """The command line's exit code."""
+    warnings.showwarning = _show_warning
+    try:
+        return int(root.main(arguments, prog_name="twoplayer", standalone_mode=False) or 0)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        return _complain(error.format_message(), 2)
+    except UserError as error:
+        return _complain(str(error), 2)
+    except Diverged as error:
+        return _complain(f"training stopped itself: {error}", 3)
+    except Interrupted as error:
+        return _complain(str(error), 130)
+    except (click.Abort, KeyboardInterrupt):
+        return _complain("interrupted", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 2)
+
+
+def _complain(message: str, code: int) -> int:
+    for line in message.splitlines():
+        click.echo(f"twoplayer: {line}", err=True)
+    return code
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    if issubclass(category, UserWarning):
+        click.echo(f"twoplayer: note: {message}", err=True)
+
+
+def _summary(verb: str) -> str:
+    tree = ast.parse((FOLDER / f"{verb.replace('-', '_')}.py").read_text(encoding="utf-8"))
+    return (ast.get_docstring(tree) or "").split("\n", 1)[0]

@@ -1,0 +1,22 @@
+"""Write a run's page: one self-contained HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="file to write [default: RUN/report.html]")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+def command(run: Path, output: Path | None, as_json: bool) -> None:
+    """Write the report of RUN, a run folder, and print where it is."""
+    from twoplayer.files import json_text
+    from twoplayer.report import write_report
+
+    page = write_report(run, output=output)
+    click.echo(json_text({"run": run, "report": page}, indent=2) if as_json else str(page))

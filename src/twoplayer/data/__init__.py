@@ -1,0 +1,81 @@
+"""The family of data: one file each, discovered by name, and `load`, the door to all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from twoplayer.registry import Family, Option
+
+if TYPE_CHECKING:
+    from twoplayer.data._base import Dataset, Settings
+
+__all__ = [
+    "ARRAY",
+    "create",
+    "describe",
+    "family",
+    "kind_of",
+    "load",
+    "names",
+    "options_for",
+    "short_name",
+    "spell",
+]
+
+ARRAY = "array"
+"""What `spell` and `short_name` say for data that are in memory only."""
+
+family = Family(__name__)
+names, create, describe = family.names, family.create, family.describe
+
+
+def load(what: Any, settings: Settings, **options: Any) -> Dataset:
+    """Open a data set.
+
+    `what` is one of
+
+    - a known name (``twoplayer list data``);
+    - a path: a folder or zip of images, a .npy, .npz or .csv file, IDX files, a saved Hugging Face data set;
+    - ``hf:OWNER/NAME`` or ``hf:OWNER/NAME:CONFIG``, a data set on the Hugging Face hub;
+    - an array: uint8 images ``(N, H, W)`` or ``(N, H, W, C)``, float images of the same shapes in [0, 1], or
+    in
+      [-1, 1] when any value is negative, or points ``(N, D)``;
+    - a pair (array, labels), labels ``(N,)`` whole numbers or strings.
+
+    `options` are the source's own (`options_for`). Raises `UserError` for anything else, in one sentence.
+    """
+    from twoplayer.data import _door
+
+    return _door.source(what, **options).open(settings)
+
+
+def options_for(what: Any) -> dict[str, Option]:
+    """The options that `load` accepts for `what`. Raises `UserError` where `load` would not know `what`."""
+    from twoplayer.data import _door
+
+    return _door.options_for(what)
+
+
+def short_name(what: Any) -> str:
+    """A name for run folders: letters, digits and ``._+-`` only.
+
+    >>> short_name("ring"), short_name("./my photos.zip"), short_name("hf:ylecun/mnist")
+    ('ring', 'my-photos', 'mnist')
+    """
+    from twoplayer.data import _door
+
+    return _door.short_name(what)
+
+
+def kind_of(what: Any) -> Literal["images", "points"]:
+    """Whether `load` would give images or points, without reading them where the name or format tells."""
+    from twoplayer.data import _door
+
+    return _door.kind_of(what)
+
+
+def spell(what: Any) -> str:
+    """`what` as text that opens the same data from any working folder, or ``array`` for data in memory."""
+    from twoplayer.data import _door
+
+    return _door.spell(what)

@@ -1,0 +1,112 @@
+"""What a data source yields: a data set with a training part and a held-out part, and, for toys, its density."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+__all__ = ["Dataset", "Density", "Settings", "Skipped", "Source"]
+
+Array = np.ndarray[Any, Any]
+
+
+class Density(ABC):
+    """The exact distribution behind a toy source."""
+
+    @property
+    @abstractmethod
+    def dimension(self) -> int: ...
+
+    @abstractmethod
+    def sample(self, count: int, random: np.random.Generator) -> Array:
+        """`count` fresh points, float32 ``(count, dimension)``."""
+
+    @abstractmethod
+    def log_density(self, points: Array) -> Array:
+        """Natural logarithm of the density at `points`, float64 ``(N,)``; -inf outside the support."""
+
+    @property
+    @abstractmethod
+    def modes(self) -> Array | None:
+        """Mode centres ``(M, dimension)``, or None for a source that has no separate modes."""
+
+    @property
+    @abstractmethod
+    def mode_deviation(self) -> float | None:
+        """Standard deviation of each mode, or None."""
+
+    @property
+    @abstractmethod
+    def mode_weights(self) -> Array | None:
+        """Probability of each mode ``(M,)``, summing to 1, or None."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An input that could not be read."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every source is asked to respect."""
+
+    resolution: int | None = None
+    """Side of the square images in pixels; None keeps the source's own (folders: 64)."""
+    held_out: float = 0.1
+    """Share kept out of training where the source has no test part of its own (at most 10,000 samples)."""
+    seed: int = 0
+    """Seed of the split and of toy samples."""
+    minimum: int = 2
+    """Fewest training samples that make sense (the batch size)."""
+    cache: Path | None = None
+    """Folder of the decoded cache; None takes $TWOPLAYER_CACHE, else ~/.cache/twoplayer."""
+    progress: bool = True
+    """Whether to draw progress bars on standard error."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Samples in memory or memory-mapped.
+
+    Images are uint8 ``(N, H, W, C)`` with C 1 or 3; points are float32 ``(N, D)`` in the user's own units.
+    """
+
+    name: str
+    kind: Literal["images", "points"]
+    train: Array
+    held_out: Array
+    train_labels: Array | None = None
+    """int64 ``(N,)`` indices into `class_names`."""
+    held_out_labels: Array | None = None
+    class_names: tuple[str, ...] = ()
+    density: Density | None = None
+    centre: Array | None = None
+    """Points: what to subtract before training ``(D,)``; None means nothing (toys are trained as they are)."""
+    scale: Array | None = None
+    """Points: what to divide by ``(D,)``."""
+    key: str = ""
+    """Hash of content and settings."""
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(C, H, W)`` for images, ``(D,)`` for points: the shape of one sample as networks see it."""
+        if self.kind == "points":
+            return (int(self.train.shape[1]),)
+        height, width, channels = self.train.shape[1:]
+        return (int(channels), int(height), int(width))
+
+
+class Source(ABC):
+    """Somewhere data come from. Options are the constructor's keyword arguments."""
+
+    @abstractmethod
+    def open(self, settings: Settings) -> Dataset:
+        """Read (or find in the cache) the whole data set. Raises `UserError` with one sentence."""

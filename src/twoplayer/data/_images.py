@@ -1,0 +1,113 @@
+"""Users' images: found in the cache or decoded into it, split, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from twoplayer.data import _cache
+from twoplayer.data._base import Array, Dataset, Settings, Skipped
+from twoplayer.data._checks import whole
+from twoplayer.data._identity import digest
+from twoplayer.data._progress import Progress
+from twoplayer.data._reader import Reader
+from twoplayer.data._split import Split, enough, split
+from twoplayer.errors import UserError
+
+__all__ = ["Images"]
+
+VERSION = 1
+"""Part of every key: raise it when the same input would decode to other pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """A source of images, not read yet."""
+
+    name: str
+    identity: str
+    """Hash of the content."""
+    read: Callable[[], Reader]
+    """Called only where the cache has nothing."""
+    own_test: bool = False
+    """Whether the source has a test part of its own, which then is the held-out part."""
+    default_side: int | None = None
+    """Resolution where the settings name none; None keeps that of the first image."""
+    channels: int | None = None
+    """1 or 3; None lets the images decide: 3 if any is stored in colour."""
+    class_names: tuple[str, ...] = ()
+    """Names for classes that the source only numbers."""
+    in_memory: bool = False
+    """Whether the images are few enough to be decoded anew each time."""
+
+    def open(self, settings: Settings) -> Dataset:
+        """Raises `UserError` for too few images, or more than 1 % (and more than one) unreadable."""
+        if settings.resolution is not None:
+            whole("resolution", settings.resolution, 1)
+        key = self._key(settings)
+        parts = None if self.in_memory else _cache.find(settings, key)
+        if parts is None:
+            parts = self._decode(settings, key)
+        enough(self.name, len(parts.train), "images", settings)
+        return Dataset(
+            name=self.name,
+            kind="images",
+            train=parts.train,
+            held_out=parts.held_out,
+            train_labels=parts.facts.train_labels,
+            held_out_labels=parts.facts.held_out_labels,
+            class_names=self._names(parts.facts.class_names),
+            key=key,
+            skipped=parts.facts.skipped,
+        )
+
+    def _names(self, read: tuple[str, ...]) -> tuple[str, ...]:
+        numbered = read == tuple(map(str, range(len(self.class_names))))
+        return self.class_names if numbered else read
+
+    def _key(self, settings: Settings) -> str:
+        # A test part of its own makes the split independent of the seed: all seeds share one cache.
+        parts = () if self.own_test else (settings.held_out, settings.seed)
+        side = settings.resolution or self.default_side
+        return digest(VERSION, self.identity, side, self.channels, parts)
+
+    def _decode(self, settings: Settings, key: str) -> _cache.Parts:
+        reader = self.read()
+        order = split(reader.count, settings, reader.first_test)
+        enough(self.name, len(order.train), "images", settings)
+        side = settings.resolution or self.default_side or reader.side()
+        shape = (side, side, self.channels or reader.channels())
+        if self.in_memory:
+            return self._fill(_cache.Memory(shape), reader, order, settings)
+        with _cache.Folder(settings, key, self.name, reader.count, shape) as store:
+            return self._fill(store, reader, order, settings)
+
+    def _fill(self, store: _cache.Store, reader: Reader, order: Split, settings: Settings) -> _cache.Parts:
+        skipped: list[Skipped] = []
+        kept: list[Array] = []
+        with Progress(f"decoding {self.name}", reader.count, settings.progress) as advance:
+            for part, indices in zip(("train", "held_out"), order, strict=True):
+                good = np.ones(len(indices), dtype=bool)
+                with store.part(part) as append:
+                    for place, row in enumerate(reader.rows(indices, *store.side_and_channels)):
+                        advance()
+                        if isinstance(row, Skipped):
+                            skipped.append(row)
+                            good[place] = False
+                        else:
+                            append(row)
+                kept.append(indices[good])
+        self._accept(skipped, reader.count)
+        labels, names = reader.labels
+        train, held_out = (None if labels is None else labels[indices] for indices in kept)
+        return store.finish(_cache.Facts(train, held_out, names, tuple(skipped)))
+
+    def _accept(self, skipped: list[Skipped], count: int) -> None:
+        if len(skipped) > max(1, 0.01 * count):
+            first = min(skipped, key=lambda s: s.path)
+            raise UserError(
+                f"{len(skipped)} of the {count} images of {self.name} cannot be read "
+                f"(the first is {first.path}: {first.reason}): remove or repair them"
+            )

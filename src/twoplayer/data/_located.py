@@ -1,0 +1,70 @@
+"""The roots of everything that is read rather than drawn: sources, and sources that have a path."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from twoplayer.data._base import Dataset, Settings, Source
+from twoplayer.data._images import Images
+from twoplayer.data._points import Points
+from twoplayer.errors import UserError
+
+__all__ = ["Located", "Read", "at_path", "format_of", "slug"]
+
+
+class Read(Source):
+    """A source that looks at what it has first (`scan`) and reads all of it only where the cache has not."""
+
+    kind: ClassVar[Literal["images", "points"] | None] = "images"
+    """What `scan` finds; None where that takes a look."""
+
+    @abstractmethod
+    def scan(self, settings: Settings) -> Images | Points:
+        """What there is to open. Raises `UserError` with one sentence."""
+
+    def open(self, settings: Settings) -> Dataset:
+        return self.scan(settings).open(settings)
+
+
+class Located(Read):
+    """A source at a path, which it recognizes by cheap signs: ``create(name, path, **options)``."""
+
+    general: ClassVar[bool] = False
+    """Whether it only takes what no other format claims."""
+
+    @classmethod
+    @abstractmethod
+    def claims(cls, path: Path) -> bool:
+        """Whether an existing path looks like this format."""
+
+
+def format_of(path: Path) -> str:
+    """The name of the format that claims an existing `path`. Raises `UserError` where none does."""
+    from twoplayer.data import family
+
+    classes = {name: family.find(name) for name in family.names()}
+    formats = {name: cls for name, cls in classes.items() if issubclass(cls, Located)}
+    for name in sorted(formats, key=lambda name: formats[name].general):
+        if formats[name].claims(path):
+            return name
+    raise UserError(
+        f"cannot tell what {path} is: data are a folder or zip of images, a .npy, .npz or .csv file, "
+        "IDX files or a saved Hugging Face data set"
+    )
+
+
+def at_path(path: Path, **options: Any) -> Located:
+    """The source for an existing `path`."""
+    from twoplayer.data import create
+
+    source: Located = create(format_of(path), path, **options)
+    return source
+
+
+def slug(text: str, otherwise: str = "data") -> str:
+    """`text` with every run of characters other than letters, digits and ``._+-`` turned into a dash."""
+    import re
+
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", text).strip("-.") or otherwise

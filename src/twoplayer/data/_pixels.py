@@ -1,0 +1,116 @@
+"""From an encoded image, or an array, to a square uint8 array: orientation, alpha, crop, resize."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from twoplayer.data._base import Array
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["decode", "fit", "is_colour", "side"]
+
+GRAY = frozenset({"1", "L", "LA", "La", "I", "F"})
+
+
+def decode(data: bytes | Array, side: int, channels: int) -> Array:
+    """An image's centred square, uint8 ``(side, side, channels)``; the first frame of an animation.
+
+    EXIF orientation is applied, transparency is laid on white. Raises whatever Pillow raises for broken data.
+    """
+    if not isinstance(data, bytes):
+        return fit(data, side, channels)
+    from PIL import ImageOps
+
+    with _open(data) as image:
+        # JPEG decodes at a fraction of its size for free; twice the target leaves the resize its
+        # antialiasing.
+        image.draft(None, (2 * side, 2 * side))
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        return _square(_flat(upright), side, channels)
+
+
+def fit(image: Array, side: int, channels: int) -> Array:
+    """An array ``(H, W)`` or ``(H, W, C)`` of uint8 as a centred square ``(side, side, channels)``."""
+    from PIL import Image
+
+    image = np.asarray(image)
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[..., 0]
+    if image.dtype != np.uint8:
+        raise ValueError(f"expected uint8 values, got {image.dtype}")
+    return _square(_flat(Image.fromarray(np.ascontiguousarray(image))), side, channels)
+
+
+def is_colour(data: bytes | Array) -> bool:
+    """Whether an image is stored in colour, by its header and palette alone."""
+    if not isinstance(data, bytes):
+        return bool(data.ndim == 3 and data.shape[2] != 1)
+    with _open(data) as image:
+        if image.mode in GRAY or image.mode.startswith("I;"):
+            return False
+        palette = image.getpalette("RGB") if image.mode in {"P", "PA"} else None
+        if palette is None:
+            return True
+        return bool(np.ptp(np.reshape(palette, (-1, 3)), axis=1).any())
+
+
+def side(data: bytes | Array) -> int:
+    """The shorter side of an image in pixels."""
+    if not isinstance(data, bytes):
+        return int(min(data.shape[:2]))
+    with _open(data) as image:
+        return int(min(image.size))
+
+
+def _open(data: bytes) -> Image.Image:
+    from PIL import Image
+
+    return Image.open(io.BytesIO(data))
+
+
+def _flat(image: Image.Image) -> Image.Image:
+    """The image in mode L or RGB."""
+    from PIL import Image
+
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_eight_bits(np.asarray(image)))
+    gray = image.mode in GRAY
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("L" if gray else "RGB")
+
+
+def _eight_bits(values: Array) -> Array:
+    """Integers of more than 8 bits lose their lower ones, floats are taken as in [0, 1]."""
+    if values.dtype.kind == "f":
+        if not (values.min() >= 0 and values.max() <= 1):
+            raise ValueError("float pixels must lie in [0, 1]")
+        return np.asarray(np.rint(values * 255), dtype=np.uint8)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError("integer pixels must lie in 0..65535")
+    return np.asarray(values // 257 if values.max() > 255 else values, dtype=np.uint8)
+
+
+def _square(image: Image.Image, side: int, channels: int) -> Array:
+    from PIL import Image
+
+    mode = "L" if channels == 1 else "RGB"
+    if image.mode != mode:
+        image = image.convert(mode)
+    width, height = image.size
+    crop = min(width, height)
+    left, top = (width - crop) // 2, (height - crop) // 2
+    # Cropped first: resize(box=...) lets the kernel reach beyond the box.
+    image = image.crop((left, top, left + crop, top + crop))
+    if crop != side:
+        # Lanczos antialiases; enlarging, it would ring.
+        kernel = Image.Resampling.LANCZOS if crop > side else Image.Resampling.BICUBIC
+        image = image.resize((side, side), kernel)
+    return np.asarray(image, dtype=np.uint8).reshape(side, side, channels)

@@ -1,0 +1,65 @@
+"""Users' points: checked, split and given the centre and scale that training needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from twoplayer.data._base import Array, Dataset, Settings
+from twoplayer.data._identity import digest, of_array
+from twoplayer.data._labels import UNLABELLED, Labels
+from twoplayer.data._split import enough, split
+from twoplayer.errors import UserError
+
+__all__ = ["Points"]
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Numbers ``(N, D)`` of any real type, in the user's own units."""
+
+    name: str
+    values: Array
+    labels: Labels = UNLABELLED
+
+    def open(self, settings: Settings) -> Dataset:
+        """Raises `UserError` for points that are not finite in float32, or too few.
+
+        Centre and scale are mean and standard deviation of the training part; a constant column has scale 1.
+        """
+        points = self._float32()
+        parts = split(len(points), settings)
+        enough(self.name, len(parts.train), "points", settings)
+        train = points[parts.train]
+        centre, deviation = train.mean(axis=0, dtype=np.float64), train.std(axis=0, dtype=np.float64)
+        # A constant column's deviation is rounding, not exactly 0.
+        scale = np.where(deviation > 1e-7 * np.abs(centre), deviation, 1.0)
+        indices, names = self.labels
+        labelled = None if indices is None else of_array(indices)
+        return Dataset(
+            name=self.name,
+            kind="points",
+            train=train,
+            held_out=points[parts.held_out],
+            train_labels=None if indices is None else indices[parts.train],
+            held_out_labels=None if indices is None else indices[parts.held_out],
+            class_names=names,
+            centre=centre.astype(np.float32),
+            scale=scale.astype(np.float32),
+            key=digest(of_array(points), labelled, names, settings.held_out, settings.seed),
+        )
+
+    def _float32(self) -> Array:
+        with np.errstate(over="ignore"):
+            points = np.asarray(self.values).astype(np.float32)
+        if not points.shape[1]:
+            raise UserError(
+                f"{self.name} has points without coordinates: give at least one column of numbers"
+            )
+        broken = int((~np.isfinite(points)).any(axis=1).sum())
+        if broken:
+            raise UserError(
+                f"{broken} of the {len(points)} points of {self.name} are not finite: remove or repair them"
+            )
+        return points

@@ -1,0 +1,161 @@
+"""Images before they have one size: a sequence that turns any of its items into rows of a given size."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from twoplayer.data import _pixels
+from twoplayer.data._base import Array, Skipped
+from twoplayer.data._labels import UNLABELLED, Labels
+
+__all__ = ["ArrayReader", "ChainReader", "EncodedReader", "Reader", "Row"]
+
+Row = Array | Skipped
+BLOCK = 256
+
+
+class Reader(ABC):
+    """`count` images, of which those from `first_test` on are the source's own test part, if it has one."""
+
+    count: int
+    labels: Labels = UNLABELLED
+    first_test: int | None = None
+
+    @abstractmethod
+    def channels(self) -> int:
+        """1 where every image is stored as gray, else 3."""
+
+    @abstractmethod
+    def side(self) -> int:
+        """The side of the largest centred square of the first image, in pixels."""
+
+    @abstractmethod
+    def rows(self, indices: Array, side: int, channels: int) -> Iterator[Row]:
+        """Images `indices` as uint8 ``(side, side, channels)``, or why one could not be read, in order."""
+
+
+class ArrayReader(Reader):
+    """Images in an array ``(N, H, W)`` or ``(N, H, W, C)``, possibly memory-mapped.
+
+    `to_uint8` converts a block of them (float images, say).
+    """
+
+    def __init__(
+        self,
+        array: Array,
+        labels: Labels = UNLABELLED,
+        *,
+        first_test: int | None = None,
+        to_uint8: Callable[[Array], Array] = np.asarray,
+    ) -> None:
+        self.array = array if array.ndim == 4 else array[..., None]
+        self.count, self.labels, self.first_test = len(array), labels, first_test
+        self.to_uint8 = to_uint8
+
+    def channels(self) -> int:
+        return 1 if self.array.shape[3] == 1 else 3
+
+    def side(self) -> int:
+        return int(min(self.array.shape[1:3]))
+
+    def rows(self, indices: Array, side: int, channels: int) -> Iterator[Row]:
+        for start in range(0, len(indices), BLOCK):
+            block = self.to_uint8(self.array[indices[start : start + BLOCK]])
+            if block.shape[1:] == (side, side, channels):
+                yield from block
+            else:
+                yield from (_pixels.fit(image, side, channels) for image in block)
+
+
+class EncodedReader(Reader):
+    """Images in files: `load(i)` gives the bytes of the i-th (or an array), `name(i)` what to call it.
+
+    Decoding runs in threads: Pillow lets go of the interpreter's lock while it decodes and resizes.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        load: Callable[[int], bytes | Array],
+        name: Callable[[int], str],
+        labels: Labels = UNLABELLED,
+        *,
+        first_test: int | None = None,
+    ) -> None:
+        self.count, self.load, self.name, self.labels, self.first_test = count, load, name, labels, first_test
+
+    def channels(self) -> int:
+        for start in range(0, self.count, BLOCK):
+            with _pool() as pool:
+                if any(pool.map(self._is_colour, range(start, min(start + BLOCK, self.count)))):
+                    return 3
+        return 1
+
+    def side(self) -> int:
+        for index in range(self.count):
+            try:
+                return _pixels.side(self.load(index))
+            except Exception:
+                continue
+        return 1
+
+    def rows(self, indices: Array, side: int, channels: int) -> Iterator[Row]:
+        def decode(index: int) -> Row:
+            try:
+                return _pixels.decode(self.load(index), side, channels)
+            except Exception as error:
+                return Skipped(self.name(index), _reason(error))
+
+        with _pool() as pool:
+            # Block by block: a pool given all indices at once would hold all results.
+            for start in range(0, len(indices), BLOCK):
+                yield from pool.map(decode, map(int, indices[start : start + BLOCK]))
+
+    def _is_colour(self, index: int) -> bool:
+        try:
+            return _pixels.is_colour(self.load(index))
+        except Exception:
+            return False
+
+
+class ChainReader(Reader):
+    """Several readers one after the other; their own labels and test parts are replaced by those given."""
+
+    def __init__(
+        self, readers: Sequence[Reader], labels: Labels = UNLABELLED, *, first_test: int | None = None
+    ) -> None:
+        self.readers, self.labels, self.first_test = tuple(readers), labels, first_test
+        self.ends = np.cumsum([reader.count for reader in readers])
+        self.count = int(self.ends[-1])
+
+    def channels(self) -> int:
+        return max(reader.channels() for reader in self.readers)
+
+    def side(self) -> int:
+        return min(reader.side() for reader in self.readers)
+
+    def rows(self, indices: Array, side: int, channels: int) -> Iterator[Row]:
+        owners = np.searchsorted(self.ends, indices, side="right")
+        for start in range(0, len(indices), BLOCK):
+            part = slice(start, start + BLOCK)
+            # Each reader decodes its own share of the block; the order of the block is kept by drawing from
+            # each.
+            streams = [
+                reader.rows(indices[part][owners[part] == k] - (self.ends[k] - reader.count), side, channels)
+                for k, reader in enumerate(self.readers)
+            ]
+            for owner in owners[part]:
+                yield next(streams[owner])
+
+
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count() or 1)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

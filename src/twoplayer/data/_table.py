@@ -1,0 +1,132 @@
+"""Images or points in the splits of a `datasets` table: which columns hold them, and how to read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from twoplayer.data._base import Array
+from twoplayer.data._identity import digest
+from twoplayer.data._images import Images
+from twoplayer.data._labels import UNLABELLED, Labels, encode, named
+from twoplayer.data._points import Points
+from twoplayer.data._reader import ChainReader, EncodedReader
+from twoplayer.errors import UserError, did_you_mean
+
+__all__ = ["Columns", "describe_table"]
+
+LABELS = ("label", "labels", "y", "class", "fine_label")
+NATIVE_LIMIT = 64
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which splits and columns to use; None guesses."""
+
+    train: str = "train"
+    test: str | None = None
+    """None takes ``test`` where there is one."""
+    image: str | None = None
+    """None takes the first column of images."""
+    label: str | None = None
+    """None takes the first column of classes, or one called label."""
+
+
+def describe_table(
+    splits: Mapping[str, Any], columns: Columns, name: str, channels: int | None = None
+) -> Images | Points:
+    """Images where a column holds them, else points made of all numeric columns but the label."""
+    parts = _parts(splits, columns, name)
+    features = parts[0].features
+    for wanted in (columns.image, columns.label):
+        if wanted is not None and wanted not in features:
+            raise UserError(f"{name} has no column {wanted!r}: {did_you_mean(wanted, features)}")
+    image = columns.image or next((c for c, f in features.items() if _is_image(f)), None)
+    label = columns.label or _label_column(features)
+    if image is None:
+        return _points(parts, label, name)
+
+    def read() -> ChainReader:
+        readers = [_reader(part, image, split) for part, split in zip(parts, ("train", "test"), strict=False)]
+        first_test = len(parts[0]) if len(parts) > 1 else None
+        return ChainReader(readers, _labels(parts, label, name), first_test=first_test)
+
+    return Images(
+        name=name,
+        identity=digest([part._fingerprint for part in parts], image, label),
+        read=read,
+        own_test=len(parts) > 1,
+        default_side=_side(parts[0], image),
+        channels=channels,
+    )
+
+
+def _parts(splits: Mapping[str, Any], columns: Columns, name: str) -> list[Any]:
+    """The training split, and the test split if there is one."""
+    train = next(iter(splits)) if len(splits) == 1 and columns.train == "train" else columns.train
+    test = columns.test or ("test" if "test" in splits and train != "test" else None)
+    for wanted in (train, test):
+        if wanted is not None and wanted not in splits:
+            raise UserError(f"{name} has no split {wanted!r}: {did_you_mean(wanted, splits)}")
+    return [splits[split] for split in (train, test) if split is not None]
+
+
+def _is_image(feature: Any) -> bool:
+    return type(feature).__name__ in {"Image", "Array2D", "Array3D"}
+
+
+def _label_column(features: Mapping[str, Any]) -> str | None:
+    classes = [column for column, feature in features.items() if type(feature).__name__ == "ClassLabel"]
+    return next(iter([*classes, *(c for c in LABELS if c in features)]), None)
+
+
+def _labels(parts: Sequence[Any], label: str | None, name: str) -> Labels:
+    if label is None or any(label not in part.features for part in parts):
+        return UNLABELLED
+    values = np.concatenate([np.asarray(part.select_columns([label])[:][label]) for part in parts])
+    classes = getattr(parts[0].features[label], "names", None)
+    if classes is None:
+        return encode(values, len(values), name)
+    # -1 marks a sample without a label, usual in test parts.
+    return UNLABELLED if (values < 0).any() else named(values, tuple(classes))
+
+
+def _reader(part: Any, column: str, split: str) -> EncodedReader:
+    import datasets
+
+    if type(part.features[column]).__name__ == "Image":
+        part = part.cast_column(column, datasets.Image(decode=False))
+    rows = part.select_columns([column])
+
+    def load(index: int) -> bytes | Array:
+        value = rows[index][column]
+        if isinstance(value, dict):
+            return value["bytes"] or Path(value["path"]).read_bytes()
+        return np.asarray(value, dtype=np.uint8)
+
+    return EncodedReader(len(part), load, lambda index: f"{split}[{index}]")
+
+
+def _side(part: Any, column: str) -> int:
+    # The images' own size if it is that of small pictures, else what folders default to.
+    return min(NATIVE_LIMIT, _reader(part, column, "train").side()) if len(part) else NATIVE_LIMIT
+
+
+def _points(parts: Sequence[Any], label: str | None, name: str) -> Points:
+    columns = [column for column in parts[0].features if column != label]
+    try:
+        blocks = [
+            np.concatenate([np.asarray(part[:][column], dtype=np.float64) for part in parts])
+            for column in columns
+        ]
+        values = np.concatenate([block.reshape(len(block), -1) for block in blocks], axis=1)
+    except (TypeError, ValueError):
+        known = ", ".join(parts[0].features)
+        raise UserError(
+            f"{name} has neither a column of images nor only numbers: name one of {known}"
+        ) from None
+    return Points(name, values, _labels(parts, label, name))

@@ -1,0 +1,37 @@
+"""A numpy array of images or points, or a pair of it and labels (in Python)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from twoplayer.data._arrays import describe_array
+from twoplayer.data._base import Settings
+from twoplayer.data._images import Images
+from twoplayer.data._located import Read, slug
+from twoplayer.data._points import Points
+from twoplayer.errors import UserError
+
+__all__ = ["InMemory"]
+
+
+class InMemory(Read):
+    """`values` as images (3 or 4 axes) or points (2 axes), with one label per sample or none.
+
+    Float images lie in [0, 1], or in [-1, 1] where any value is negative. `name` is the data set's.
+    """
+
+    kind: ClassVar[Literal["images", "points"] | None] = None
+
+    def __init__(self, values: Any, labels: Any = None, *, name: str = "array") -> None:
+        self.values, self.labels, self.name = values, labels, slug(name, "array")
+
+    def scan(self, settings: Settings) -> Images | Points:
+        try:
+            values = np.asanyarray(self.values)
+        except (TypeError, ValueError):
+            raise UserError(
+                f"{self.name} cannot be made into a numpy array: give rows of one length"
+            ) from None
+        return describe_array(values, self.labels, self.name)

@@ -1,0 +1,20 @@
+"""CIFAR-10: 60,000 colour images of 10 classes, 32 pixels.
+
+Source: Krizhevsky, 2009, "Learning multiple layers of features from tiny images".
+"""
+
+from __future__ import annotations
+
+from twoplayer.data._base import Settings
+from twoplayer.data._images import Images
+from twoplayer.data._known import Hub, known
+from twoplayer.data._located import Read
+
+__all__ = ["Cifar10"]
+
+
+class Cifar10(Read):
+    """50,000 to train on, 10,000 held out."""
+
+    def scan(self, settings: Settings) -> Images:
+        return known("cifar10", settings, side=32, hub=Hub("uoft-cs/cifar10"))

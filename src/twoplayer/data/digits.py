@@ -1,0 +1,54 @@
+"""Handwritten digits of 8 pixels, 1,797 of them, from scikit-learn.
+
+Source: Alpaydin and Kaynak, 1998, "Optical recognition of handwritten digits" (UCI machine learning
+repository).
+"""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+
+from twoplayer.data._base import Array, Settings
+from twoplayer.data._identity import of_array
+from twoplayer.data._images import Images
+from twoplayer.data._labels import named
+from twoplayer.data._located import Read
+from twoplayer.data._reader import ArrayReader
+
+__all__ = ["Digits"]
+
+
+class Digits(Read):
+    """Gray images, 0..16 stretched to 0..255, with their classes."""
+
+    def scan(self, settings: Settings) -> Images:
+        table = _table()
+        pixels = np.rint(table[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8)
+        labels = named(table[:, -1], ())
+        return Images(
+            name="digits",
+            identity=of_array(table),
+            read=lambda: ArrayReader(pixels, labels),
+            in_memory=True,
+        )
+
+
+def _table() -> Array:
+    """64 pixels and the class in each row, float64 ``(1797, 65)``.
+
+    Read from scikit-learn's own file: importing `sklearn.datasets` takes seconds.
+    """
+    spec = importlib.util.find_spec("sklearn")
+    if spec is not None and spec.origin is not None:
+        path = Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz"
+        if path.is_file():
+            with gzip.open(path, "rt") as file:
+                return np.loadtxt(file, delimiter=",")
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    return np.column_stack([digits.data, digits.target])

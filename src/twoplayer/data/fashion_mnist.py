@@ -1,0 +1,46 @@
+"""Fashion-MNIST: 70,000 gray images of 10 kinds of clothing, 28 pixels.
+
+Source: Xiao, Rasul and Vollgraf, 2017, "Fashion-MNIST: a novel image dataset for benchmarking machine
+learning algorithms".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from twoplayer.data._base import Settings
+from twoplayer.data._images import Images
+from twoplayer.data._known import Hub, known
+from twoplayer.data._located import Read
+
+__all__ = ["FashionMnist"]
+
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+CLASSES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+
+
+class FashionMnist(Read):
+    """60,000 to train on, 10,000 held out; found also where Debian's package puts it."""
+
+    def scan(self, settings: Settings) -> Images:
+        images = known(
+            "fashion-mnist",
+            settings,
+            side=28,
+            hub=Hub("zalando-datasets/fashion_mnist"),
+            elsewhere=[DEBIAN],
+            advice="run apt install dataset-fashion-mnist, or put its IDX files there",
+        )
+        return replace(images, class_names=CLASSES)

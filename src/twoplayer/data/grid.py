@@ -1,0 +1,52 @@
+"""Gaussians on a square grid.
+
+Source: Lin, Khetan, Fanti and Oh, 2018, "PacGAN: The power of two samples in generative adversarial
+networks", section 4.1 (2D-grid: 25 modes at {-4, -2, 0, 2, 4}^2, standard deviation 0.05).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from twoplayer.data._checks import positive, shares, whole
+from twoplayer.data._mixture import GaussianMixture
+from twoplayer.data._toy import Toy
+from twoplayer.errors import UserError
+
+__all__ = ["Grid"]
+
+
+class Grid(Toy):
+    """`modes` Gaussians, a square number of them, `spacing` apart and centred on the origin.
+
+    `weights` are relative probabilities, row by row from the lower left: the second coordinate runs fastest.
+    """
+
+    name: ClassVar[str] = "grid"
+
+    def __init__(
+        self,
+        *,
+        modes: int = 25,
+        spacing: float = 2.0,
+        deviation: float = 0.05,
+        weights: list[float] | None = None,
+        count: int = 100_000,
+    ) -> None:
+        self.modes = whole("modes", modes, 1)
+        side = math.isqrt(self.modes)
+        if side**2 != self.modes:
+            raise UserError(f"modes of a grid must be a square number such as {side**2}, not {modes}")
+        self.spacing = positive("spacing", spacing)
+        self.deviation = positive("deviation", deviation)
+        self.weights = tuple(shares(weights, self.modes).tolist())
+        self.count = whole("count", count, 1)
+
+    def density(self) -> GaussianMixture:
+        side = math.isqrt(self.modes)
+        ticks = self.spacing * (np.arange(side) - (side - 1) / 2)
+        centres = np.stack(np.meshgrid(ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 2)
+        return GaussianMixture(centres, self.deviation, np.asarray(self.weights))

@@ -1,0 +1,61 @@
+"""LSUN scenes, 64 pixels: one scene, or two as two classes.
+
+Source: Yu, Seff, Zhang, Song, Funkhouser and Xiao, 2015, "LSUN: Construction of a large-scale image dataset
+using deep learning with humans in the loop".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from twoplayer.data._base import Settings
+from twoplayer.data._identity import digest
+from twoplayer.data._images import Images
+from twoplayer.data._known import Hub, known, local
+from twoplayer.data._labels import Labels
+from twoplayer.data._located import Read
+from twoplayer.data._reader import ChainReader
+
+__all__ = ["Lsun"]
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "lsun-bedroom": {"scenes": ("bedroom",)},
+    "lsun-living-room": {"scenes": ("living-room",)},
+    "lsun-bedroom+living-room": {"scenes": ("bedroom", "living-room")},
+    "lsun-tower+bridge": {"scenes": ("tower", "bridge")},
+}
+HUBS = {"bedroom": Hub("pcuenq/lsun-bedrooms")}
+SIDE = 64
+
+
+class Lsun(Read):
+    """Each scene is a data set of its own, ``lsun-SCENE``; two are put together, the scene being the label.
+
+    The hub has a sample of the bedrooms only; the other scenes must be on this machine.
+    """
+
+    def __init__(self, *, scenes: tuple[str, ...]) -> None:
+        self.scenes = tuple(scenes)
+
+    def scan(self, settings: Settings) -> Images:
+        name = "lsun-" + "+".join(self.scenes)
+        if len(self.scenes) == 1:
+            return _scene(self.scenes[0], settings)
+        together = local(name, settings, SIDE)
+        return together or _join(name, self.scenes, [_scene(scene, settings) for scene in self.scenes])
+
+
+def _scene(scene: str, settings: Settings) -> Images:
+    return known(f"lsun-{scene}", settings, side=SIDE, hub=HUBS.get(scene))
+
+
+def _join(name: str, scenes: tuple[str, ...], parts: list[Images]) -> Images:
+    def read() -> ChainReader:
+        readers = [part.read() for part in parts]
+        classes = np.repeat(np.arange(len(readers)), [reader.count for reader in readers])
+        return ChainReader(readers, Labels(classes, scenes))
+
+    identity = digest([part.identity for part in parts])
+    return Images(name=name, identity=identity, read=read, default_side=SIDE)

@@ -1,0 +1,38 @@
+"""Two interleaving half circles.
+
+Source: Pedregosa et al., 2011, "Scikit-learn: Machine learning in Python" (the geometry of `make_moons`).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from twoplayer.data._base import Array
+from twoplayer.data._checks import positive, whole
+from twoplayer.data._curve import Curves
+from twoplayer.data._toy import Toy
+
+__all__ = ["Moons"]
+
+
+class Moons(Toy):
+    """Half circles of radius 1 about (0, 0), upper, and (1, 0.5), lower, plus noise of `deviation`."""
+
+    name: ClassVar[str] = "moons"
+
+    def __init__(self, *, deviation: float = 0.05, count: int = 100_000) -> None:
+        self.deviation = positive("deviation", deviation)
+        self.count = whole("count", count, 1)
+
+    def density(self) -> Curves:
+        return Curves([_upper, _lower], self.deviation, length=np.pi)
+
+
+def _upper(position: Array) -> Array:
+    return np.stack([np.cos(np.pi * position), np.sin(np.pi * position)], axis=1)
+
+
+def _lower(position: Array) -> Array:
+    return np.stack([1 - np.cos(np.pi * position), 0.5 - np.sin(np.pi * position)], axis=1)

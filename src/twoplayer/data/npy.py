@@ -1,0 +1,69 @@
+"""A .npy or .npz file of images or points."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from twoplayer.data._arrays import describe_array
+from twoplayer.data._base import Array, Settings
+from twoplayer.data._images import Images
+from twoplayer.data._located import Located, slug
+from twoplayer.data._points import Points
+from twoplayer.errors import UserError, did_you_mean
+
+__all__ = ["Npy"]
+
+SAMPLES = ("images", "x", "data", "arr_0")
+LABELS = ("labels", "y")
+
+
+class Npy(Located):
+    """The array in `path`: shapes, types and ranges as for arrays in Python. A .npy file is memory-mapped.
+
+    In a .npz file, `samples` and `labels` name the arrays; None looks for ``images``, ``x``, ``data`` or
+    ``arr_0`` and ``labels`` or ``y``. Pickled objects are refused.
+    """
+
+    kind: ClassVar[Literal["images", "points"] | None] = None
+
+    def __init__(self, path: Path, *, samples: str | None = None, labels: str | None = None) -> None:
+        self.path, self.samples, self.labels = Path(path), samples, labels
+
+    @classmethod
+    def claims(cls, path: Path) -> bool:
+        return path.is_file() and path.suffix.lower() in {".npy", ".npz"}
+
+    def scan(self, settings: Settings) -> Images | Points:
+        try:
+            values, labels = self._load()
+        except UserError:
+            raise
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise UserError(f"cannot read {self.path} as numpy arrays of numbers: {error}") from error
+        return describe_array(values, labels, slug(self.path.stem))
+
+    def _load(self) -> tuple[Array, Array | None]:
+        if self.path.suffix.lower() == ".npy":
+            return np.load(self.path, mmap_mode="r", allow_pickle=False), None
+        with np.load(self.path, allow_pickle=False) as arrays:
+            samples = _pick(arrays.files, self.samples, SAMPLES, self.path)
+            labels = _pick(arrays.files, self.labels, LABELS, self.path, needed=False)
+            return arrays[samples], arrays[labels] if labels else None
+
+
+def _pick(
+    keys: Sequence[str], wanted: str | None, usual: Sequence[str], path: Path, needed: bool = True
+) -> Any:
+    if wanted is not None:
+        if wanted not in keys:
+            raise UserError(f"{path} has no array {wanted!r}: {did_you_mean(wanted, keys)}")
+        return wanted
+    found = next((key for key in usual if key in keys), None)
+    if found is None and needed:
+        raise UserError(f"{path} has none of the arrays {', '.join(usual)}: name one of {', '.join(keys)}")
+    return found

@@ -1,0 +1,44 @@
+"""Gaussians on a circle.
+
+Source: Lin, Khetan, Fanti and Oh, 2018, "PacGAN: The power of two samples in generative adversarial
+networks", section 4.1 (2D-ring: 8 modes, radius 1, standard deviation 0.01).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from twoplayer.data._checks import positive, shares, whole
+from twoplayer.data._mixture import GaussianMixture
+from twoplayer.data._toy import Toy
+
+__all__ = ["Ring"]
+
+
+class Ring(Toy):
+    """`modes` Gaussians at angles 2 pi k / modes; `weights` are their relative probabilities."""
+
+    name: ClassVar[str] = "ring"
+
+    def __init__(
+        self,
+        *,
+        modes: int = 8,
+        radius: float = 1.0,
+        deviation: float = 0.01,
+        weights: list[float] | None = None,
+        count: int = 100_000,
+    ) -> None:
+        self.modes = whole("modes", modes, 1)
+        self.radius = positive("radius", radius)
+        self.deviation = positive("deviation", deviation)
+        self.weights = tuple(shares(weights, self.modes).tolist())
+        self.count = whole("count", count, 1)
+
+    def density(self) -> GaussianMixture:
+        # arange, not linspace(0, 2 pi): the latter doubles the first mode.
+        angles = 2 * np.pi * np.arange(self.modes) / self.modes
+        centres = self.radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        return GaussianMixture(centres, self.deviation, np.asarray(self.weights))

@@ -1,0 +1,41 @@
+"""Interleaved Archimedean spirals in the unit disc."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+
+from twoplayer.data._base import Array
+from twoplayer.data._checks import positive, whole
+from twoplayer.data._curve import Curves
+from twoplayer.data._toy import Toy
+
+__all__ = ["Spiral"]
+
+
+class Spiral(Toy):
+    """`arms` spirals of `turns` turns from the origin to radius 1, with Gaussian noise of `deviation`.
+
+    Radius and angle grow together, as the root of a uniform variable: nearly uniform along the arm.
+    """
+
+    name: ClassVar[str] = "spiral"
+
+    def __init__(
+        self, *, turns: float = 1.5, arms: int = 2, deviation: float = 0.02, count: int = 100_000
+    ) -> None:
+        self.turns = positive("turns", turns)
+        self.arms = whole("arms", arms, 1)
+        self.deviation = positive("deviation", deviation)
+        self.count = whole("count", count, 1)
+
+    def density(self) -> Curves:
+        paths = [partial(_arm, turns=self.turns, start=2 * np.pi * k / self.arms) for k in range(self.arms)]
+        return Curves(paths, self.deviation, length=float(np.hypot(1, 2 * np.pi * self.turns)), power=2)
+
+
+def _arm(position: Array, turns: float, start: float) -> Array:
+    angle = start + 2 * np.pi * turns * position
+    return np.stack([position * np.cos(angle), position * np.sin(angle)], axis=1)

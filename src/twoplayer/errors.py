@@ -1,0 +1,33 @@
+"""The errors that a user can cause or has to hear about, each one sentence that says what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["Diverged", "Interrupted", "UserError", "did_you_mean"]
+
+
+class UserError(ValueError):
+    """A mistake of the user's: the message is one clear sentence and the command line exits with 2."""
+
+
+class Diverged(RuntimeError):  # noqa: N818 - a state of training, not a fault
+    """Training stopped itself: the message is the diagnosis and the command line exits with 3."""
+
+
+class Interrupted(RuntimeError):  # noqa: N818
+    """Training was asked to stop and has saved its state; the command line exits with 130."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A clause naming the nearest known word, or listing the known ones when none is near.
+
+    >>> did_you_mean("wgan-pg", ["wgan", "wgan-gp", "dcgan"])
+    'did you mean wgan-gp?'
+    """
+    known = list(known)
+    near = difflib.get_close_matches(word.lower(), [k.lower() for k in known], n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {next(k for k in known if k.lower() == near[0])}?"
+    return "known: " + ", ".join(known)

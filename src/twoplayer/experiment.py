@@ -1,0 +1,238 @@
+"""One call that trains: settings in, run out. The command line and the estimator are thin skins over it."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import itertools
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from twoplayer import __version__, data, methods
+from twoplayer.config import Config, resolve
+from twoplayer.data._base import Dataset, Settings
+from twoplayer.errors import Diverged, UserError
+from twoplayer.folder import FORMAT, RunFolder
+from twoplayer.run import Run
+
+__all__ = ["reopen", "settle", "train"]
+
+RUNS = Path("runs")
+
+
+def settle(method: str | None = None, data: Any = None, *, config: Path | str | None = None, **settings: Any) -> Config:
+    """The config that these settings resolve to, without reading any data beyond its kind.
+
+    Later layers win: the method's preset, the YAML file `config`, the keyword arguments. Raises `UserError` with
+    every mistake at once.
+    """
+    return _settle(method, data, config, settings)[0]
+
+
+def train(
+    method: str | None = None,
+    data: Any = None,
+    *,
+    run: Path | str | None = None,
+    config: Path | str | None = None,
+    listeners: Sequence[Any] = (),
+    **settings: Any,
+) -> Run:
+    """Train a method on data into a run folder, going on where an earlier call with the same settings stopped.
+
+    Args:
+        method: a name of ``twoplayer list methods``; "default" if left out.
+        data: a known name, a path, ``"hf:OWNER/NAME"``, an array of images or points, or (array, labels).
+        run: the run folder; by default the unfinished ``runs/METHOD-DATA-N`` with these settings, else a new one.
+        config: a YAML file with any of the settings.
+        listeners: objects with the methods of `twoplayer.training.trainer.Listener`.
+        settings: any field of `twoplayer.config.Config` and any option of its parts (``critic_steps=5``,
+            ``**{"generator.filters": 32}``).
+
+    Raises `UserError` for the caller's mistakes, `Diverged` when training stopped itself and `Interrupted` when it
+    was asked to; the run folder holds the last good checkpoint in each case.
+    """
+    resolved, source = _settle(method, data, config, settings)
+    from twoplayer.training.placement import place
+
+    placement = place(resolved.device, resolved.precision, resolved.memory_format, _kind(source))
+    accelerator = placement.accelerator
+    if resolved.batch % accelerator.num_processes:
+        raise UserError(f"a batch of {resolved.batch} cannot be shared evenly by {accelerator.num_processes} processes")
+    folder = RunFolder(run) if run is not None else _default_folder(resolved)
+    accelerator.wait_for_everyone()
+    with folder.locked() if accelerator.is_main_process else contextlib.nullcontext():
+        return _train_in(folder, resolved, source, placement, listeners)
+
+
+def _train_in(folder: RunFolder, config: Config, source: Any, placement: Any, listeners: Sequence[Any]) -> Run:
+    known = folder.exists
+    if known:
+        _check_same(folder.require(), config)
+    accelerator = placement.accelerator
+    with accelerator.main_process_first():
+        dataset = _open(source, config)
+    if known and folder.data()["key"] != dataset.key:
+        raise UserError(f"the data of {folder.path} have changed since it began: give another --run folder")
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        if not known:
+            folder.claim()
+            folder.write("data", _describe(dataset))
+            folder.write("environment", _environment(placement))
+        folder.write_config(config)
+    from twoplayer.metrics import measure, sample_count
+    from twoplayer.training.build import build
+    from twoplayer.training.trainer import Trainer
+
+    def figures(samples: Any) -> tuple[Any, str]:
+        measured = measure(samples, dataset, device=placement.device)
+        return measured.figures, measured.note
+
+    players = build(config, dataset.shape, placement)
+    count = min(config.evaluate_count, sample_count(dataset.kind))
+    trainer = Trainer(config, dataset, folder, placement, players, listeners, figures, count)
+    for listener in listeners:
+        listener.on_start(folder, config, dataset, placement)
+    trainer.run()
+    return Run(folder.path)
+
+
+def _settle(method: str | None, what: Any, file: Path | str | None, settings: Mapping[str, Any]) -> tuple[Config, Any]:
+    layer = _read(file) if file is not None else {}
+    given = {k: v for k, v in settings.items() if v is not None}
+    method = method or layer.get("method") or "default"
+    asked = what if what is not None else layer.get("data")
+    if asked is None:
+        raise UserError("say what to train on, such as --data digits; twoplayer list data shows what there is")
+    source = asked["name"] if isinstance(asked, Mapping) else asked
+    part = {**(asked if isinstance(asked, Mapping) else {}), "name": data.spell(source)}
+    preset = methods.describe(method)
+    kind = data.kind_of(source)
+    layers = [*preset.layers(kind), {k: v for k, v in layer.items() if k != "data"}, given, {"data": part}]
+    config = resolve([{"method": method}, *layers], kind, data.options_for(source))
+    return config, source
+
+
+def _read(file: Path | str) -> dict[str, Any]:
+    import yaml
+
+    try:
+        settings = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read the config file {file}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = getattr(error, "problem_mark", None)
+        raise UserError(
+            f"{file} is not valid YAML{f' (line {where.line + 1})' if where else ''}: correct it"
+        ) from error
+    if not isinstance(settings, dict):
+        raise UserError(f"{file} must hold settings, a line each, such as batch: 64")
+    return settings
+
+
+def _kind(source: Any) -> Any:
+    return data.kind_of(source)
+
+
+def _open(source: Any, config: Config) -> Dataset:
+    options = {k: v for k, v in config.data.items() if k != "name"}
+    settings = Settings(config.resolution, config.held_out, config.seed, config.batch)
+    return data.load(source, settings, **options)
+
+
+def reopen(run: Run) -> Dataset:
+    """The data that a run was trained on. Raises `UserError` where they are gone or have changed."""
+    config = run.config
+    if config.data["name"] == data.ARRAY:
+        raise UserError(f"{run.path} was trained on an array in memory: measure its samples where that array is")
+    dataset = _open(config.data["name"], config)
+    if dataset.key != run.data["key"]:
+        raise UserError(f"the data of {run.path} have changed since it was trained: restore them")
+    return dataset
+
+
+def _default_folder(config: Config) -> RunFolder:
+    """The newest run with these settings, else the next free number."""
+    stem = f"{config.method}-{data.short_name(config.data['name'])}"
+    for number in itertools.count(1):
+        folder = RunFolder(RUNS / f"{stem}-{number}")
+        if not folder.path.exists():
+            return folder
+        if folder.exists:
+            try:
+                if not folder.config().differences(config):
+                    return folder
+            except UserError:
+                continue
+    raise AssertionError("unreachable")
+
+
+def _check_same(folder: RunFolder, config: Config) -> None:
+    before = folder.config()
+    differ = before.differences(config)
+    if differ:
+        old, new = before.tree(), config.tree()
+        changes = "; ".join(f"{field}: {_short(old[field])} there, {_short(new[field])} now" for field in differ)
+        raise UserError(f"{folder.path} was trained with other settings ({changes}): give another --run folder")
+    status = folder.status()
+    if status["state"] == "diverged":
+        raise Diverged(f"{folder.path} stopped itself before: {status['message']}")
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _describe(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "kind": dataset.kind,
+        "shape": dataset.shape,
+        "train": len(dataset.train),
+        "held_out": len(dataset.held_out),
+        "classes": list(dataset.class_names),
+        "centre": dataset.centre,
+        "scale": dataset.scale,
+        "skipped": [{"path": s.path, "reason": s.reason} for s in dataset.skipped],
+        "key": dataset.key,
+    }
+
+
+def _environment(placement: Any) -> dict[str, Any]:
+    import accelerate
+    import numpy
+    import torch
+
+    from twoplayer.training.placement import processor
+
+    return {
+        "format": FORMAT,
+        "twoplayer": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "accelerate": accelerate.__version__,
+        "numpy": numpy.__version__,
+        "platform": platform.platform(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "processes": placement.accelerator.num_processes,
+        "device": str(placement.device),
+        "precision": placement.precision,
+        "memory_format": "channels-last" if placement.memory_format is torch.channels_last else "contiguous",
+        "command": _command(),
+        "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def _command() -> str:
+    program, *arguments = sys.argv
+    name = Path(program).name
+    return shlex.join(["twoplayer" if name == "__main__.py" else name, *arguments])

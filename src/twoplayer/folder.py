@@ -1,0 +1,132 @@
+"""The run folder: where everything about one training run lies, and who may write to it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from twoplayer.config import Config
+from twoplayer.errors import UserError
+from twoplayer.files import append_json_line, json_text, read_json, read_json_lines, write_atomic, write_json
+
+__all__ = ["FORMAT", "RunFolder"]
+
+FORMAT = 1
+"""Version of the run folder; a newer one is refused."""
+
+
+class RunFolder:
+    """Names and formats of the files of a run. Every write is atomic; logs are appended line by line."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.config_file = self.path / "config.yaml"
+        self.checkpoints = self.path / "checkpoints"
+        self.samples = self.path / "samples"
+        self.progress = self.path / "progress.jsonl"
+        self.metrics = self.path / "metrics.jsonl"
+        self.report = self.path / "report.html"
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run has begun here."""
+        return self.config_file.is_file()
+
+    def require(self) -> RunFolder:
+        """Itself, or `UserError` where there is no run that this version can read."""
+        if not self.path.is_dir():
+            raise UserError(f"there is no run folder {self.path}: train one with twoplayer train METHOD --data NAME")
+        if not self.exists:
+            raise UserError(
+                f"{self.path} is not a run folder (it has no config.yaml): name one, such as runs/dcgan-digits-1"
+            )
+        version = self.environment().get("format")
+        if not isinstance(version, int):
+            raise UserError(f"{self.path} is corrupt: its environment.json names no format; restore it or train anew")
+        if version > FORMAT:
+            raise UserError(
+                f"{self.path} was made by a newer twoplayer (format {version}; this one reads {FORMAT}): update it"
+            )
+        return self
+
+    def claim(self) -> None:
+        """Make the folder for a new run. Raises `UserError` where something else lies."""
+        if self.path.exists() and (not self.path.is_dir() or any(p.name != ".lock" for p in self.path.iterdir())):
+            raise UserError(f"{self.path} is not empty and not a run: give another --run folder")
+        try:
+            self.samples.mkdir(parents=True)
+            self.checkpoints.mkdir()
+        except OSError as error:
+            raise UserError(f"cannot make the run folder {self.path}: {error.strerror}; give another --run") from error
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for this process. Raises `UserError` where another one trains in it."""
+        try:
+            import fcntl
+        except ImportError:  # no such lock on this system
+            yield
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UserError(
+                    f"another process is training in {self.path}: wait for it or give another --run"
+                ) from None
+            yield
+
+    def config(self) -> Config:
+        """The resolved config."""
+        try:
+            return Config.model_validate(yaml.safe_load(self.config_file.read_text(encoding="utf-8")))
+        except (OSError, yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
+            raise UserError(
+                f"{self.config_file} is corrupt: restore it or train anew ({type(error).__name__})"
+            ) from error
+
+    def write_config(self, config: Config) -> None:
+        write_atomic(self.config_file, yaml.safe_dump(config.tree(), sort_keys=False, allow_unicode=True))
+
+    def environment(self) -> dict[str, Any]:
+        return self._document("environment.json")
+
+    def data(self) -> dict[str, Any]:
+        """What the run was trained on: name, kind, shape, counts, classes, key."""
+        return self._document("data.json")
+
+    def status(self) -> dict[str, Any]:
+        """State ("running", "finished", "interrupted", "diverged"), round, images seen, seconds, message."""
+        return self._document("status.json")
+
+    def write(self, name: str, document: Mapping[str, Any]) -> None:
+        """Write ``NAME.json``."""
+        write_json(self.path / f"{name}.json", document)
+
+    def log(self, file: Path, record: Mapping[str, Any]) -> None:
+        append_json_line(file, record)
+
+    def rewind(self, step: int) -> None:
+        """Forget what was logged and drawn after a round, so that a resumed run writes it once."""
+        for file in (self.progress, self.metrics):
+            records = [r for r in read_json_lines(file) if r.get("step", 0) <= step]
+            if file.exists():
+                write_atomic(file, "".join(json_text(r) + "\n" for r in records))
+        for picture in self.samples.glob("[0-9]*.png"):
+            if int(picture.stem) > step:
+                picture.unlink()
+
+    def _document(self, name: str) -> dict[str, Any]:
+        document = read_json(self.path / name)
+        if not isinstance(document, dict):
+            raise UserError(f"{self.path / name} is corrupt: restore it or train anew")
+        return document

@@ -1,0 +1,99 @@
+"""The root of the game family: networks, objective, regularizers and latents bound into two players' losses."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Batch", "Game", "Loss", "in_precision"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+G = TypeVar("G", bound="Game")
+
+
+class Batch(ABC):
+    """One minibatch, read only when asked: the rows that belong to this process."""
+
+    size: int
+    """Rows on this process."""
+    rounds: int
+    """Finished rounds of training, for whatever anneals."""
+
+    @property
+    @abstractmethod
+    def real(self) -> Tensor:
+        """Real samples ``(size, *shape)`` as networks see them; the first look counts as images seen."""
+
+    @property
+    @abstractmethod
+    def labels(self) -> Tensor:
+        """int64 class indices ``(size,)`` of `real`."""
+
+    @abstractmethod
+    def random(self, purpose: str) -> torch.Generator:
+        """A generator that depends on the run's seed, the purpose and this batch's number alone."""
+
+
+@dataclass
+class Loss:
+    """What a player minimizes, and the detached scalars behind it that a person wants to watch."""
+
+    total: Tensor
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Game(nn.Module, ABC):
+    """Who plays for what, on what: everything but the order of moves.
+
+    An algorithm first calls `generate`, then hands what came back to either player's loss. The return value of
+    `generate` is the game's own business. A module, so that one state dict holds all players and states.
+    """
+
+    players: Mapping[str, nn.Module]
+    """The trained networks by the name under which an algorithm moves them: ``generator``, ``critic``."""
+    autocast: Callable[[], AbstractContextManager[Any]] = staticmethod(nullcontext)
+    """The precision in which networks run; set by whoever builds the game."""
+
+    @abstractmethod
+    def generate(self, batch: Batch) -> Any:
+        """The generator's move for a batch, with a graph into the generator when gradients are enabled."""
+
+    @abstractmethod
+    def critic_loss(self, batch: Batch, generated: Any) -> Loss:
+        """The critic's loss; nothing flows back into the generator."""
+
+    @abstractmethod
+    def generator_loss(self, batch: Batch, generated: Any) -> Loss:
+        """The generator's loss, differentiable into `generated`."""
+
+    @abstractmethod
+    def after_critic_step(self) -> None:
+        """Enforce what must hold of the critic after it moved."""
+
+    @abstractmethod
+    def end_round(self) -> None:
+        """Move the state that moves once a round, such as the objective's."""
+
+    @property
+    @abstractmethod
+    def sampler(self) -> nn.Module:
+        """The module that is averaged, sampled from and shipped: latents ``(B, latent_dim)`` to samples."""
+
+
+def in_precision(method: Callable[Concatenate[G, P], R]) -> Callable[Concatenate[G, P], R]:
+    """Run a game's method under its autocast: one context per loss, since a context keeps casted weights."""
+
+    @wraps(method)
+    def wrapper(self: G, /, *arguments: P.args, **options: P.kwargs) -> R:
+        with self.autocast():
+            return method(self, *arguments, **options)
+
+    return wrapper

@@ -1,0 +1,160 @@
+"""The classifier that judges labelled images: a small convolutional network and its training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, cross_entropy
+
+from twoplayer.metrics._base import Array
+from twoplayer.rng import derive, numpy_generator
+
+__all__ = ["RECIPE", "Classifier", "extract", "train"]
+
+RECIPE = "convolutional-1"
+"""Names everything here that decides the weights: change the network or its training and change this too."""
+
+SIDE_LIMIT = 64
+WIDTHS = (32, 64, 128, 128)
+PRESENTATIONS = 420_000
+EPOCHS = 20
+LEARNING_RATE = 3e-3
+WEIGHT_DECAY = 0.05
+SEED = 0
+
+
+@final
+class Classifier(nn.Module):
+    """Images uint8 ``(B, C, H, W)`` to class logits ``(B, K)``, through features ``(B, 128)``.
+
+    Four 3x3 convolutions with batch normalization, the first ones halving the sides until about 7 pixels are
+    left; the features are the last activations averaged over positions. Images with sides above 64 pixels are
+    averaged down first. No labels are smoothed: that would move the inception score.
+    """
+
+    def __init__(self, channels: int, side: int, classes: int) -> None:
+        super().__init__()
+        self.shrink = -(-side // SIDE_LIMIT)
+        halvings = max(1, round(np.log2(side / self.shrink / 7)))
+        inputs = (channels, *WIDTHS)
+        self.trunk = nn.Sequential(*(_block(inputs[i], w, halve=i < halvings) for i, w in enumerate(WIDTHS)))
+        self.head = nn.Linear(WIDTHS[-1], classes)
+
+    def features(self, images: Tensor) -> Tensor:
+        """The activations before the last layer, ``(B, 128)``."""
+        x = images.to(torch.float32).div(127.5).sub(1)
+        if self.shrink > 1:
+            x = avg_pool2d(x, self.shrink, ceil_mode=True)
+        x = self.trunk(x.contiguous(memory_format=torch.channels_last))
+        features: Tensor = x.float().mean((2, 3))
+        return features
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.features(images))
+        return logits
+
+
+def train(
+    images: Array,
+    labels: Array,
+    classes: int,
+    *,
+    device: torch.device | str = "cpu",
+    say: Callable[[str], None] | None = None,
+) -> Classifier:
+    """Train a classifier on images uint8 ``(N, H, W, C)`` with labels ``(N,)`` in [0, classes).
+
+    The weights depend on the data, the device and its precision alone; the global generators are left as they
+    are. AdamW under a one-cycle learning rate, for 20 epochs or 420,000 images, whichever is less.
+    """
+    count, height, width, channels = images.shape
+    batch = min(count, 128, max(16, count // 25))
+    steps = max(8, min(EPOCHS * count, PRESENTATIONS) // batch)
+    classifier = _initial(channels, min(height, width), classes).to(device)
+    optimizer = torch.optim.AdamW(classifier.parameters(), weight_decay=WEIGHT_DECAY, fused=True)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
+    with torch.enable_grad():
+        for step, rows in zip(range(steps), _rows(count, batch), strict=False):
+            shown = _to_tensor(_shifted(images[rows], step), device)
+            truth = torch.from_numpy(labels[rows]).to(device, torch.int64)
+            with _autocast(device):
+                logits = classifier(shown)
+            loss = cross_entropy(logits.float(), truth)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            rate.step()
+            if say and (step + 1) % max(1, steps // 50) == 0:
+                say(f"training the classifier: {(step + 1) / steps:.0%}, loss {loss.item():.3f}")
+    return classifier.eval()
+
+
+@torch.no_grad()
+def extract(classifier: Classifier, images: Array) -> tuple[Tensor, Tensor]:
+    """Features ``(N, 128)`` and logits ``(N, K)`` of images uint8 ``(N, H, W, C)``, float32 on the CPU.
+
+    In full precision whatever the training used, so that a figure is a property of the samples.
+    """
+    device = classifier.head.weight.device
+    batch = max(1, 400_000 // (images.shape[1] * images.shape[2]))
+    starts = range(0, max(1, len(images)), batch)
+    features = [classifier.features(_to_tensor(images[i : i + batch], device)) for i in starts]
+    logits = [classifier.head(f) for f in features]
+    return torch.cat(features).cpu(), torch.cat(logits).cpu()
+
+
+def _block(inputs: int, outputs: int, *, halve: bool) -> nn.Module:
+    convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+    # Pooling comes first because it commutes with the ReLU and leaves a quarter of the work.
+    pool = [nn.MaxPool2d(2)] if halve else []
+    return nn.Sequential(convolution, *pool, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+def _initial(channels: int, side: int, classes: int) -> Classifier:
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(derive(SEED, "classifier weights"))
+        classifier = Classifier(channels, side, classes)
+    return classifier.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _rows(count: int, batch: int) -> Iterator[Array]:
+    epoch = 0
+    while True:
+        order = numpy_generator(SEED, "classifier order", epoch).permutation(count)
+        for start in range(0, count - batch + 1, batch):
+            yield order[start : start + batch]
+        epoch += 1
+
+
+def _shifted(images: Array, step: int) -> Array:
+    """The images ``(B, H, W, C)``, each moved by up to a sixteenth of its side, edges repeated."""
+    count, height, width, _ = images.shape
+    reach = min(height, width) // 16
+    moves = numpy_generator(SEED, "classifier shifts", step).integers(-reach, reach + 1, (2, count, 1))
+    rows = (np.arange(height) + moves[0]).clip(0, height - 1)
+    columns = (np.arange(width) + moves[1]).clip(0, width - 1)
+    shifted: Array = images[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return shifted
+
+
+def _to_tensor(images: Array, device: torch.device | str) -> Tensor:
+    # A copy, because a read-only memory map makes a tensor that must not be written to.
+    return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).to(device)
+
+
+def _autocast(device: torch.device | str) -> torch.autocast:
+    kind = torch.device(device).type
+    return torch.autocast(kind, torch.bfloat16, enabled=_has_fast_bfloat16(kind))
+
+
+def _has_fast_bfloat16(kind: str) -> bool:
+    if kind == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if kind != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
+        return False
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

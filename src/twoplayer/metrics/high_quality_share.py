@@ -1,0 +1,35 @@
+"""Share of samples within 3 standard deviations of the nearest mode.
+
+Source: Lin, Khetan, Fanti, Oh, 2018, PacGAN: The power of two samples in generative adversarial networks,
+section 4.1.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, final
+
+from twoplayer.metrics._base import Array, Metric, Modes
+from twoplayer.metrics._modes import assign
+
+__all__ = ["HighQualityShare", "high_quality_share"]
+
+
+def high_quality_share(points: Array, modes: Modes) -> float:
+    """The share of points ``(N, D)`` that are of high quality, in [0, 1].
+
+    Real points do not reach 1: in two dimensions a normal one lies within 3 standard deviations with
+    probability 1 - exp(-9/2), about .989.
+    """
+    return float(assign(points, modes).high_quality.mean())
+
+
+@final
+class HighQualityShare(Metric[Array, Modes]):
+    """`high_quality_share` as a metric."""
+
+    figure: ClassVar[str] = "high_quality_share"
+    higher_is_better: ClassVar[bool] = True
+    needs: ClassVar[Literal["density", "classifier"]] = "density"
+
+    def measure(self, samples: Array, reference: Modes) -> float:
+        return high_quality_share(samples, reference)

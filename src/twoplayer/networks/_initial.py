@@ -1,0 +1,35 @@
+"""Initial weights, drawn from torch's global generator."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+__all__ = ["draw_normal", "draw_scaled"]
+
+WEIGHTED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+
+
+def draw_normal(module: nn.Module, deviation: float) -> None:
+    """Every weight from N(0, deviation²) and every bias 0; normalization layers keep scale 1."""
+    for layer in module.modules():
+        if isinstance(layer, WEIGHTED):
+            nn.init.normal_(layer.weight, std=deviation)
+            _zero(layer.bias)
+
+
+def draw_scaled(module: nn.Module, gain: float) -> None:
+    """Every weight from N(0, gain²/fan-in) (He et al. 2015, eq. 10) and every bias 0.
+
+    With the gain of the activation before a layer, its outputs have unit variance where its inputs'
+    pre-activations had. Not for transposed convolutions, whose fan-in is another.
+    """
+    for layer in module.modules():
+        if isinstance(layer, (nn.Linear, nn.Conv2d)):
+            fan_in = layer.weight[0].numel()
+            nn.init.normal_(layer.weight, std=gain / fan_in**0.5)
+            _zero(layer.bias)
+
+
+def _zero(bias: Tensor | None) -> None:
+    if bias is not None:
+        nn.init.zeros_(bias)

@@ -1,0 +1,48 @@
+"""The knobs that every architecture has, checked when it is created."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from twoplayer.errors import UserError, did_you_mean
+from twoplayer.networks._activations import ACTIVATIONS
+from twoplayer.networks._base import Architecture
+from twoplayer.networks._normalization import NORMALIZATIONS
+
+__all__ = ["Knobs", "check_size"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Knobs(Architecture, ABC):
+    """An architecture with the four common options; None always means the paper's choice for that player.
+
+    Raises `UserError` for an unknown activation or normalization and for sizes below 1.
+    """
+
+    activation: str | None = None
+    """relu, leaky-relu (slope 0.2), tanh, softplus (softplus(2x + 2)/2 - 1), elu or gated (a·sigmoid(b))."""
+    normalization: str | None = None
+    """batch, layer, instance or none."""
+    filters: int = 64
+    """Base width: channels of a convolution, units of a fully connected layer."""
+    depth: int | None = None
+    """Number of layers, counted as the architecture's module says."""
+
+    def __post_init__(self) -> None:
+        _check_word("activation", self.activation, ACTIVATIONS)
+        _check_word("normalization", self.normalization, NORMALIZATIONS)
+        check_size("filters", self.filters)
+        check_size("depth", 1 if self.depth is None else self.depth)
+
+
+def _check_word(option: str, value: str | None, known: Iterable[str]) -> None:
+    if value is not None and value not in known:
+        raise UserError(f"no {option} is called {value!r}: {did_you_mean(str(value), known)}")
+
+
+def check_size(option: str, value: int) -> None:
+    """Raises `UserError` unless `value` is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UserError(f"{option} must be a whole number of at least 1, not {value!r}")

@@ -1,0 +1,125 @@
+"""Strided and transposed convolutions with batch normalization, at any resolution from 8 to 256.
+
+The paper's five guidelines hold at every size: strided convolutions instead of pooling, batch normalization
+everywhere but the generator's output and the critic's input, no fully connected hidden layers (latents are
+projected onto the coarsest map, the last map is scored linearly), ReLU in the generator with tanh at its
+output, leaky ReLU of slope 0.2 in the critic. Weights start from N(0, 0.02²).
+
+The map is halved (28 to 14 to 7, 50 to 25 to 12 to 6) until its side is at most 7. Channels begin with
+`filters` at the finest map and double with each halving, up to 16-fold (the paper's 64 and 1024). `depth`
+counts convolutions, without the latent projection and the score: by default one per halving. With fewer, the
+coarsest map is larger; more are 3x3 convolutions of stride 1, spread over the maps.
+
+Source: Radford, Metz & Chintala 2016, Unsupervised Representation Learning with Deep Convolutional
+Generative Adversarial Networks (arXiv 1511.06434), section 3 and figure 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from torch import nn
+
+from twoplayer.networks._activations import activation, expansion
+from twoplayer.networks._base import Critic, Generator
+from twoplayer.networks._initial import draw_normal
+from twoplayer.networks._knobs import Knobs
+from twoplayer.networks._normalization import normalization
+from twoplayer.networks._players import BodyGenerator, ScoreCritic
+from twoplayer.networks._shapes import even_share, halvings, square_image
+
+__all__ = ["DCGAN"]
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class DCGAN(Knobs):
+    """The paper's two players, from 8 to 256 pixels."""
+
+    def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:
+        channels, resolution = square_image(shape, "dcgan")
+        levels = self._levels(resolution)
+        style = Style(self.activation or "relu", self.normalization or "batch")
+        units, side = style.wide(levels[-1].width), levels[-1].coarse
+        # The same as a transposed convolution of the latent seen as a 1x1 map, and faster.
+        project = nn.Linear(latent_dim, units * side**2, bias=style.bias)
+        body = [project, nn.Unflatten(1, (units, side, side)), *style.activated(units)]
+        for finer, level in reversed(list(zip([None, *levels], levels, strict=False))):
+            for _ in range(level.further):
+                body += style.keeping(level.width)
+            body += [] if finer is None else style.doubling(level, finer.width)
+        last = nn.ConvTranspose2d(levels[0].width, channels, 4, 2, 1, levels[0].odd)
+        generator = BodyGenerator(latent_dim, shape, nn.Sequential(*body, last))
+        draw_normal(generator, 0.02)
+        return generator
+
+    def critic(self, shape: tuple[int, ...]) -> Critic:
+        channels, resolution = square_image(shape, "dcgan")
+        levels = self._levels(resolution)
+        style = Style(self.activation or "leaky-relu", self.normalization or "batch")
+        first = nn.Conv2d(channels, style.wide(levels[0].width), 4, 2, 1)
+        body: list[nn.Module] = [first, activation(style.act)]
+        for finer, level in zip([None, *levels], levels, strict=False):
+            body += [] if finer is None else style.halving(finer.width, level.width)
+            for _ in range(level.further):
+                body += style.keeping(level.width)
+        features = levels[-1].width * levels[-1].coarse ** 2
+        critic = ScoreCritic(shape, nn.Sequential(*body), features, style.norm)
+        draw_normal(critic, 0.02)
+        return critic
+
+    def _levels(self, resolution: int) -> list[Level]:
+        """The halvings, finest first."""
+        sizes = halvings(resolution)[: None if self.depth is None else self.depth + 1]
+        count = len(sizes) - 1
+        further = even_share((self.depth or count) - count, count)
+        widths = [self.filters * min(2**index, 16) for index in range(count)]
+        return [Level(*level) for level in zip(sizes[:-1], sizes[1:], widths, further, strict=True)]
+
+
+@dataclass(frozen=True)
+class Level:
+    """One halving: the map's side above and below it, the channels and the number of further layers below."""
+
+    fine: int
+    coarse: int
+    width: int
+    further: int
+
+    @property
+    def odd(self) -> int:
+        """What twice the coarse side lacks of the fine one."""
+        return self.fine - 2 * self.coarse
+
+
+@dataclass(frozen=True)
+class Style:
+    """A player's activation and normalization; its layers are convolution, normalization, activation."""
+
+    act: str
+    norm: str
+
+    @property
+    def bias(self) -> bool:
+        """Only where no normalization brings one."""
+        return self.norm == "none"
+
+    def wide(self, width: int) -> int:
+        return width * expansion(self.act)
+
+    def activated(self, channels: int) -> list[nn.Module]:
+        return [normalization(self.norm, channels, maps=True), activation(self.act)]
+
+    def keeping(self, width: int) -> list[nn.Module]:
+        wide = self.wide(width)
+        return [nn.Conv2d(width, wide, 3, padding=1, bias=self.bias), *self.activated(wide)]
+
+    def halving(self, inputs: int, outputs: int) -> list[nn.Module]:
+        wide = self.wide(outputs)
+        return [nn.Conv2d(inputs, wide, 4, 2, 1, bias=self.bias), *self.activated(wide)]
+
+    def doubling(self, level: Level, outputs: int) -> list[nn.Module]:
+        wide = self.wide(outputs)
+        up = nn.ConvTranspose2d(level.width, wide, 4, 2, 1, level.odd, bias=self.bias)
+        return [up, *self.activated(wide)]

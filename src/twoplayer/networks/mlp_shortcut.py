@@ -1,0 +1,78 @@
+"""Fully connected layers with a residual shortcut around each, for points and for small images.
+
+`depth` counts hidden layers (2 by default) and `filters` is their width (512). A hidden layer computes
+x + f(Wx): the identity where widths agree, a linear projection around the first. Branches start at 1/√depth
+of their usual size, so that the signal's size does not grow with the depth.
+
+Source: Johnson & Zhang 2018, Composite Functional Gradient Learning of Generative Adversarial Models
+(arXiv 1801.06309), section 4 (fully connected networks of two layers of 512 units); shortcuts after He et
+al. 2016, Deep Residual Learning for Image Recognition, eq. 1 and 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import final
+
+from torch import Tensor, nn
+
+from twoplayer.networks._activations import activation, expansion, gain
+from twoplayer.networks._base import Critic, Generator
+from twoplayer.networks._initial import draw_scaled
+from twoplayer.networks._knobs import Knobs
+from twoplayer.networks._normalization import normalization
+from twoplayer.networks._players import BodyGenerator, ScoreCritic
+from twoplayer.networks._precision import ExactLinear
+from twoplayer.networks._shapes import value_count
+
+__all__ = ["MLPShortcut"]
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class MLPShortcut(Knobs):
+    """`depth` hidden layers of `filters` units, each with a shortcut, for both players."""
+
+    filters: int = 512
+    depth: int | None = 2
+
+    def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:
+        hidden = self._hidden(latent_dim, self.activation or "relu")
+        last = ExactLinear(self.filters, value_count(shape))
+        draw_scaled(last, 1.0)
+        return BodyGenerator(latent_dim, shape, nn.Sequential(*hidden, last))
+
+    def critic(self, shape: tuple[int, ...]) -> Critic:
+        hidden = self._hidden(value_count(shape), self.activation or "leaky-relu")
+        body = nn.Sequential(nn.Flatten(), *hidden)
+        critic = ScoreCritic(shape, body, self.filters, self.normalization or "none")
+        draw_scaled(critic.score, 1.0)
+        return critic
+
+    def _hidden(self, inputs: int, act: str) -> list[nn.Module]:
+        norm, depth = self.normalization or "none", self.depth or 2
+        widths = [inputs] + [self.filters] * depth
+        return [
+            ShortcutLayer(before, after, act, norm, gain(act) / depth**0.5, first=index == 0)
+            for index, (before, after) in enumerate(pairwise(widths))
+        ]
+
+
+@final
+class ShortcutLayer(nn.Module):
+    """x + f(Wx), with a projection for x where the widths differ: ``(B, inputs)`` to ``(B, outputs)``."""
+
+    def __init__(self, inputs: int, outputs: int, act: str, norm: str, scale: float, first: bool) -> None:
+        super().__init__()
+        linear, wide = (ExactLinear if first else nn.Linear), outputs * expansion(act)
+        self.branch = nn.Sequential(
+            linear(inputs, wide), normalization(norm, wide, maps=False), activation(act)
+        )
+        self.shortcut = linear(inputs, outputs, bias=False) if inputs != outputs else nn.Identity()
+        draw_scaled(self.branch, scale)
+        draw_scaled(self.shortcut, 1.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        summed: Tensor = self.shortcut(x) + self.branch(x)
+        return summed

@@ -1,0 +1,97 @@
+"""Residual networks as in SN-GAN and WGAN-GP, up to 101 layers deep, at any resolution from 8 to 256.
+
+Pre-activation blocks of two 3x3 convolutions. The generator upsamples by nearest neighbour and normalizes by
+batch; the critic pools by means, does not normalize, and sums its last map before the linear score. `filters`
+is the width of every block up to 32 pixels (SN-GAN has 256 in the generator and 128 in the critic, WGAN-GP
+128 in both); at larger resolutions it is the finest map's and doubles with each halving, up to 8-fold.
+
+`depth` counts the layers with weights on the main path, without the projection of latents: a generator of B
+blocks has 2B + 1 (its last convolution), and so has a critic (its score); an even depth is rounded down, so
+101 is 50 blocks. The default is the papers': a generator with one block per doubling; a critic with one block
+per halving and two more at the coarsest map up to 32 pixels, one more above. More blocks are spread over the
+levels, at their coarser sizes; fewer than the doublings make the coarsest map larger. Residual branches start
+at 1/√B of their usual size (the papers' few blocks do not need it), so that the signal neither grows nor
+fades with B.
+
+Source: Miyato et al. 2018, Spectral Normalization for Generative Adversarial Networks (arXiv 1802.05957),
+tables 3 to 5; Gulrajani et al. 2017, Improved Training of Wasserstein GANs (arXiv 1704.00028), appendix F.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from torch import nn
+
+from twoplayer.networks._activations import activation
+from twoplayer.networks._base import Critic, Generator
+from twoplayer.networks._initial import draw_scaled
+from twoplayer.networks._knobs import Knobs
+from twoplayer.networks._players import BodyGenerator, ScoreCritic
+from twoplayer.networks._residual import Style, SumPool
+from twoplayer.networks._shapes import even_share, halvings, square_image
+
+__all__ = ["ResNet"]
+
+SMALL = 32
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class ResNet(Knobs):
+    """Residual blocks for both players, from 8 to 256 pixels."""
+
+    def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:
+        channels, resolution = square_image(shape, "resnet")
+        sizes = self._sizes(resolution, 7)
+        levels = len(sizes) - 1
+        widths = self._widths(resolution, len(sizes))
+        blocks = self._blocks or levels
+        style = Style(self.activation or "relu", self.normalization or "batch", blocks)
+        further = even_share(blocks - levels, levels)
+        trunk, side = style.wide(widths[-1]), sizes[-1]
+        project = nn.Linear(latent_dim, trunk * side**2)
+        body: list[nn.Module] = [project, nn.Unflatten(1, (trunk, side, side))]
+        for level in reversed(range(levels)):
+            body += [style.block(widths[level + 1]) for _ in range(further[level])]
+            body += [style.growing_block(widths[level + 1], widths[level], sizes[level + 1], sizes[level])]
+        last = nn.Conv2d(widths[0], channels, 3, padding=1)
+        draw_scaled(project, 1.0)
+        draw_scaled(last, 1.0)
+        return BodyGenerator(latent_dim, shape, nn.Sequential(*body, *style.activated(widths[0]), last))
+
+    def critic(self, shape: tuple[int, ...]) -> Critic:
+        channels, resolution = square_image(shape, "resnet")
+        sizes = self._sizes(resolution, 8 if resolution <= SMALL else 7)
+        levels = len(sizes) - 1
+        widths = self._widths(resolution, levels)
+        further = self._further_critic_blocks(resolution, levels)
+        style = Style(self.activation or "relu", self.normalization or "none", levels + sum(further))
+        body: list[nn.Module] = [style.first_block(channels, widths[0])]
+        for level in range(levels):
+            if level:
+                body += [style.shrinking_block(widths[level - 1], widths[level])]
+            body += [style.block(widths[level]) for _ in range(further[level])]
+        body += [activation(style.act), SumPool()]
+        critic = ScoreCritic(shape, nn.Sequential(*body), widths[-1], style.norm)
+        # A sum is as much larger than a mean as there are positions; first scores must not depend on that.
+        draw_scaled(critic.score, 1 / sizes[-1] ** 2)
+        return critic
+
+    @property
+    def _blocks(self) -> int | None:
+        return None if self.depth is None else max(1, (self.depth - 1) // 2)
+
+    def _sizes(self, resolution: int, coarsest: int) -> list[int]:
+        sizes = halvings(resolution, coarsest)
+        return sizes if self._blocks is None else sizes[: self._blocks + 1]
+
+    def _widths(self, resolution: int, count: int) -> list[int]:
+        growth = 1 if resolution <= SMALL else 8
+        return [self.filters * min(2**level, growth) for level in range(count)]
+
+    def _further_critic_blocks(self, resolution: int, levels: int) -> list[int]:
+        if self._blocks is None:
+            return [0] * (levels - 1) + [2 if resolution <= SMALL else 1]
+        return even_share(self._blocks - levels, levels)

@@ -1,0 +1,65 @@
+"""The roots of the regularizer family: three ways of keeping the critic well-behaved."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Constraint", "Penalty", "Perturbation", "Regularizer", "Scored", "input_gradient"]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One critic step's inputs and outputs: samples ``(B, *shape)`` and critic outputs ``(B,)``."""
+
+    real: Tensor
+    fake: Tensor
+    real_output: Tensor
+    fake_output: Tensor
+
+
+class Regularizer(ABC):  # noqa: B024 - the root of three kinds that share no method
+    """Anything that keeps the critic well-behaved; every concrete one is one of the three kinds below."""
+
+
+class Penalty(Regularizer):
+    """A term added to the critic's loss."""
+
+    needs_input_gradient: ClassVar[bool] = False
+    """Whether the samples in `Scored` must have required gradients when the critic saw them."""
+    reads_input_gradient: ClassVar[bool] = True
+    """Whether it differentiates the critic by its input, which mixes samples where the critic has batch norm."""
+
+    @abstractmethod
+    def penalty(self, critic: nn.Module, scored: Scored, random: torch.Generator) -> Tensor:
+        """The term, a scalar, with a graph into the critic's parameters."""
+
+
+class Constraint(Regularizer):
+    """A restriction of the critic's weights."""
+
+    @abstractmethod
+    def install(self, critic: nn.Module) -> None:
+        """Called once, before optimizers are made."""
+
+    @abstractmethod
+    def enforce(self, critic: nn.Module) -> None:
+        """Called after each critic step."""
+
+
+class Perturbation(Regularizer):
+    """A change of every sample that the critic sees, real and fake alike."""
+
+    @abstractmethod
+    def perturb(self, samples: Tensor, random: torch.Generator, rounds: int) -> Tensor:
+        """The samples as the critic shall see them, differentiably; `rounds` counts finished rounds."""
+
+
+def input_gradient(output: Tensor, samples: Tensor) -> Tensor:
+    """∂D(x)/∂x for every row, flattened to ``(B, F)``, with a graph for a second derivative."""
+    (gradient,) = torch.autograd.grad(output.sum(), samples, create_graph=True)
+    return gradient.flatten(1)

@@ -1,0 +1,28 @@
+"""R1: zero-centred gradient penalty on real samples.
+
+Source: Mescheder et al. 2018, "Which Training Methods for GANs do actually Converge?", eq. 9.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from twoplayer.regularizers._base import Penalty, Scored, input_gradient
+
+__all__ = ["R1"]
+
+
+class R1(Penalty):
+    """(γ/2) E‖∇D(x)‖² over real x."""
+
+    needs_input_gradient: ClassVar[bool] = True
+
+    def __init__(self, *, gamma: float = 10.0) -> None:
+        self.gamma = gamma
+
+    def penalty(self, critic: nn.Module, scored: Scored, random: torch.Generator) -> Tensor:
+        gradient = input_gradient(scored.real_output, scored.real)
+        return self.gamma / 2 * gradient.square().sum(1).mean()

@@ -1,0 +1,71 @@
+"""Spectral normalization: every critic layer is divided by its largest singular value, tracked by power iteration.
+
+Source: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks", Algorithm 1.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+from torch.nn.utils import parametrize
+
+from twoplayer.errors import UserError
+from twoplayer.regularizers._base import Constraint
+
+__all__ = ["SpectralNorm"]
+
+LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Embedding)
+
+
+class SpectralNorm(Constraint):
+    """W / σ(W) for every linear and convolutional layer, `power_iterations` per training pass.
+
+    As in the paper a convolution's σ is that of its kernel reshaped to ``(out, in·h·w)``.
+    """
+
+    def __init__(self, *, power_iterations: int = 1) -> None:
+        if power_iterations < 1:
+            raise UserError(f"spectral-norm needs at least 1 power iteration, not {power_iterations}")
+        self.power_iterations = power_iterations
+
+    def install(self, critic: nn.Module) -> None:
+        for layer in critic.modules():
+            if isinstance(layer, LAYERS) and not parametrize.is_parametrized(layer, "weight"):
+                norm = _UnitNorm(layer.weight, self.power_iterations, int(isinstance(layer, nn.ConvTranspose2d)))
+                parametrize.register_parametrization(layer, "weight", norm)
+
+    def enforce(self, critic: nn.Module) -> None:
+        """Nothing to do: the normalization is part of every pass."""
+
+
+class _UnitNorm(nn.Module):
+    """A weight divided by its spectral norm; u and v are buffers, so that resuming goes on where it was."""
+
+    u: Tensor
+    v: Tensor
+
+    def __init__(self, weight: Tensor, power_iterations: int, output_axis: int) -> None:
+        super().__init__()
+        self.power_iterations, self.output_axis = power_iterations, output_axis
+        matrix = self._matrix(weight.detach())
+        self.register_buffer("u", normalize(torch.randn_like(matrix[:, 0]), dim=0))
+        self.register_buffer("v", normalize(matrix.mT @ self.u, dim=0))
+        self._iterate(matrix, 15)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        with torch.autocast(weight.device.type, enabled=False):
+            matrix = self._matrix(weight)
+            if self.training:
+                self._iterate(matrix.detach(), self.power_iterations)
+            u, v = self.u.clone(), self.v.clone()  # the next pass moves the buffers while this graph lives
+            return weight / (u @ (matrix @ v))
+
+    @torch.no_grad()
+    def _iterate(self, matrix: Tensor, times: int) -> None:
+        for _ in range(times):
+            self.v.copy_(normalize(matrix.mT @ self.u, dim=0))  # Algorithm 1, line 1
+            self.u.copy_(normalize(matrix @ self.v, dim=0))  # line 2
+
+    def _matrix(self, weight: Tensor) -> Tensor:
+        return weight.transpose(0, self.output_axis).flatten(1)

@@ -1,0 +1,34 @@
+"""Variance penalty: the critic's outputs vary by at most 1 on each side, a constraint on scale instead of slope.
+
+Source: Mroueh and Sercu 2017, "Fisher GAN", eq. 2 (a second-order constraint on the critic; here one per side,
+as a penalty).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from twoplayer import parallel
+from twoplayer.regularizers._base import Penalty, Scored
+
+__all__ = ["Variance"]
+
+
+class Variance(Penalty):
+    """weight · [max(0, Var D(x) − limit)² + max(0, Var D(G(z)) − limit)²], variances over the whole batch."""
+
+    reads_input_gradient: ClassVar[bool] = False
+
+    def __init__(self, *, weight: float = 1.0, limit: float = 1.0) -> None:
+        self.weight, self.limit = weight, limit
+
+    def penalty(self, critic: nn.Module, scored: Scored, random: torch.Generator) -> Tensor:
+        sides = (scored.real_output, scored.fake_output)
+        return self.weight * sum((self._excess(o).square() for o in sides), torch.zeros((), device=sides[0].device))
+
+    def _excess(self, output: Tensor) -> Tensor:
+        centred = output - parallel.mean(output.mean())
+        return (parallel.mean(centred.square().mean()) - self.limit).clamp_min(0)

@@ -1,0 +1,78 @@
+"""The page: what the run folder says, poured into the template."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from twoplayer.report import _words as words
+from twoplayer.report._curves import game_charts, metric_charts
+from twoplayer.report._frames import Frame, chosen, embedded, frame
+from twoplayer.report._record import Record
+from twoplayer.report._tables import environment_rows, figure_rows, setting_groups
+
+__all__ = ["page"]
+
+LISTED = 200  # unreadable files named one by one
+
+
+def page(record: Record) -> str:
+    """The whole report as HTML."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["breakable"] = _breakable
+    return environment.from_string(_part("template.html")).render(_contents(record))
+
+
+def _contents(record: Record) -> dict[str, Any]:
+    method, data = words.title(record)
+    frames = _frames(record)
+    skipped = [(str(s.get("path")), str(s.get("reason", ""))) for s in record.data.get("skipped") or []]
+    return {
+        "style": Markup(_part("style.css")),
+        "script": Markup(_part("script.js")),
+        "run": record.name,
+        "method": method,
+        "data": data,
+        "state": record.status.get("state") or "unknown",
+        "status": words.status_sentence(record),
+        "data_sentence": words.data_sentence(record),
+        "diagnosis": record.status.get("message"),
+        "unit": words.seen_unit(record),
+        "newest": frames[-1] if frames else None,
+        "earlier": frames[:-1],
+        "real": embedded(record.real_samples, "Real") if record.real_samples else None,
+        "figures": figure_rows(record),
+        "notes": record.notes,
+        "metric_charts": metric_charts(record),
+        "game_charts": game_charts(record),
+        "command": record.environment.get("command"),
+        "skipped": skipped[:LISTED],
+        "skipped_more": max(0, len(skipped) - LISTED),
+        "settings": setting_groups(record.config),
+        "environment": environment_rows(record.environment),
+        "version": record.environment.get("twoplayer"),
+    }
+
+
+def _frames(record: Record) -> list[Frame]:
+    unit = words.seen_unit(record)
+    candidates = [frame(sample, unit) for sample in chosen(record.samples)]
+    return [candidate for candidate in candidates if candidate is not None]
+
+
+def _part(name: str) -> str:
+    return files("twoplayer.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _breakable(name: str) -> Markup:
+    """A long name that may break after its separators on a narrow screen."""
+    escaped = str(escape(name))
+    for separator in "_./":
+        escaped = escaped.replace(separator, f"{separator}<wbr>")
+    return Markup(escaped)

@@ -1,0 +1,136 @@
+"""What a run folder says, read once: the only place in the report that knows the folder's layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twoplayer.errors import UserError
+from twoplayer.files import read_json, read_json_lines
+
+__all__ = ["Figure", "Record", "Sample", "read_record"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One value of one metric, and what held-out real data reach (the ceiling)."""
+
+    name: str
+    value: float | None
+    higher_is_better: bool
+    real: float | None
+    step: int
+    images_seen: float
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture of samples, and how far training was: generator steps and, where known, images seen."""
+
+    path: Path
+    step: int
+    images_seen: float | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run as its folder tells it; everything but the config may be empty."""
+
+    name: str
+    config: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    status: Mapping[str, Any]
+    data: Mapping[str, Any]
+    progress: list[dict[str, Any]]
+    figures: list[Figure]
+    notes: list[str]
+    samples: list[Sample]
+    real_samples: Path | None
+
+
+def read_record(folder: Path) -> Record:
+    """Read the run in `folder`. Raises `UserError` when there is none."""
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder: give the folder of a run, such as runs/dcgan-digits-1.")
+    progress = _surviving(read_json_lines(folder / "progress.jsonl"))
+    measurements = read_json_lines(folder / "metrics.jsonl")
+    real = folder / "samples" / "real.png"
+    return Record(
+        name=folder.resolve().name,
+        config=_config(folder / "config.yaml"),
+        environment=_mapping(folder / "environment.json"),
+        status=_mapping(folder / "status.json"),
+        data=_mapping(folder / "data.json"),
+        progress=progress,
+        figures=_figures(measurements),
+        notes=[str(note) for note in (measurements[-1].get("notes") or [])] if measurements else [],
+        samples=_samples(folder / "samples", progress),
+        real_samples=real if real.is_file() else None,
+    )
+
+
+def number(value: Any) -> float | None:
+    """`value` as a float; None where it is missing or no number. NaN and infinity pass."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _config(path: Path) -> Mapping[str, Any]:
+    import yaml
+
+    if not path.is_file():
+        raise UserError(f"{path.parent} holds no run: it has no config.yaml, so give another folder.")
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        config = None
+    if not isinstance(config, Mapping):
+        raise UserError(f"{path} is corrupt: it must be a YAML mapping, so restore it from a copy.")
+    return config
+
+
+def _mapping(path: Path) -> Mapping[str, Any]:
+    value = read_json(path) if path.is_file() else {}
+    if not isinstance(value, Mapping):
+        raise UserError(f"{path} is corrupt: it must be a JSON object, so restore it or delete it.")
+    return value
+
+
+def _surviving(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The records that count: a resumed run repeats steps, and what it repeats replaces the first try."""
+    kept: list[dict[str, Any]] = []
+    for record in records:
+        step = number(record.get("step"))
+        if step is None or number(record.get("images_seen")) is None:
+            continue
+        while kept and kept[-1]["step"] >= step:
+            kept.pop()
+        kept.append(record)
+    return kept
+
+
+def _figures(measurements: list[dict[str, Any]]) -> list[Figure]:
+    """The newest value for each name and step, in order of first mention, then of steps."""
+    found: dict[str, dict[int, Figure]] = {}
+    for measurement in measurements:
+        step = int(number(measurement.get("step")) or 0)
+        images_seen = number(measurement.get("images_seen")) or 0.0
+        for entry in measurement.get("figures") or []:
+            name, higher = str(entry.get("name")), bool(entry.get("higher_is_better"))
+            value, real = number(entry.get("value")), number(entry.get("real"))
+            found.setdefault(name, {})[step] = Figure(name, value, higher, real, step, images_seen)
+    return [by_step[step] for by_step in found.values() for step in sorted(by_step)]
+
+
+def _samples(folder: Path, progress: list[dict[str, Any]]) -> list[Sample]:
+    """The pictures in order of steps; images seen are those of the last record at or before each step."""
+    pictures = sorted((int(path.stem), path) for path in folder.glob("*.png") if path.stem.isdecimal())
+    samples: list[Sample] = []
+    at = 0
+    for step, path in pictures:
+        while at < len(progress) and progress[at]["step"] <= step:
+            at += 1
+        images_seen = progress[at - 1]["images_seen"] if at else (0.0 if step == 0 else None)
+        samples.append(Sample(path, step, images_seen))
+    return samples

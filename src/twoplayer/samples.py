@@ -1,0 +1,94 @@
+"""Generated samples that save and show themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from twoplayer.errors import UserError
+from twoplayer.files import write_atomic
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["Samples"]
+
+
+class Samples:
+    """Samples in the form in which the data are stored.
+
+    `array` holds uint8 images ``(N, H, W, C)`` in [0, 255] or float32 points ``(N, D)`` in the user's own units;
+    `reference`, if any, holds real ones, which fix the axes of a point cloud. Indexing and ``len`` go to the
+    array, ``np.asarray`` too; a notebook shows the picture.
+    """
+
+    def __init__(self, array: np.ndarray, reference: np.ndarray | None = None) -> None:
+        self.array, self.reference = array, reference
+
+    @property
+    def kind(self) -> str:
+        return "images" if self.array.ndim == 4 else "points"
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        return self.array[rows]  # type: ignore[no-any-return]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.array, dtype=dtype, copy=True if copy else None)
+
+    def __repr__(self) -> str:
+        return f"Samples({len(self)} {self.kind}, shape {self.array.shape[1:]})"
+
+    def _repr_png_(self) -> bytes:
+        from twoplayer.pictures import png_bytes
+
+        return png_bytes(self.picture())
+
+    def picture(self, columns: int | None = None) -> Image:
+        """A grid of the images, or a cloud of the points over the real ones."""
+        from twoplayer.pictures import image_grid, point_cloud
+
+        if self.kind == "images":
+            return image_grid(self.array, columns=columns)
+        reference = None if self.reference is None else self.reference[:2_500]
+        return point_cloud(self.array, reference=reference)
+
+    def save(self, path: Path | str) -> Path:
+        """Write a picture (.png), the array (.npy, .npz), points (.csv), or, for any other name, a folder of PNGs.
+
+        Raises `UserError` for a form that these samples do not have.
+        """
+        path = Path(path)
+        match path.suffix.lower():
+            case ".png":
+                from twoplayer.pictures import png_bytes
+
+                write_atomic(path, png_bytes(self.picture()))
+            case ".npy" | ".npz" as suffix:
+                import io
+
+                buffer = io.BytesIO()
+                np.save(buffer, self.array) if suffix == ".npy" else np.savez_compressed(buffer, samples=self.array)
+                write_atomic(path, buffer.getvalue())
+            case ".csv" if self.kind == "points":
+                rows = (",".join(f"{x:.8g}" for x in row) for row in self.array)
+                write_atomic(path, "".join(f"{row}\n" for row in rows))
+            case "" if self.kind == "images":
+                self._save_folder(path)
+            case _:
+                forms = ".png, .npy, .npz or a folder" if self.kind == "images" else ".png, .npy, .npz or .csv"
+                raise UserError(f"cannot write {self.kind} to {path}: give a name that ends in {forms}")
+        return path
+
+    def _save_folder(self, folder: Path) -> None:
+        from PIL import Image
+
+        from twoplayer.pictures import png_bytes
+
+        for number, pixels in enumerate(self.array):
+            image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+            write_atomic(folder / f"{number:06d}.png", png_bytes(image))

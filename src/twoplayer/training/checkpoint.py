@@ -1,0 +1,130 @@
+"""Checkpoints: tensors as safetensors, the rest as JSON, so that loading one never runs code.
+
+A checkpoint is a folder, made under another name and renamed when it is whole and on disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from twoplayer.errors import UserError
+from twoplayer.files import write_json
+
+__all__ = ["FORMAT", "latest", "load", "save"]
+
+FORMAT = 1
+"""Version of the run folder and its checkpoints; a newer one is refused."""
+WEIGHTS, STATE = "weights.safetensors", "state.json"
+
+
+def save(folder: Path, step: int, state: Mapping[str, Any], keep: int) -> Path:
+    """Write `state`, a tree of dicts, lists, tensors and plain values, as ``folder/STEP``; drop all but `keep`.
+
+    Raises `UserError` where the disk is full; earlier checkpoints stay.
+    """
+    target = folder / f"{step:09d}"
+    partial = folder / f".{target.name}.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    tensors: dict[str, Tensor] = {}
+    tree = _take_tensors(state, "", tensors)
+    try:
+        save_file(tensors, partial / WEIGHTS)
+        _sync(partial / WEIGHTS)
+        weights = {"bytes": (partial / WEIGHTS).stat().st_size, "sha256": _digest(partial / WEIGHTS)}
+        write_json(partial / STATE, {"format": FORMAT, "step": step, "weights": weights, "state": tree})
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise UserError(
+            f"the checkpoint at round {step} could not be written to {folder} ({error}): free some space and run the "
+            "same command again, it goes on from the last checkpoint"
+        ) from error
+    if target.exists():
+        shutil.rmtree(target)
+    partial.rename(target)
+    _sync(folder)
+    for old in _all(folder)[:-keep]:
+        shutil.rmtree(old)
+    return target
+
+
+def latest(folder: Path) -> Path | None:
+    """The newest checkpoint, whole or damaged, or None."""
+    return next(iter(reversed(_all(folder))), None)
+
+
+def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """The state that `save` was given. Raises `UserError` for one that is damaged or from a newer version."""
+    go_on = f"remove {path} to go on from the one before it"
+    try:
+        head = json.loads((path / STATE).read_text())
+        if head["format"] > FORMAT:
+            raise UserError(
+                f"{path} was written by a newer twoplayer (format {head['format']}, this one reads {FORMAT}): "
+                "update twoplayer"
+            )
+        size = (path / WEIGHTS).stat().st_size
+        if size != head["weights"]["bytes"] or _digest(path / WEIGHTS) != head["weights"]["sha256"]:
+            raise UserError(
+                f"the checkpoint {path} is damaged ({size} bytes of {head['weights']['bytes']}, or changed "
+                f"since it was written): {go_on}"
+            )
+        tensors = load_file(path / WEIGHTS, device=str(device))
+        return _put_tensors(head["state"], tensors)  # type: ignore[no-any-return]
+    except (OSError, KeyError, TypeError, json.JSONDecodeError, SafetensorError) as error:
+        raise UserError(f"the checkpoint {path} is damaged ({type(error).__name__}): {go_on}") from error
+
+
+def _take_tensors(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
+    """`value` with every tensor moved into `tensors` and its key left in its place."""
+    if isinstance(value, Tensor):
+        tensors[path] = value.detach().cpu().contiguous().clone()
+        return {"$tensor": path}
+    if isinstance(value, Mapping):
+        return {"$items": [[k, _take_tensors(v, f"{path}.{k}" if path else str(k), tensors)] for k, v in value.items()]}
+    if isinstance(value, list | tuple):
+        return [_take_tensors(v, f"{path}.{i}", tensors) for i, v in enumerate(value)]
+    return value
+
+
+def _put_tensors(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+    if isinstance(value, dict):
+        if "$tensor" in value:
+            return tensors[value["$tensor"]]
+        return {k: _put_tensors(v, tensors) for k, v in value["$items"]}
+    if isinstance(value, list):
+        return [_put_tensors(v, tensors) for v in value]
+    return value
+
+
+def _all(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.glob("[0-9]*") if p.is_dir())
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _sync(path: Path) -> None:
+    with contextlib.suppress(OSError):  # some file systems cannot fsync a folder
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

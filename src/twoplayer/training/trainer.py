@@ -1,0 +1,292 @@
+"""The loop: rounds of the algorithm, and between them everything that a round does not show."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from twoplayer import parallel
+from twoplayer.algorithms._base import Record
+from twoplayer.config import Config
+from twoplayer.data._base import Dataset
+from twoplayer.errors import Diverged, Interrupted, UserError
+from twoplayer.folder import RunFolder
+from twoplayer.rng import derive
+from twoplayer.samples import Samples
+from twoplayer.sampling import Form, draw, latents
+from twoplayer.training import checkpoint
+from twoplayer.training.average import Average
+from twoplayer.training.batches import Batches
+from twoplayer.training.build import Players
+from twoplayer.training.interrupt import Interrupt
+from twoplayer.training.placement import Placement
+from twoplayer.training.schedule import Schedule
+
+__all__ = ["Listener", "Progress", "Trainer"]
+
+GRID = 64
+"""Samples in a grid of images; a cloud of points has 2,500."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One line of progress: where the run is and what its last round did."""
+
+    step: int
+    images_seen: int
+    seconds: float
+    """Training time so far, measurements left out."""
+    fraction: float
+    """Share of the run that is done."""
+    images_per_second: float
+    updates: Mapping[str, int]
+    values: Mapping[str, float] = field(default_factory=dict)
+
+    def line(self) -> dict[str, Any]:
+        """The record as ``progress.jsonl`` holds it."""
+        counts = {f"{player}_updates": n for player, n in self.updates.items()}
+        return {
+            "step": self.step,
+            "images_seen": self.images_seen,
+            "seconds": round(self.seconds, 3),
+            "images_per_second": round(self.images_per_second, 2),
+            **counts,
+            **self.values,
+        }
+
+
+class Listener(Protocol):
+    """Someone who wants to hear of a run while it goes on; only the main process calls."""
+
+    def on_start(self, folder: RunFolder, config: Config, dataset: Dataset, placement: Placement) -> None: ...
+    def on_progress(self, progress: Progress) -> None: ...
+    def on_figures(self, step: int, figures: Sequence[Any], note: str) -> None: ...
+    def on_samples(self, step: int, picture: Path) -> None: ...
+    def close(self) -> None: ...
+
+
+Measure = Callable[[np.ndarray], tuple[Sequence[Any], str]]
+"""Generated samples as the data set stores its own, to figures and a note on their judge."""
+
+
+@dataclass
+class Trainer:
+    """Trains what was built until the config says stop, in a run folder that can be resumed at any moment."""
+
+    config: Config
+    dataset: Dataset
+    folder: RunFolder
+    placement: Placement
+    players: Players
+    listeners: Sequence[Listener] = ()
+    measure: Measure | None = None
+    sample_count: int = 10_000
+
+    def __post_init__(self) -> None:
+        self.main = parallel.process_index() == 0
+        self.algorithm, self.game = self.players.algorithm, self.players.game
+        self.average = Average(self.algorithm.sampler, self.config.ema)
+        self.batches = Batches(self.dataset, self.config.batch, self.config.seed, self.placement)
+        self.schedule = Schedule(self.config)
+        self.step, self.seconds = 0, 0.0
+        self._rate = _Rate()
+
+    # ------------------------------------------------------------------ the loop
+
+    def run(self) -> None:
+        """Train to the end. Raises `Diverged` or `Interrupted` after everything is saved."""
+        resumed = self._resume()
+        if not resumed:
+            self._show_samples()
+            self._save()
+        self._status("running")
+        with Interrupt() as interrupt:
+            self._since = time.perf_counter()
+            while not self.schedule.finished(self.step, self.batches.images_seen, self.seconds):
+                self._round()
+                if self._asked_to_stop(interrupt):
+                    self._save()
+                    self._status("interrupted")
+                    raise Interrupted(f"interrupted at round {self.step}; the same command goes on from here")
+        self._finish()
+
+    def _round(self) -> None:
+        fraction = self.schedule.fraction(self.step, self.batches.images_seen, self.seconds)
+        logs = self.schedule.due("log", self.step + 1, fraction)
+        self.algorithm.watching = logs
+        self.batches.rounds = self.step
+        torch.manual_seed(derive(self.config.seed, "round", self.step))
+        record = self.algorithm.round(self.batches)
+        self.step += 1
+        self.average.update()
+        if logs or self.placement.device.type == "cpu":
+            self._stop_if_diverged(record)
+        self._tick()
+        self._between_rounds(record, logs)
+
+    def _between_rounds(self, record: Record, logs: bool) -> None:
+        fraction = self.schedule.fraction(self.step, self.batches.images_seen, self.seconds)
+        if logs:
+            self._log(record, fraction)
+        if self.schedule.due("sample", self.step, fraction):
+            self._show_samples()
+        if self.schedule.due("checkpoint", self.step, fraction, self.seconds):
+            self._save()
+        self._tick()
+        if fraction < 1 and self.schedule.due("evaluate", self.step, fraction):
+            self._evaluate()
+
+    def _finish(self) -> None:
+        self._save()
+        self._show_samples()
+        self._evaluate()
+        self._status("finished")
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self.seconds += now - self._since
+        self._since = now
+
+    # ------------------------------------------------------------------ what is written
+
+    def _log(self, record: Record, fraction: float) -> None:
+        if not self.main:
+            return
+        values = {name: float(value) for name, value in record.values.items()}
+        rate = self._rate.update(self.batches.images_seen, self.seconds)
+        progress = Progress(
+            self.step, self.batches.images_seen, self.seconds, fraction, rate, dict(self.algorithm.updates), values
+        )
+        self.folder.log(self.folder.progress, progress.line())
+        for listener in self.listeners:
+            listener.on_progress(progress)
+
+    def _show_samples(self) -> None:
+        if not self.main:
+            return
+        count = GRID if self.dataset.kind == "images" else 2_500
+        samples = self.sample(count, "grid")
+        reference = self.dataset.held_out if len(self.dataset.held_out) else self.dataset.train
+        real = self.folder.samples / "real.png"
+        if not real.exists():
+            Samples(np.asarray(reference[:count]), reference).save(real)
+        target = Samples(samples, reference).save(self.folder.samples / f"{self.step:09d}.png")
+        for listener in self.listeners:
+            listener.on_samples(self.step, target)
+
+    def sample(self, count: int, purpose: str) -> np.ndarray:
+        """Samples of the averaged generator as the data set stores its own, from latents fixed by `purpose`."""
+        z = latents(count, self.config.latent_dim, self.config.prior, self.config.seed, purpose)
+        form = Form(self.dataset.kind, self.dataset.centre, self.dataset.scale)
+        return draw(self.average.module, z, form, self.placement)
+
+    def _evaluate(self) -> None:
+        if self.main and self.measure is not None:
+            figures, note = self.measure(self.sample(self.sample_count, "evaluation"))
+            if figures:
+                where = {"step": self.step, "images_seen": self.batches.images_seen, "seconds": round(self.seconds, 3)}
+                self.folder.log(
+                    self.folder.metrics, {**where, "figures": [asdict(f) for f in figures], "notes": [note]}
+                )
+            for listener in self.listeners:
+                listener.on_figures(self.step, figures, note)
+        self.placement.accelerator.wait_for_everyone()
+        self._since = time.perf_counter()
+
+    def _status(self, state: str, message: str | None = None) -> None:
+        if self.main:
+            where = {"step": self.step, "images_seen": self.batches.images_seen, "seconds": round(self.seconds, 3)}
+            self.folder.write("status", {"state": state, **where, "message": message})
+
+    # ------------------------------------------------------------------ stopping and going on
+
+    def _stop_if_diverged(self, record: Record) -> None:
+        values = {name: float(value) for name, value in record.values.items()}
+        bad = [name for name, value in values.items() if not math.isfinite(value)]
+        gap = abs(values.get("real_score", 0.0) - values.get("fake_score", 0.0))
+        if bad:
+            self._diverge(f"{bad[0].replace('_', ' ')} was no longer a finite number")
+        elif gap > self.config.divergence_limit:
+            self._diverge(
+                f"the critic ran away (|D(real) − D(fake)| = {gap:.3g}, above --divergence-limit "
+                f"{self.config.divergence_limit:g})"
+            )
+
+    def _diverge(self, what: str) -> None:
+        good = checkpoint.latest(self.folder.checkpoints)
+        rate = self.config.optimizer.learning_rate
+        message = (
+            f"at round {self.step} {what}; the last good checkpoint is round {int(good.name) if good else 0}. Try "
+            f"--learning-rate {rate / 4:g}, or a regularizer that holds the critic back, such as --regularizers r1"
+        )
+        if good is not None:
+            state = checkpoint.load(good)
+            self.step, self.batches.read, self.seconds = state["step"], state["read"], state["seconds"]
+        self._status("diverged", message)
+        raise Diverged(message)
+
+    def _asked_to_stop(self, interrupt: Interrupt) -> bool:
+        """Whether any process was asked to stop; also agrees on one clock, since budgets end by it."""
+        if parallel.process_count() == 1:
+            return interrupt.asked
+        mine = torch.tensor([float(interrupt.asked), self.seconds], dtype=torch.float64)
+        torch.distributed.all_reduce(agreed := mine.to(self.placement.device), torch.distributed.ReduceOp.MAX)
+        self.seconds = float(agreed[1])
+        return bool(agreed[0])
+
+    def _save(self) -> None:
+        if self.main:
+            state = {
+                "step": self.step,
+                "drawn": self.batches.drawn,
+                "read": self.batches.read,
+                "seconds": self.seconds,
+                "game": self.game.state_dict(),
+                "average": self.average.module.state_dict(),
+                "average_updates": self.average.updates,
+                "algorithm": self.algorithm.state(),
+            }
+            checkpoint.save(self.folder.checkpoints, self.step, state, self.config.keep_checkpoints)
+            self.schedule.saved(self.seconds)
+        self.placement.accelerator.wait_for_everyone()
+
+    def _resume(self) -> bool:
+        newest = checkpoint.latest(self.folder.checkpoints)
+        if newest is None:
+            return False
+        state = checkpoint.load(newest, self.placement.device)
+        try:
+            self.game.load_state_dict(state["game"])
+            self.average.module.load_state_dict(state["average"])
+            self.algorithm.restore(state["algorithm"])
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise UserError(f"the checkpoint {newest} does not fit this run's networks: give another --run") from error
+        self.average.updates = state["average_updates"]
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.batches.drawn, self.batches.read = state["drawn"], state["read"]
+        if self.main:
+            self.folder.rewind(self.step)
+        fraction = self.schedule.fraction(self.step, self.batches.images_seen, self.seconds)
+        self.schedule.start_at(fraction, self.seconds)
+        return True
+
+
+class _Rate:
+    """Images per second over the last lines of progress."""
+
+    def __init__(self) -> None:
+        self.marks: list[tuple[int, float]] = []
+
+    def update(self, images: int, seconds: float) -> float:
+        self.marks = [*self.marks[-9:], (images, seconds)]
+        (first, began), (last, ended) = self.marks[0], self.marks[-1]
+        if ended > began:
+            return (last - first) / (ended - began)
+        return images / seconds if seconds > 0 else 0.0
