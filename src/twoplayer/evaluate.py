@@ -52,11 +52,11 @@ def evaluate(run: Run, *, n: int | None = None, seed: int = 0, say: Callable[[st
 
     Raises `UserError` where the data that the run was trained on are gone or have changed.
     """
-    from twoplayer.experiment import reopen
+    from twoplayer.opening import reopen
     from twoplayer.metrics import measure, sample_count
     from twoplayer.training import checkpoint
 
-    dataset = reopen(run)
+    dataset = reopen(run.folder)
     count = n or min(run.config.evaluate_count, sample_count(dataset.kind))
     if count < 2:
         raise UserError(f"cannot measure {count} sample: ask for at least 2")

@@ -15,12 +15,14 @@ from typing import Any
 
 from twoplayer import __version__, data, methods
 from twoplayer.config import Config, resolve
-from twoplayer.data._base import Dataset, Settings
+from twoplayer.data import kind_of
+from twoplayer.data._base import Dataset
 from twoplayer.errors import Diverged, UserError
 from twoplayer.folder import FORMAT, RunFolder
+from twoplayer.opening import open_data
 from twoplayer.run import Run
 
-__all__ = ["reopen", "settle", "train"]
+__all__ = ["settle", "train"]
 
 RUNS = Path("runs")
 
@@ -60,7 +62,7 @@ def train(
     resolved, source = _settle(method, data, config, settings)
     from twoplayer.training.placement import place
 
-    placement = place(resolved.device, resolved.precision, resolved.memory_format, _kind(source))
+    placement = place(resolved.device, resolved.precision, resolved.memory_format, kind_of(source))
     accelerator = placement.accelerator
     if resolved.batch % accelerator.num_processes:
         raise UserError(f"a batch of {resolved.batch} cannot be shared evenly by {accelerator.num_processes} processes")
@@ -76,28 +78,31 @@ def _train_in(folder: RunFolder, config: Config, source: Any, placement: Any, li
         _check_same(folder.require(), config)
     accelerator = placement.accelerator
     with accelerator.main_process_first():
-        dataset = _open(source, config)
+        dataset = open_data(source, config)
     if known and folder.data()["key"] != dataset.key:
         raise UserError(f"the data of {folder.path} have changed since it began: give another --run folder")
+    from twoplayer.training.build import build
+
+    players = build(config, dataset.shape, placement)  # whatever does not fit says so before a file is written
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         if not known:
             folder.claim()
             folder.write("data", _describe(dataset))
             folder.write("environment", _environment(placement))
+            # config.yaml comes last: with it the folder is a run.
+            folder.write("status", {"state": "running", "step": 0, "images_seen": 0, "seconds": 0.0, "message": None})
         folder.write_config(config)
     from twoplayer.metrics import measure, sample_count
-    from twoplayer.training.build import build
     from twoplayer.training.trainer import Trainer
 
     def figures(samples: Any) -> tuple[Any, str]:
         measured = measure(samples, dataset, device=placement.device)
         return measured.figures, measured.note
 
-    players = build(config, dataset.shape, placement)
     count = min(config.evaluate_count, sample_count(dataset.kind))
     trainer = Trainer(config, dataset, folder, placement, players, listeners, figures, count)
-    for listener in listeners:
+    for listener in listeners if accelerator.is_main_process else ():
         listener.on_start(folder, config, dataset, placement)
     trainer.run()
     return Run(folder.path)
@@ -113,7 +118,7 @@ def _settle(method: str | None, what: Any, file: Path | str | None, settings: Ma
     source = asked["name"] if isinstance(asked, Mapping) else asked
     part = {**(asked if isinstance(asked, Mapping) else {}), "name": data.spell(source)}
     preset = methods.describe(method)
-    kind = data.kind_of(source)
+    kind = kind_of(source)
     layers = [*preset.layers(kind), {k: v for k, v in layer.items() if k != "data"}, given, {"data": part}]
     config = resolve([{"method": method}, *layers], kind, data.options_for(source))
     return config, source
@@ -136,33 +141,12 @@ def _read(file: Path | str) -> dict[str, Any]:
     return settings
 
 
-def _kind(source: Any) -> Any:
-    return data.kind_of(source)
-
-
-def _open(source: Any, config: Config) -> Dataset:
-    options = {k: v for k, v in config.data.items() if k != "name"}
-    settings = Settings(config.resolution, config.held_out, config.seed, config.batch)
-    return data.load(source, settings, **options)
-
-
-def reopen(run: Run) -> Dataset:
-    """The data that a run was trained on. Raises `UserError` where they are gone or have changed."""
-    config = run.config
-    if config.data["name"] == data.ARRAY:
-        raise UserError(f"{run.path} was trained on an array in memory: measure its samples where that array is")
-    dataset = _open(config.data["name"], config)
-    if dataset.key != run.data["key"]:
-        raise UserError(f"the data of {run.path} have changed since it was trained: restore them")
-    return dataset
-
-
 def _default_folder(config: Config) -> RunFolder:
     """The newest run with these settings, else the next free number."""
     stem = f"{config.method}-{data.short_name(config.data['name'])}"
     for number in itertools.count(1):
         folder = RunFolder(RUNS / f"{stem}-{number}")
-        if not folder.path.exists():
+        if folder.free:
             return folder
         if folder.exists:
             try:

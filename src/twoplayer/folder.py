@@ -40,6 +40,11 @@ class RunFolder:
         """Whether a run has begun here."""
         return self.config_file.is_file()
 
+    @property
+    def free(self) -> bool:
+        """Whether a new run may begin here: nothing lies here, or what a run leaves that was killed at its start."""
+        return not self.path.exists() or (self.path.is_dir() and all(map(_begun, self.path.iterdir())))
+
     def require(self) -> RunFolder:
         """Itself, or `UserError` where there is no run that this version can read."""
         if not self.path.is_dir():
@@ -59,11 +64,11 @@ class RunFolder:
 
     def claim(self) -> None:
         """Make the folder for a new run. Raises `UserError` where something else lies."""
-        if self.path.exists() and (not self.path.is_dir() or any(p.name != ".lock" for p in self.path.iterdir())):
+        if not self.free:
             raise UserError(f"{self.path} is not empty and not a run: give another --run folder")
         try:
-            self.samples.mkdir(parents=True)
-            self.checkpoints.mkdir()
+            self.samples.mkdir(parents=True, exist_ok=True)
+            self.checkpoints.mkdir(exist_ok=True)
         except OSError as error:
             raise UserError(f"cannot make the run folder {self.path}: {error.strerror}; give another --run") from error
 
@@ -75,6 +80,7 @@ class RunFolder:
         except ImportError:  # no such lock on this system
             yield
             return
+        new = not self.path.exists()
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / ".lock").open("w") as file:
             try:
@@ -83,7 +89,17 @@ class RunFolder:
                 raise UserError(
                     f"another process is training in {self.path}: wait for it or give another --run"
                 ) from None
-            yield
+            try:
+                yield
+            finally:
+                if new and self.free:  # no run began
+                    self.discard()
+
+    def discard(self) -> None:
+        """Remove the folder if there is nothing in it but the lock."""
+        with contextlib.suppress(OSError):
+            (self.path / ".lock").unlink()
+            self.path.rmdir()
 
     def config(self) -> Config:
         """The resolved config."""
@@ -115,6 +131,10 @@ class RunFolder:
     def log(self, file: Path, record: Mapping[str, Any]) -> None:
         append_json_line(file, record)
 
+    def measured(self) -> set[int]:
+        """Rounds whose figures are logged."""
+        return {r.get("step", 0) for r in read_json_lines(self.metrics)}
+
     def rewind(self, step: int) -> None:
         """Forget what was logged and drawn after a round, so that a resumed run writes it once."""
         for file in (self.progress, self.metrics):
@@ -130,3 +150,10 @@ class RunFolder:
         if not isinstance(document, dict):
             raise UserError(f"{self.path / name} is corrupt: restore it or train anew")
         return document
+
+
+def _begun(path: Path) -> bool:
+    """Whether a run that was killed before its config.yaml was written can have left this."""
+    if path.is_dir():
+        return path.name in ("samples", "checkpoints") and not any(path.iterdir())
+    return path.name in (".lock", "data.json", "environment.json", "status.json") or path.suffix == ".partial"

@@ -123,9 +123,9 @@ class Run:
         """Real points for the axes of a picture; images need none."""
         if self.data["kind"] == "images":
             return None
-        from twoplayer.experiment import reopen
+        from twoplayer.opening import reopen
 
         try:
-            return cast(np.ndarray, reopen(self).held_out)
+            return cast(np.ndarray, reopen(self.folder).held_out)
         except UserError:  # the data may be gone; the samples still have a picture
             return None

@@ -42,6 +42,10 @@ def command(
     with Console(quiet=as_json) as console, contextlib.ExitStack() as stack:
         listeners = [console, *_tensorboard(settings, stack)]
         finished = train(method, data, run=run, config=config, listeners=listeners, **settings)
+    from twoplayer.parallel import process_index
+
+    if process_index() > 0:
+        return
     page = finished.report()
     if as_json:
         from twoplayer.files import json_text

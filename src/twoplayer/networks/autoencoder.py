@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from twoplayer.networks._activations import activation, expansion, gain
 from twoplayer.networks._base import Critic, Generator
-from twoplayer.networks._initial import draw_scaled
+from twoplayer.networks._initial import draw_dense, draw_scaled
 from twoplayer.networks._knobs import Knobs, check_size
 from twoplayer.networks._normalization import normalization
 from twoplayer.networks._players import BodyGenerator
@@ -103,7 +103,7 @@ class Autoencoder(Knobs):
         for index in range(self.depth or 2):
             wide = self._wide(self.filters)
             linear = nn.Linear(self.filters, wide) if index else ExactLinear(inputs, wide)
-            draw_scaled(linear, gain(act) if index else 1.0)
+            draw_dense(linear, gain(act) if index else 1.0)
             layers += [linear, normalization(norm, wide, maps=False), activation(act)]
         return layers
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from twoplayer.networks._activations import activation, expansion, gain
 from twoplayer.networks._base import Critic, Generator
-from twoplayer.networks._initial import draw_scaled
+from twoplayer.networks._initial import draw_dense
 from twoplayer.networks._knobs import Knobs
 from twoplayer.networks._normalization import normalization
 from twoplayer.networks._players import BodyGenerator, ScoreCritic
@@ -38,14 +38,14 @@ class MLP(Knobs):
     def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:
         hidden = self._hidden(latent_dim, self.activation or "relu")
         last = ExactLinear(self.filters, value_count(shape))
-        draw_scaled(last, 1.0)
+        draw_dense(last, 1.0)
         return BodyGenerator(latent_dim, shape, nn.Sequential(*hidden, last))
 
     def critic(self, shape: tuple[int, ...]) -> Critic:
         hidden = self._hidden(value_count(shape), self.activation or "leaky-relu")
         body = nn.Sequential(nn.Flatten(), *hidden)
         critic = ScoreCritic(shape, body, self.filters, self.normalization or "none")
-        draw_scaled(critic.score, 1.0)
+        draw_dense(critic.score, 1.0)
         return critic
 
     def _hidden(self, inputs: int, act: str) -> list[nn.Module]:
@@ -54,6 +54,6 @@ class MLP(Knobs):
         for index in range(self.depth or 3):
             # The first layer is exact because it may see points.
             linear = nn.Linear(self.filters, wide) if index else ExactLinear(inputs, wide)
-            draw_scaled(linear, gain(act) if index else 1.0)
+            draw_dense(linear, gain(act) if index else 1.0)
             layers += [linear, normalization(norm, wide, maps=False), activation(act)]
         return layers

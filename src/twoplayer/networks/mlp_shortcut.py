@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from twoplayer.networks._activations import activation, expansion, gain
 from twoplayer.networks._base import Critic, Generator
-from twoplayer.networks._initial import draw_scaled
+from twoplayer.networks._initial import draw_dense
 from twoplayer.networks._knobs import Knobs
 from twoplayer.networks._normalization import normalization
 from twoplayer.networks._players import BodyGenerator, ScoreCritic
@@ -40,14 +40,14 @@ class MLPShortcut(Knobs):
     def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:
         hidden = self._hidden(latent_dim, self.activation or "relu")
         last = ExactLinear(self.filters, value_count(shape))
-        draw_scaled(last, 1.0)
+        draw_dense(last, 1.0)
         return BodyGenerator(latent_dim, shape, nn.Sequential(*hidden, last))
 
     def critic(self, shape: tuple[int, ...]) -> Critic:
         hidden = self._hidden(value_count(shape), self.activation or "leaky-relu")
         body = nn.Sequential(nn.Flatten(), *hidden)
         critic = ScoreCritic(shape, body, self.filters, self.normalization or "none")
-        draw_scaled(critic.score, 1.0)
+        draw_dense(critic.score, 1.0)
         return critic
 
     def _hidden(self, inputs: int, act: str) -> list[nn.Module]:
@@ -70,8 +70,8 @@ class ShortcutLayer(nn.Module):
             linear(inputs, wide), normalization(norm, wide, maps=False), activation(act)
         )
         self.shortcut = linear(inputs, outputs, bias=False) if inputs != outputs else nn.Identity()
-        draw_scaled(self.branch, scale)
-        draw_scaled(self.shortcut, 1.0)
+        draw_dense(self.branch, scale)
+        draw_dense(self.shortcut, 1.0)
 
     def forward(self, x: Tensor) -> Tensor:
         summed: Tensor = self.shortcut(x) + self.branch(x)

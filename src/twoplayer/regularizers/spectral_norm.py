@@ -16,6 +16,7 @@ from twoplayer.regularizers._base import Constraint
 __all__ = ["SpectralNorm"]
 
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Embedding)
+TINY = 1e-12
 
 
 class SpectralNorm(Constraint):
@@ -59,7 +60,8 @@ class _UnitNorm(nn.Module):
             if self.training:
                 self._iterate(matrix.detach(), self.power_iterations)
             u, v = self.u.clone(), self.v.clone()  # the next pass moves the buffers while this graph lives
-            return weight / (u @ (matrix @ v))
+            sigma: Tensor = u @ (matrix @ v)
+            return weight / sigma.clamp_min(TINY)  # a branch that starts at zero has no norm to divide by
 
     @torch.no_grad()
     def _iterate(self, matrix: Tensor, times: int) -> None:

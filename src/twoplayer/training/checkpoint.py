@@ -32,15 +32,21 @@ WEIGHTS, STATE = "weights.safetensors", "state.json"
 def save(folder: Path, step: int, state: Mapping[str, Any], keep: int) -> Path:
     """Write `state`, a tree of dicts, lists, tensors and plain values, as ``folder/STEP``; drop all but `keep`.
 
+    A checkpoint of that round that is there already stays: the same round has the same state, and replacing it
+    would leave a moment without either.
+
     Raises `UserError` where the disk is full; earlier checkpoints stay.
     """
     target = folder / f"{step:09d}"
+    if target.exists():
+        return target
+    for left_over in folder.glob(".*.partial"):
+        shutil.rmtree(left_over)
     partial = folder / f".{target.name}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     tensors: dict[str, Tensor] = {}
     tree = _take_tensors(state, "", tensors)
     try:
+        partial.mkdir(parents=True)
         save_file(tensors, partial / WEIGHTS)
         _sync(partial / WEIGHTS)
         weights = {"bytes": (partial / WEIGHTS).stat().st_size, "sha256": _digest(partial / WEIGHTS)}
@@ -51,8 +57,6 @@ def save(folder: Path, step: int, state: Mapping[str, Any], keep: int) -> Path:
             f"the checkpoint at round {step} could not be written to {folder} ({error}): free some space and run the "
             "same command again, it goes on from the last checkpoint"
         ) from error
-    if target.exists():
-        shutil.rmtree(target)
     partial.rename(target)
     _sync(folder)
     for old in _all(folder)[:-keep]:

@@ -103,6 +103,7 @@ class Trainer:
     def run(self) -> None:
         """Train to the end. Raises `Diverged` or `Interrupted` after everything is saved."""
         resumed = self._resume()
+        self.placement.accelerator.wait_for_everyone()  # nobody writes before all have looked
         if not resumed:
             self._show_samples()
             self._save()
@@ -110,14 +111,17 @@ class Trainer:
         with Interrupt() as interrupt:
             self._since = time.perf_counter()
             while not self.schedule.finished(self.step, self.batches.images_seen, self.seconds):
-                self._round()
-                if self._asked_to_stop(interrupt):
+                values = self._round()
+                stop = self._agree(interrupt)
+                self._between_rounds(values)
+                if stop:
                     self._save()
                     self._status("interrupted")
                     raise Interrupted(f"interrupted at round {self.step}; the same command goes on from here")
         self._finish()
 
-    def _round(self) -> None:
+    def _round(self) -> dict[str, float] | None:
+        """One round; what it did, where a line of progress is due."""
         fraction = self.schedule.fraction(self.step, self.batches.images_seen, self.seconds)
         logs = self.schedule.due("log", self.step + 1, fraction)
         self.algorithm.watching = logs
@@ -126,20 +130,21 @@ class Trainer:
         record = self.algorithm.round(self.batches)
         self.step += 1
         self.average.update()
+        values = None
         if logs or self.placement.device.type == "cpu":
-            self._stop_if_diverged(record)
+            values = _over_processes(record)
+            self._stop_if_diverged(values)
         self._tick()
-        self._between_rounds(record, logs)
+        return values if logs else None
 
-    def _between_rounds(self, record: Record, logs: bool) -> None:
+    def _between_rounds(self, values: dict[str, float] | None) -> None:
         fraction = self.schedule.fraction(self.step, self.batches.images_seen, self.seconds)
-        if logs:
-            self._log(record, fraction)
+        if values is not None:
+            self._log(values, fraction)
         if self.schedule.due("sample", self.step, fraction):
             self._show_samples()
         if self.schedule.due("checkpoint", self.step, fraction, self.seconds):
             self._save()
-        self._tick()
         if fraction < 1 and self.schedule.due("evaluate", self.step, fraction):
             self._evaluate()
 
@@ -156,10 +161,9 @@ class Trainer:
 
     # ------------------------------------------------------------------ what is written
 
-    def _log(self, record: Record, fraction: float) -> None:
+    def _log(self, values: dict[str, float], fraction: float) -> None:
         if not self.main:
             return
-        values = {name: float(value) for name, value in record.values.items()}
         rate = self._rate.update(self.batches.images_seen, self.seconds)
         progress = Progress(
             self.step, self.batches.images_seen, self.seconds, fraction, rate, dict(self.algorithm.updates), values
@@ -188,7 +192,9 @@ class Trainer:
         return draw(self.average.module, z, form, self.placement)
 
     def _evaluate(self) -> None:
-        if self.main and self.measure is not None:
+        began = time.perf_counter()
+        # A run killed between its last figures and its end has them already.
+        if self.main and self.measure is not None and self.step not in self.folder.measured():
             figures, note = self.measure(self.sample(self.sample_count, "evaluation"))
             if figures:
                 where = {"step": self.step, "images_seen": self.batches.images_seen, "seconds": round(self.seconds, 3)}
@@ -198,7 +204,7 @@ class Trainer:
             for listener in self.listeners:
                 listener.on_figures(self.step, figures, note)
         self.placement.accelerator.wait_for_everyone()
-        self._since = time.perf_counter()
+        self._since += time.perf_counter() - began
 
     def _status(self, state: str, message: str | None = None) -> None:
         if self.main:
@@ -207,8 +213,7 @@ class Trainer:
 
     # ------------------------------------------------------------------ stopping and going on
 
-    def _stop_if_diverged(self, record: Record) -> None:
-        values = {name: float(value) for name, value in record.values.items()}
+    def _stop_if_diverged(self, values: dict[str, float]) -> None:
         bad = [name for name, value in values.items() if not math.isfinite(value)]
         gap = abs(values.get("real_score", 0.0) - values.get("fake_score", 0.0))
         if bad:
@@ -232,8 +237,8 @@ class Trainer:
         self._status("diverged", message)
         raise Diverged(message)
 
-    def _asked_to_stop(self, interrupt: Interrupt) -> bool:
-        """Whether any process was asked to stop; also agrees on one clock, since budgets end by it."""
+    def _agree(self, interrupt: Interrupt) -> bool:
+        """Whether any process was asked to stop; also one clock for all, since budgets and checkpoints go by it."""
         if parallel.process_count() == 1:
             return interrupt.asked
         mine = torch.tensor([float(interrupt.asked), self.seconds], dtype=torch.float64)
@@ -254,7 +259,7 @@ class Trainer:
                 "algorithm": self.algorithm.state(),
             }
             checkpoint.save(self.folder.checkpoints, self.step, state, self.config.keep_checkpoints)
-            self.schedule.saved(self.seconds)
+        self.schedule.saved(self.seconds)
         self.placement.accelerator.wait_for_everyone()
 
     def _resume(self) -> bool:
@@ -276,6 +281,15 @@ class Trainer:
         fraction = self.schedule.fraction(self.step, self.batches.images_seen, self.seconds)
         self.schedule.start_at(fraction, self.seconds)
         return True
+
+
+@torch.no_grad()
+def _over_processes(record: Record) -> dict[str, float]:
+    """What a round did, averaged over processes: the whole batch's losses."""
+    if not record.values:
+        return {}
+    means = parallel.mean(torch.stack([value.detach().float() for value in record.values.values()]))
+    return dict(zip(record.values, means.tolist(), strict=True))
 
 
 class _Rate:

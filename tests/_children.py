@@ -1,0 +1,99 @@
+"""The command line in child processes that start in a moment and may be killed at any file operation."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+SPAWNER = multiprocessing.get_context("forkserver")
+# What a training needs, imported once in the server from which children fork.
+SPAWNER.set_forkserver_preload(["_children_preload"])
+
+OPERATIONS = frozenset({"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "shutil.rmtree"})
+"""Audit events of what changes or opens files; the run's own are told by their relative path."""
+
+
+def twoplayer(arguments: list[str], folder: Path, *, die_at: int | None = None, signal_at: Any = None) -> int:
+    """Run a command in `folder`; its exit code, or minus the signal that ended it.
+
+    With `die_at` it kills itself just before that file operation; `signal_at` is (signal, round) and sends the
+    signal in the middle of that round. What it printed is in ``FOLDER/printed``.
+    """
+    child = SPAWNER.Process(target=_run, args=(arguments, folder, die_at, signal_at))
+    child.start()
+    child.join(120)
+    if child.is_alive():
+        child.kill()
+        raise TimeoutError(f"twoplayer {' '.join(arguments)} hangs")
+    assert child.exitcode is not None
+    return child.exitcode
+
+
+def operations(folder: Path) -> int:
+    """How many file operations the last command made that came to its end."""
+    return int((folder / "operations").read_text())
+
+
+def _run(arguments: list[str], folder: Path, die_at: int | None, signal_at: Any) -> None:
+    from _toys import unmeasured
+    from twoplayer.cli.main import run
+
+    os.chdir(folder)
+    printed = os.open("printed", os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+    os.dup2(printed, 1)
+    os.dup2(printed, 2)
+    unmeasured(setattr)
+    if signal_at is not None:
+        _signal_in_round(*signal_at)
+    count = _count_operations(die_at)
+    code = run(arguments)
+    total = count()
+    sys.stdout.flush()
+    Path("operations").write_text(str(total))
+    os._exit(code)
+
+
+def _count_operations(die_at: int | None) -> Any:
+    done = 0
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal done
+        if event not in OPERATIONS or not _is_ours(arguments[0]):
+            return
+        done += 1
+        if done == die_at:
+            if event == "open" and str(arguments[0]).endswith(".jsonl"):
+                _leave_half_a_line(arguments[0])
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(watch)
+    return lambda: done
+
+
+def _is_ours(path: Any) -> bool:
+    return isinstance(path, str | os.PathLike) and not os.path.isabs(os.fspath(path))
+
+
+def _leave_half_a_line(path: str) -> None:
+    if os.path.exists(path):
+        with open(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as file:
+            file.write(b'{"step": 99, "images_se')
+
+
+def _signal_in_round(number: signal.Signals, at: int) -> None:
+    from twoplayer.games.generation import Generation
+
+    rounds, end = 0, Generation.end_round
+
+    def end_round(self: Generation) -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == at:
+            os.kill(os.getpid(), number)
+        end(self)
+
+    Generation.end_round = end_round  # type: ignore[method-assign]

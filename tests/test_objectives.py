@@ -1,0 +1,180 @@
+"""The contract of the objective family, parametrised over its registry, and every loss in closed form."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
+
+from twoplayer import objectives
+from twoplayer.errors import UserError
+from twoplayer.objectives._base import Adaptive, Objective
+
+CASES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in objectives.names()]
+CASES += [("relativistic", {"against": "average"}), ("least-squares", {"a": -1.0, "b": 1.0, "c": 0.0})]
+IDS = ["-".join([name, *map(str, options.values())]) for name, options in CASES]
+EACH = pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
+RANDOM = np.random.default_rng(0)
+REAL, FAKE = RANDOM.normal(1, 2, 50), RANDOM.normal(-1, 2, 50)
+
+
+def outputs(low: float, high: float, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.linspace(low, high, 12, dtype=dtype).requires_grad_()
+
+
+def losses(objective: Objective, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    return objective.critic_loss(real, fake), objective.generator_loss(fake, real if objective.pairs else None)
+
+
+def ready(name: str, **options: Any) -> Objective:
+    """The objective in a state in which both sides count."""
+    objective: Objective = objectives.create(name, **options)
+    for buffer in objective.buffers():
+        buffer.fill_(0.5)
+    return objective
+
+
+# ---- the contract
+
+
+@EACH
+def test_losses_are_scalars_in_the_precision_of_the_outputs(name: str, options: dict[str, Any]) -> None:
+    for dtype in (torch.float32, torch.float64):
+        for loss in losses(ready(name, **options).to(dtype), outputs(-1, 1, dtype), outputs(-2, 1, dtype)):
+            assert loss.shape == () and loss.dtype == dtype and loss.isfinite()
+
+
+@pytest.mark.parametrize("name", objectives.names())
+def test_gradients_point_the_players_against_each_other(name: str) -> None:
+    objective = ready(name).double()
+    real, fake = outputs(0.1, 0.4), outputs(0.2, 0.3)
+    more_real = 1 if objective.critic_output == "score" else -1  # an energy is small where a sample is real
+    critic, generator = losses(objective, real, fake)
+    on_real, on_fake = torch.autograd.grad(critic, [real, fake])
+    assert (on_real * more_real < 0).all() and (on_fake * more_real > 0).all()
+    (wish,) = torch.autograd.grad(generator, fake)
+    assert (wish * more_real < 0).all()
+
+
+@EACH
+@pytest.mark.parametrize(("real", "fake"), [(50.0, -50.0), (-50.0, 50.0), (50.0, 50.0), (0.0, 0.0)])
+def test_extreme_outputs_stay_finite(name: str, options: dict[str, Any], real: float, fake: float) -> None:
+    at = torch.full((4,), real, requires_grad=True), torch.full((4,), fake, requires_grad=True)
+    for loss in losses(ready(name, **options), *at):
+        assert loss.isfinite()
+        gradients = torch.autograd.grad(loss, at, allow_unused=True)
+        assert all(g.isfinite().all() for g in gradients if g is not None)
+
+
+@EACH
+def test_state_and_words(name: str, options: dict[str, Any]) -> None:
+    objective = ready(name, **options)
+    assert repr(objective).startswith(type(objective).__name__)
+    fresh = objectives.create(name, **options)
+    fresh.load_state_dict(objective.state_dict())
+    real, fake = outputs(-1, 1).detach().float(), outputs(-2, 1).detach().float()
+    assert losses(fresh, real, fake) == losses(objective, real, fake)
+    about = objectives.describe(name)
+    assert about.summary and about.source
+    public = importlib.import_module(about.module).__all__
+    assert public == [type(objective).__name__]
+
+
+def test_unknown_names_and_options_are_the_users_mistake() -> None:
+    with pytest.raises(UserError, match="did you mean hinge"):
+        objectives.create("hing")
+    with pytest.raises(UserError, match="least-squares has no option 'd'"):
+        objectives.create("least-squares", d=1)
+
+
+# ---- closed forms
+
+
+def ones_and_zeros(real: Tensor, fake: Tensor) -> Tensor:
+    """Binary cross-entropy of a critic that shall call real 1 and fake 0."""
+    return cross_entropy(real, torch.ones_like(real)) + cross_entropy(fake, torch.zeros_like(fake))
+
+
+def log_sigmoid(x: np.ndarray) -> np.ndarray:
+    return -np.logaddexp(0, -x)
+
+
+CLOSED: list[tuple[str, dict[str, Any], float, float]] = [
+    (
+        "minimax",
+        {},
+        float(ones_and_zeros(torch.tensor(REAL), torch.tensor(FAKE))),
+        -float(cross_entropy(torch.tensor(FAKE), torch.zeros(50, dtype=torch.float64))),
+    ),
+    (
+        "non-saturating",
+        {},
+        float(ones_and_zeros(torch.tensor(REAL), torch.tensor(FAKE))),
+        float(cross_entropy(torch.tensor(FAKE), torch.ones(50, dtype=torch.float64))),
+    ),
+    ("least-squares", {}, ((REAL - 1) ** 2).mean() / 2 + (FAKE**2).mean() / 2, ((FAKE - 1) ** 2).mean() / 2),
+    (
+        "least-squares",
+        {"a": -1.0, "b": 1.0, "c": 0.0},
+        ((REAL - 1) ** 2).mean() / 2 + ((FAKE + 1) ** 2).mean() / 2,
+        (FAKE**2).mean() / 2,
+    ),
+    ("wasserstein", {}, FAKE.mean() - REAL.mean(), -FAKE.mean()),
+    ("hinge", {}, np.maximum(0, 1 - REAL).mean() + np.maximum(0, 1 + FAKE).mean(), -FAKE.mean()),
+    ("relativistic", {}, -log_sigmoid(REAL - FAKE).mean(), -log_sigmoid(FAKE - REAL).mean()),
+    (
+        "relativistic",
+        {"against": "average"},
+        -log_sigmoid(REAL - FAKE.mean()).mean() - log_sigmoid(REAL.mean() - FAKE).mean(),
+        -log_sigmoid(FAKE - REAL.mean()).mean() - log_sigmoid(FAKE.mean() - REAL).mean(),
+    ),
+    ("began", {}, REAL.mean() - 0.5 * FAKE.mean(), FAKE.mean()),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "critic", "generator"), CLOSED, ids=[c[0] for c in CLOSED])
+def test_closed_form(name: str, options: dict[str, Any], critic: float, generator: float) -> None:
+    found = losses(ready(name, **options).double(), torch.tensor(REAL), torch.tensor(FAKE))
+    assert [loss.item() for loss in found] == pytest.approx([critic, generator], rel=1e-12)
+
+
+def test_every_objective_has_a_closed_form() -> None:
+    assert {name for name, *_ in CLOSED} == set(objectives.names())
+
+
+def test_minimax_is_minus_log_4_where_the_critic_cannot_tell() -> None:
+    nothing = torch.zeros(8, dtype=torch.float64)
+    value = -objectives.create("minimax").critic_loss(nothing, nothing)
+    assert value.item() == pytest.approx(-np.log(4), rel=1e-12)
+
+
+def test_the_non_saturating_gradient_lives_where_the_minimax_one_dies() -> None:
+    def pull(name: str) -> float:
+        fake = torch.full((1,), -20.0, requires_grad=True)
+        (gradient,) = torch.autograd.grad(objectives.create(name).generator_loss(fake), fake)
+        return abs(gradient.item())
+
+    assert pull("minimax") < 1e-8
+    assert pull("non-saturating") == pytest.approx(1, abs=1e-6)
+
+
+def test_relativistic_needs_both_sides() -> None:
+    with pytest.raises(TypeError, match="outputs on real samples"):
+        objectives.create("relativistic").generator_loss(torch.zeros(3))
+
+
+def test_began_moves_its_balance_by_hand() -> None:
+    began = objectives.create("began", diversity=0.4, rate=0.1)
+    assert isinstance(began, Adaptive) and began.balance == 0
+    began.adapt(torch.tensor([3.0, 5.0]), torch.tensor([1.0, 0.0]))
+    assert began.balance.item() == pytest.approx(0.1 * (0.4 * 4.0 - 0.5))
+    began.adapt(torch.tensor([0.0]), torch.tensor([100.0]))
+    assert began.balance == 0  # held in [0, 1]
+    began.adapt(torch.tensor([1000.0]), torch.tensor([0.0]))
+    assert began.balance == 1
+    assert "balance" in began.state_dict()
