@@ -75,13 +75,13 @@ def _count_operations(die_at: int | None) -> Any:
 
 
 def _is_ours(path: Any) -> bool:
-    return isinstance(path, str | os.PathLike) and not os.path.isabs(os.fspath(path))
+    return isinstance(path, str | os.PathLike) and not Path(path).is_absolute()
 
 
 def _leave_half_a_line(path: str) -> None:
-    if os.path.exists(path):
-        with open(os.open(path, os.O_WRONLY | os.O_APPEND), "wb") as file:
-            file.write(b'{"step": 99, "images_se')
+    log = Path(path)
+    if log.exists():
+        log.write_bytes(log.read_bytes() + b'{"step": 99, "images_se')
 
 
 def _signal_in_round(number: signal.Signals, at: int) -> None:

@@ -101,9 +101,9 @@ def assert_same_state(one: dict[str, Any], other: dict[str, Any]) -> None:
 
 def unmeasured(replace: Callable[..., Any]) -> None:
     """Put stand-ins for figures and pictures, by a `setattr` such as monkeypatch's."""
-    import twoplayer.metrics
     from PIL import Image
 
+    import twoplayer.metrics
     import twoplayer.samples
     from twoplayer.metrics import Figure, Measurement
 

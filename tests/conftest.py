@@ -54,7 +54,7 @@ def tiny(tmp_path: Path, cheap: None) -> Callable[..., Any]:
     def train(method: str = "gan1", data: Any = "ring", folder: str = "run", **settings: Any) -> Any:
         from twoplayer.experiment import train
 
-        base = {k: v for k, v in TINY.items() if k != "data.count" or data == "ring"}
+        base = {k: v for k, v in TINY.items() if k != "data.count" or isinstance(data, str)}
         return train(method, data, run=tmp_path / folder, **{**base, **settings})
 
     return train

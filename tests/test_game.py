@@ -63,9 +63,7 @@ def test_every_objective_reaches_every_weight(objective: str) -> None:
     critic = torch.autograd.grad(
         played.critic_loss(batch, generated).total, list(played.critic.parameters()), retain_graph=True
     )
-    mover = torch.autograd.grad(
-        played.generator_loss(batch, generated).total, list(played.generator.parameters())
-    )
+    mover = torch.autograd.grad(played.generator_loss(batch, generated).total, list(played.generator.parameters()))
     assert all(g.isfinite().all() for g in (*critic, *mover))
     assert all(g.any() for g in mover)
 
@@ -148,7 +146,7 @@ def test_began_balances_after_the_round_by_the_last_critic_outputs() -> None:
 
 
 def test_began_needs_an_energy_and_others_a_score() -> None:
-    with pytest.raises(UserError, match="began needs a critic that returns one energy.*take the critic autoencoder"):
+    with pytest.raises(UserError, match=r"began needs a critic that returns one energy.*take the critic autoencoder"):
         game("began")
     energy = networks.create("autoencoder", filters=4).critic((2,))
     with pytest.raises(UserError, match="hinge needs a critic that returns one score"):

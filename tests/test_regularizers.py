@@ -208,9 +208,7 @@ def test_instance_noise_lets_the_generator_learn() -> None:
 def test_all_at_once_in_one_round(without: str) -> None:
     names = [n for n in regularizers.names() if n != without]
     critic = TinyCritic()
-    game = Generation(
-        generator(), critic, objectives.create("hinge"), [regularizers.create(n) for n in names]
-    )
+    game = Generation(generator(), critic, objectives.create("hinge"), [regularizers.create(n) for n in names])
     before = {k: v.clone() for k, v in game.state_dict().items()}
     record = Alternating(game, adam).round(Stream()).values
     kinds = {n: regularizers.create(n) for n in names}

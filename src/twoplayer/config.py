@@ -255,7 +255,7 @@ def _bare(schemas: Mapping[str, Mapping[str, Option]]) -> list[str]:
 
 
 def _paths(schemas: Mapping[str, Mapping[str, Option]]) -> list[str]:
-    return [f"{home}.{option}" for home, options in schemas.items() for option in options]
+    return [f"{h.removeprefix('regularizers.')}.{option}" for h, options in schemas.items() for option in options]
 
 
 def _check_options(tree: dict[str, Any], schemas: Mapping[str, Mapping[str, Option]], mistakes: list[str]) -> None:

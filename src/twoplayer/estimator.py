@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,8 @@ class GAN(BaseEstimator):
     (1000, 2)
     """
 
+    _discard: Any
+
     def __init__(
         self,
         method: str = "default",
@@ -60,9 +64,7 @@ class GAN(BaseEstimator):
         settings.setdefault("seed", int(check_random_state(self.random_state).randint(2**31)))
         if array.ndim == 2:
             settings.setdefault("batch", int(min(256, max(2, len(array) // 2))))
-        if self.run is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="twoplayer-")
-        folder = self.run or Path(self._folder.name) / "run"
+        folder = self.run or self._temporary() / "run"
         self.run_ = train(self.method, (array, y) if y is not None else array, run=folder, steps=self.steps, **settings)
         return self
 
@@ -73,8 +75,16 @@ class GAN(BaseEstimator):
         run: Run = self.run_
         return run.sample(n_samples, seed=seed).array
 
+    def _temporary(self) -> Path:
+        """A folder that goes with this estimator, or with its next fit."""
+        if hasattr(self, "_discard"):
+            self._discard()
+        folder = tempfile.mkdtemp(prefix="twoplayer-")
+        self._discard = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
+
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = super().__getstate__()
-        if "_folder" in state:
+        if "_discard" in state:
             raise TypeError("a fitted GAN lives in its run folder: give GAN(run=FOLDER), then pickle or copy it")
         return state

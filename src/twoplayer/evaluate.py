@@ -52,8 +52,8 @@ def evaluate(run: Run, *, n: int | None = None, seed: int = 0, say: Callable[[st
 
     Raises `UserError` where the data that the run was trained on are gone or have changed.
     """
-    from twoplayer.opening import reopen
     from twoplayer.metrics import measure, sample_count
+    from twoplayer.opening import reopen
     from twoplayer.training import checkpoint
 
     dataset = reopen(run.folder)

@@ -11,7 +11,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twoplayer import __version__, data, methods
 from twoplayer.config import Config, resolve
@@ -21,6 +21,9 @@ from twoplayer.errors import Diverged, UserError
 from twoplayer.folder import FORMAT, RunFolder
 from twoplayer.opening import open_data
 from twoplayer.run import Run
+
+if TYPE_CHECKING:
+    from twoplayer.training.trainer import Trainer
 
 __all__ = ["settle", "train"]
 
@@ -81,10 +84,9 @@ def _train_in(folder: RunFolder, config: Config, source: Any, placement: Any, li
         dataset = open_data(source, config)
     if known and folder.data()["key"] != dataset.key:
         raise UserError(f"the data of {folder.path} have changed since it began: give another --run folder")
-    from twoplayer.training.build import build
-
-    players = build(config, dataset.shape, placement)  # whatever does not fit says so before a file is written
-    accelerator.wait_for_everyone()
+    trainer = _trainer(folder, config, dataset, placement, listeners)
+    trainer.resume()
+    accelerator.wait_for_everyone()  # what does not fit has said so, and all have looked, before a file is written
     if accelerator.is_main_process:
         if not known:
             folder.claim()
@@ -93,19 +95,24 @@ def _train_in(folder: RunFolder, config: Config, source: Any, placement: Any, li
             # config.yaml comes last: with it the folder is a run.
             folder.write("status", {"state": "running", "step": 0, "images_seen": 0, "seconds": 0.0, "message": None})
         folder.write_config(config)
+    for listener in listeners if accelerator.is_main_process else ():
+        listener.on_start(folder, config, dataset, placement)
+    trainer.run()
+    return Run(folder.path)
+
+
+def _trainer(folder: RunFolder, config: Config, dataset: Dataset, placement: Any, listeners: Sequence[Any]) -> Trainer:
     from twoplayer.metrics import measure, sample_count
+    from twoplayer.training.build import build
     from twoplayer.training.trainer import Trainer
 
     def figures(samples: Any) -> tuple[Any, str]:
         measured = measure(samples, dataset, device=placement.device)
         return measured.figures, measured.note
 
+    players = build(config, dataset.shape, placement)
     count = min(config.evaluate_count, sample_count(dataset.kind))
-    trainer = Trainer(config, dataset, folder, placement, players, listeners, figures, count)
-    for listener in listeners if accelerator.is_main_process else ():
-        listener.on_start(folder, config, dataset, placement)
-    trainer.run()
-    return Run(folder.path)
+    return Trainer(config, dataset, folder, placement, players, listeners, figures, count)
 
 
 def _settle(method: str | None, what: Any, file: Path | str | None, settings: Mapping[str, Any]) -> tuple[Config, Any]:
@@ -119,7 +126,12 @@ def _settle(method: str | None, what: Any, file: Path | str | None, settings: Ma
     part = {**(asked if isinstance(asked, Mapping) else {}), "name": data.spell(source)}
     preset = methods.describe(method)
     kind = kind_of(source)
-    layers = [*preset.layers(kind), {k: v for k, v in layer.items() if k != "data"}, given, {"data": part}]
+    layers = [
+        *preset.layers(kind),
+        {k: v for k, v in layer.items() if k not in ("method", "data")},
+        given,
+        {"data": part},
+    ]
     config = resolve([{"method": method}, *layers], kind, data.options_for(source))
     return config, source
 

@@ -19,6 +19,9 @@ __all__ = ["FORMAT", "RunFolder"]
 FORMAT = 1
 """Version of the run folder; a newer one is refused."""
 
+END = "..."
+"""YAML's mark of a document's end, the last line of config.yaml: what is left of a cut file may still parse."""
+
 
 class RunFolder:
     """Names and formats of the files of a run. Every write is atomic; logs are appended line by line."""
@@ -104,14 +107,19 @@ class RunFolder:
     def config(self) -> Config:
         """The resolved config."""
         try:
-            return Config.model_validate(yaml.safe_load(self.config_file.read_text(encoding="utf-8")))
+            text = self.config_file.read_text(encoding="utf-8")
+            if not text.rstrip().endswith(END):
+                raise UserError(f"{self.config_file} is corrupt (it was cut off): restore it or train anew")
+            return Config.model_validate(yaml.safe_load(text))
         except (OSError, yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
             raise UserError(
                 f"{self.config_file} is corrupt: restore it or train anew ({type(error).__name__})"
             ) from error
 
     def write_config(self, config: Config) -> None:
-        write_atomic(self.config_file, yaml.safe_dump(config.tree(), sort_keys=False, allow_unicode=True))
+        write_atomic(
+            self.config_file, yaml.safe_dump(config.tree(), sort_keys=False, allow_unicode=True, explicit_end=True)
+        )
 
     def environment(self) -> dict[str, Any]:
         return self._document("environment.json")

@@ -44,7 +44,7 @@ def square_image(shape: tuple[int, ...], architecture: str) -> tuple[int, int]:
 def halvings(resolution: int, coarsest: int = 7) -> list[int]:
     """Sizes from `resolution` down, each half the last (rounded down), until one is at most `coarsest`.
 
-    There is always one halving, and none of the sizes is below 4 for resolutions from 8.
+    There is always one halving; for resolutions from 8 the last size is more than half of `coarsest`.
 
     >>> halvings(28), halvings(50)
     ([28, 14, 7], [50, 25, 12, 6])

@@ -5,7 +5,7 @@ everywhere but the generator's output and the critic's input, no fully connected
 projected onto the coarsest map, the last map is scored linearly), ReLU in the generator with tanh at its
 output, leaky ReLU of slope 0.2 in the critic. Weights start from N(0, 0.02²).
 
-The map is halved (28 to 14 to 7, 50 to 25 to 12 to 6) until its side is at most 7. Channels begin with
+The map is halved (28 to 14 to 7 to 3, 64 to 4) until its side is at most 5. Channels begin with
 `filters` at the finest map and double with each halving, up to 16-fold (the paper's 64 and 1024). `depth`
 counts convolutions, without the latent projection and the score: by default one per halving. With fewer, the
 coarsest map is larger; more are 3x3 convolutions of stride 1, spread over the maps.
@@ -71,7 +71,7 @@ class DCGAN(Knobs):
 
     def _levels(self, resolution: int) -> list[Level]:
         """The halvings, finest first."""
-        sizes = halvings(resolution)[: None if self.depth is None else self.depth + 1]
+        sizes = halvings(resolution, 5)[: None if self.depth is None else self.depth + 1]
         count = len(sizes) - 1
         further = even_share((self.depth or count) - count, count)
         widths = [self.filters * min(2**index, 16) for index in range(count)]

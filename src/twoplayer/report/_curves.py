@@ -43,6 +43,7 @@ def game_charts(record: Record) -> list[Chart]:
     known_keys = {*CLOCKS, *(key for _, _, keys, _ in KNOWN for key in keys)}
     # a dict, not a set: first logged, first shown
     extra = dict.fromkeys(key for entry in record.progress for key in entry if key not in known_keys)
+    extra = {key: None for key in extra if not key.endswith("_updates")}  # counts only rise
     for key in extra:
         words = key.replace("_", " ")
         charts.append(_chart(record, words[:1].upper() + words[1:], "", {key: (words, "plain")}, True))

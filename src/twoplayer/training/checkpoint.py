@@ -87,7 +87,7 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
             )
         tensors = load_file(path / WEIGHTS, device=str(device))
         return _put_tensors(head["state"], tensors)  # type: ignore[no-any-return]
-    except (OSError, KeyError, TypeError, json.JSONDecodeError, SafetensorError) as error:
+    except (OSError, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
         raise UserError(f"the checkpoint {path} is damaged ({type(error).__name__}): {go_on}") from error
 
 

@@ -95,16 +95,16 @@ class Trainer:
         self.average = Average(self.algorithm.sampler, self.config.ema)
         self.batches = Batches(self.dataset, self.config.batch, self.config.seed, self.placement)
         self.schedule = Schedule(self.config)
-        self.step, self.seconds = 0, 0.0
+        self.step, self.seconds, self.resumed = 0, 0.0, False
         self._rate = _Rate()
 
     # ------------------------------------------------------------------ the loop
 
     def run(self) -> None:
         """Train to the end. Raises `Diverged` or `Interrupted` after everything is saved."""
-        resumed = self._resume()
-        self.placement.accelerator.wait_for_everyone()  # nobody writes before all have looked
-        if not resumed:
+        if self.main:
+            self.folder.rewind(self.step)
+        if not self.resumed:
             self._show_samples()
             self._save()
         self._status("running")
@@ -262,10 +262,11 @@ class Trainer:
         self.schedule.saved(self.seconds)
         self.placement.accelerator.wait_for_everyone()
 
-    def _resume(self) -> bool:
+    def resume(self) -> None:
+        """Take up the newest checkpoint, if there is one. Raises `UserError` for a damaged one; writes nothing."""
         newest = checkpoint.latest(self.folder.checkpoints)
         if newest is None:
-            return False
+            return
         state = checkpoint.load(newest, self.placement.device)
         try:
             self.game.load_state_dict(state["game"])
@@ -276,11 +277,9 @@ class Trainer:
         self.average.updates = state["average_updates"]
         self.step, self.seconds = state["step"], state["seconds"]
         self.batches.drawn, self.batches.read = state["drawn"], state["read"]
-        if self.main:
-            self.folder.rewind(self.step)
         fraction = self.schedule.fraction(self.step, self.batches.images_seen, self.seconds)
         self.schedule.start_at(fraction, self.seconds)
-        return True
+        self.resumed = True
 
 
 @torch.no_grad()

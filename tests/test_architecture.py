@@ -1,0 +1,289 @@
+"""The shape of the package: imports point down, one file adds a member, and listing imports nothing heavy."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from twoplayer.registry import FAMILIES
+
+PACKAGE = Path(__file__).parents[1] / "src" / "twoplayer"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LEAVES = {"objectives", "regularizers", "networks", "data", "metrics"}
+LAYERS: list[set[str]] = [
+    {"errors"},
+    {"registry", "rng", "parallel", "files", "config"},
+    LEAVES,
+    {"games"},
+    {"algorithms"},
+    {"methods", "folder", "pictures", "samples", "sampling"},
+    {"training"},
+    {"opening", "run", "evaluate", "report", "experiment", "estimator"},
+    {"cli"},
+    {"__init__", "__main__"},
+]
+"""From the ground up; within the ground floor, the run's files and the public API, modules may know each other."""
+SOCIAL = [1, 5, 7]
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+
+
+def part(path: Path) -> str:
+    """The layer's member that a file belongs to: its package, or the module itself."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> Iterator[str]:
+    """What a file imports of twoplayer, anywhere in it, as parts."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.ImportFrom(level=0, module="twoplayer", names=names):
+                yield from (n.name if n.name in RANK else "__init__" for n in names)
+            case ast.ImportFrom(level=0, module=str(module)) if module.startswith("twoplayer."):
+                yield module.split(".")[1]
+            case ast.ImportFrom(level=level) if level:
+                raise AssertionError(f"{path}: imports are absolute")
+            case ast.Import(names=names):
+                yield from (n.name.split(".")[1] for n in names if n.name.startswith("twoplayer."))
+
+
+# ---- layers
+
+
+def test_every_part_has_a_layer() -> None:
+    assert {part(path) for path in MODULES} == set(RANK)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_down(path: Path) -> None:
+    here = part(path)
+    for there in imported(path):
+        if there == "__init__":  # the version, which is all that the root holds
+            continue
+        social = RANK[there] == RANK[here] and RANK[here] in SOCIAL
+        assert there == here or RANK[there] < RANK[here] or social, f"{here} imports {there}"
+
+
+def test_leaf_families_never_import_each_other() -> None:
+    for path in MODULES:
+        if part(path) in LEAVES:
+            assert not (set(imported(path)) & LEAVES) - {part(path)}, path
+
+
+def test_only_build_makes_players_from_names() -> None:
+    """Outside it, no one calls ``create`` of the families that a config names."""
+    makers = LEAVES - {"data", "metrics"} | {"games", "algorithms"}
+    users = {path for path in MODULES if set(imported(path)) & makers and part(path) not in makers}
+    importers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in users
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "twoplayer" and {n.name for n in node.names} & makers
+    }
+    assert importers == {"training/build.py"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_every_module_says_what_it_is_and_what_it_offers(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 400
+    if (
+        path.name == "__main__.py"
+        or path == PACKAGE / "training" / "__init__.py"
+        or path == PACKAGE / "cli/__init__.py"
+    ):
+        return
+    assigned = [t.id for s in tree.body if isinstance(s, ast.Assign) for t in s.targets if isinstance(t, ast.Name)]
+    assert "__all__" in assigned
+
+
+# ---- one file
+
+
+LOPSIDED = '''"""Lopsided: a critic that cares twice as much for fakes."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from twoplayer.objectives._base import Objective
+
+__all__ = ["Lopsided"]
+
+
+class Lopsided(Objective):
+    def __init__(self, *, tilt: float = 2.0) -> None:
+        super().__init__()
+        self.tilt = tilt
+
+    def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        return self.tilt * fake.square().mean() - real.clamp(-1, 1).mean()
+
+    def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        return -fake.mean()
+'''
+SMALL_BIAS = '''"""Small bias: every critic bias is held near zero."""
+
+from torch import nn
+
+from twoplayer.regularizers._base import Constraint
+
+__all__ = ["SmallBias"]
+
+
+class SmallBias(Constraint):
+    def __init__(self, *, limit: float = 0.5) -> None:
+        self.limit = limit
+
+    def install(self, critic: nn.Module) -> None:
+        print("small-bias installed")
+
+    def enforce(self, critic: nn.Module) -> None:
+        for name, parameter in critic.named_parameters():
+            if name.endswith("bias"):
+                parameter.data.clamp_(-self.limit, self.limit)
+'''
+THIN = '''"""Thin: one layer for each player."""
+
+from torch import nn
+
+from twoplayer.networks._base import Architecture
+from twoplayer.networks._players import BodyGenerator, ScoreCritic
+
+__all__ = ["Thin"]
+
+
+class Thin(Architecture):
+    def __init__(self, *, width: int = 4) -> None:
+        self.width = width
+
+    def generator(self, latent_dim, shape):
+        return BodyGenerator(latent_dim, shape, nn.Linear(latent_dim, shape[0]))
+
+    def critic(self, shape):
+        return ScoreCritic(shape, nn.Sequential(nn.Linear(shape[0], self.width), nn.Tanh()), self.width, "none")
+'''
+BLOB = '''"""Blob: one Gaussian."""
+
+import numpy as np
+
+from twoplayer.data._base import Dataset, Settings, Source
+
+__all__ = ["Blob"]
+
+
+class Blob(Source):
+    kind = "points"
+
+    def __init__(self, *, spread: float = 1.0) -> None:
+        self.spread = spread
+
+    def open(self, settings: Settings) -> Dataset:
+        points = np.random.default_rng(0).normal(size=(100, 2), scale=self.spread).astype(np.float32)
+        return Dataset("blob", "points", points[10:], points[:10], key=f"blob {self.spread}")
+'''
+PATIENT = '''"""Patient: the generator moves first."""
+
+from twoplayer.algorithms._base import Algorithm, Record
+
+__all__ = ["Patient"]
+
+
+class Patient(Algorithm):
+    @property
+    def sampler(self):
+        return self.game.sampler
+
+    def round(self, batches):
+        record, batch = Record(), next(batches)
+        for player in ("generator", "critic"):
+            generated = self.game.generate(batch)
+            loss = getattr(self.game, f"{player}_loss")(batch, generated)
+            record.add(self.move(player, loss))
+        return record
+'''
+METHOD = """summary: Everything new at once
+source: 'Nobody 2026, "Nothing"'
+year: 2026
+objective: {name: lopsided, tilt: 3.0}
+regularizers: {small-bias: {limit: 0.25}}
+networks: thin
+algorithm: patient
+latent_dim: 2
+"""
+MEMBERS = {
+    "objectives/lopsided.py": LOPSIDED,
+    "regularizers/small_bias.py": SMALL_BIAS,
+    "networks/thin.py": THIN,
+    "data/blob.py": BLOB,
+    "algorithms/patient.py": PATIENT,
+    "methods/new.yaml": METHOD,
+}
+
+
+def python(*arguments: str, package: Path = PACKAGE, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=folder, timeout=120, check=False,
+        env={"PYTHONPATH": str(package.parent), "PATH": "", "HOME": str(folder), "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+def test_one_file_adds_a_member(tmp_path: Path) -> None:
+    package = tmp_path / "src" / "twoplayer"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, text in MEMBERS.items():
+        (package / name).write_text(text)
+    listed = python("-m", "twoplayer", "list", "--json", package=package, folder=tmp_path)
+    assert listed.returncode == 0, listed.stderr
+    known = {label: {m["name"]: m["summary"] for m in members} for label, members in json.loads(listed.stdout).items()}
+    for name, text in MEMBERS.items():
+        label, file = name.split("/")
+        member = file.rsplit(".", 1)[0].replace("_", "-")
+        assert member in known[label] and known[label][member] in text
+
+    settings = "--data blob --spread 2 --limit 0.5 --width 6 --batch 8 --steps 3 --tensorboard false"
+    trained = python("-m", "twoplayer", "train", "new", *settings.split(), package=package, folder=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    assert "small-bias installed" in trained.stdout
+    run = tmp_path / "runs" / "new-blob-1"
+    config = (run / "config.yaml").read_text()
+    for line in ("name: lopsided", "tilt: 3.0", "limit: 0.5", "width: 6", "name: patient", "spread: 2.0"):
+        assert line in config
+    assert json.loads((run / "status.json").read_text())["state"] == "finished"
+
+
+# ---- what is imported when
+
+
+HEAVY = ("torch", "numpy", "scipy", "sklearn", "PIL", "datasets", "accelerate", "matplotlib", "tensorboard")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import twoplayer; dir(twoplayer); twoplayer.__version__",
+        "from twoplayer.cli import main; assert main.run(['--help']) == 0",
+        "from twoplayer.cli import main; assert main.run(['list']) == 0",
+        "import " + ", ".join(f"twoplayer.{label}" for label in FAMILIES),
+    ],
+    ids=["import", "help", "list", "families"],
+)
+def test_nothing_heavy_is_imported_before_it_is_needed(code: str, tmp_path: Path) -> None:
+    check = f"import sys; print([m for m in {HEAVY} if m in sys.modules], file=sys.stderr)"
+    found = python("-c", f"{code}; {check}", folder=tmp_path)
+    assert (found.returncode, found.stderr.strip()) == (0, "[]")
+
+
+def test_training_imports_no_more_than_it_needs(tmp_path: Path) -> None:
+    code = "import sys, twoplayer.experiment, twoplayer.training.trainer, twoplayer.training.build"
+    heavy = ("sklearn", "datasets", "matplotlib", "tensorboard", "torchvision", "torchmetrics", "scipy")
+    found = python("-c", f"{code}; print([m for m in {heavy} if m in sys.modules])", folder=tmp_path)
+    assert (found.stdout.strip(), found.returncode) == ("[]", 0)

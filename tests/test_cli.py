@@ -1,0 +1,344 @@
+"""The command line: exit codes, one sentence for every mistake, and JSON that is nothing but JSON."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from twoplayer.cli import main
+from twoplayer.training import checkpoint
+
+FAST = "--filters 4 --batch 8 --steps 4 --checkpoint-every 2 --evaluate-every 0 --tensorboard false"
+RING = f"train gan1 --data ring --data.count 100 {FAST}"
+
+
+@dataclass
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def sentences(self) -> list[str]:
+        """What was said on standard error, a line each."""
+        return [line.removeprefix("twoplayer: ") for line in self.err.splitlines()]
+
+
+@pytest.fixture
+def cli(
+    tmp_path: Path, cheap: None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """Run a command in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("warnings.showwarning", None)  # put back what the command line sets
+
+    def call(command: str, *more: str) -> Outcome:
+        capfd.readouterr()
+        code = main.run([*command.split(), *more])
+        return Outcome(code, *capfd.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def run(cli: Callable[..., Outcome], tmp_path: Path) -> Path:
+    """A finished run of four rounds on the ring."""
+    assert cli(f"{RING} --run trained").code == 0
+    return tmp_path / "trained"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (p for p in folder.rglob("*") if p.is_file())
+    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
+
+
+def refused(outcome: Outcome, *parts: str) -> None:
+    """One sentence on standard error that holds all the parts, exit code 2, nothing else."""
+    assert outcome.code == 2 and outcome.out == ""
+    assert len(outcome.sentences) == 1 and "Traceback" not in outcome.err
+    for part in parts:
+        assert part in outcome.err
+
+
+# ---- what works
+
+
+def test_help_names_every_verb(cli: Callable[..., Outcome]) -> None:
+    shown = cli("--help")
+    assert shown.code == 0
+    verbs = [line.split()[0] for line in shown.out.split("Verbs:")[1].splitlines() if line[2:3].strip()]
+    assert verbs[:5] == ["train", "sample", "evaluate", "report", "list"]
+    for verb in verbs:
+        assert cli(f"{verb} --help").code == 0
+    assert cli("--version").out.startswith("twoplayer")
+
+
+def test_the_verbs_in_order(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    trained = cli(RING)
+    assert trained.code == 0 and trained.out == "report: runs/gan1-ring-1/report.html\n"
+    assert "gan1 on ring" in trained.err and "100%" in trained.err
+    assert cli(RING).code == 0  # the same command: the same run
+    assert [p.name for p in (tmp_path / "runs").iterdir()] == ["gan1-ring-1"]
+    assert cli(f"{RING} --seed 1").out == "report: runs/gan1-ring-2/report.html\n"
+    assert cli("sample runs/gan1-ring-1 --n 9 -o nine.npy").out == "nine.npy\n"
+    assert np.load("nine.npy").shape == (9, 2)
+    assert "toy_50" in cli("evaluate runs/gan1-ring-1 --n 50").out
+    assert cli("report runs/gan1-ring-1 -o page.html").out == "page.html\n"
+    assert Path("page.html").read_text().lower().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("verb", "keys"),
+    [
+        (f"{RING} --run trained", {"run", "state", "step", "images_seen", "report", "metrics"}),
+        ("sample trained --n 5 -o x.png", {"run", "output", "samples", "seed", "shape"}),
+        ("evaluate trained --n 50", {"run", "step", "images_seen", "samples", "figures", "note"}),
+        ("report trained", {"run", "report"}),
+        ("list", {"methods", "data", "objectives", "metrics", "networks"}),
+        ("list regularizers r1", {"name", "summary", "source", "options"}),
+        ("list methods wgan", {"name", "summary", "source", "settings"}),
+    ],
+)
+def test_json_is_one_document_and_nothing_else(
+    verb: str, keys: set[str], cli: Callable[..., Outcome], run: Path
+) -> None:
+    printed = cli(f"{verb} --json")
+    assert (printed.code, printed.err) == (0, "")
+    document = json.loads(printed.out)
+    assert keys <= document.keys()
+
+
+def test_lists_hold_every_member_with_its_words(cli: Callable[..., Outcome]) -> None:
+    for label, members in json.loads(cli("list --json").out).items():
+        assert members
+        plain = cli(f"list {label}").out
+        for member in members:
+            assert member["summary"] and member["name"] in plain and member["summary"] in plain
+            assert cli(f"list {label} {member['name']}").code == 0
+
+
+# ---- mistakes before anything begins
+
+
+@pytest.mark.parametrize(
+    ("command", "parts"),
+    [
+        ("trian", ["no verb is called 'trian': did you mean train?"]),
+        ("train dcgna --data digits", ["no method is called 'dcgna': did you mean dcgan?"]),
+        ("train gan1 --data rnig", ["'rnig': did you mean ring?"]),
+        ("train gan1", ["say what to train on, such as --data digits"]),
+        ("train gan1 --data ring --critic-stpes 5", ["'critic-stpes': did you mean critic_steps?"]),
+        ("train gan1 --data ring --batch", ["--batch"]),
+        ("train gan1 --data ring --depth", ["--depth needs a value"]),
+        ("train gan1 --data ring extra", ["'extra' is no flag"]),
+        ("train gan1 --data ./missing", ["no file or folder ./missing"]),
+        ("train gan1 --data empty", ["empty"]),
+        ("train gan1 --data ring --config none.yaml", ["cannot read the config file none.yaml"]),
+        ("train gan1 --data ring --device cuda:77", ["cuda"]),
+        ("train gan1 --data ring --device tpu", ["no device is called 'tpu'"]),
+        ("train began --data ring --critic mlp", ["began needs a critic", "take the critic autoencoder"]),
+        ("train dcgan --data ring --networks dcgan", ["dcgan"]),
+        (f"{RING} --batch 200", ["200"]),
+        (f"{RING} --learning-rate fast", ["optimizer.learning_rate must be a number, not 'fast'"]),
+        ("sample nowhere", ["no run folder nowhere"]),
+        ("sample empty", ["empty is not a run folder"]),
+        ("evaluate nowhere", ["no run folder nowhere"]),
+        ("report nowhere", ["nowhere"]),
+        ("list methds", ["did you mean methods?"]),
+        ("list objectives hinj", ["did you mean hinge?"]),
+        ("sample", ["RUN"]),
+    ],
+)
+def test_mistakes_are_one_sentence_and_leave_nothing(
+    command: str, parts: list[str], cli: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    refused(cli(command), *parts)
+    assert contents(tmp_path) == {} and {p.name for p in tmp_path.iterdir()} <= {"empty", "runs"}
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_several_mistakes_are_told_at_once(cli: Callable[..., Outcome]) -> None:
+    found = cli("train gan1 --data ring --objective hnge --batch many --regularizers r3 --latent-dims 4")
+    assert found.code == 2 and len(found.sentences) == 4
+    for part in ("did you mean hinge?", "batch must be a whole number", "'r3'", "did you mean latent_dim?"):
+        assert part in found.err
+
+
+def test_images_that_cannot_be_read(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(20):
+        Image.new("RGB", (9, 9), (number, 0, 0)).save(photos / f"{number}.png")
+    few = f"train gan1 --data photos --resolution 8 {FAST}"
+    refused(cli(f"{few} --batch 64"), "64")
+    for name in ("bad.png", "worse.png"):
+        (photos / name).write_bytes(b"no picture")
+    refused(cli(few), "2", "bad.png")
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
+
+
+# ---- run folders in disorder
+
+
+def corrupt(run: Path, what: str) -> None:
+    match what:
+        case "config cut":
+            text = (run / "config.yaml").read_text()
+            (run / "config.yaml").write_text(text[: text.index("optimizer:")])  # still YAML
+        case "config of another kind":
+            (run / "config.yaml").write_text("colour: blue\n")
+        case "environment missing":
+            (run / "environment.json").unlink()
+        case "environment cut":
+            (run / "environment.json").write_text('{"format"')
+        case "newer format":
+            environment = json.loads((run / "environment.json").read_text())
+            (run / "environment.json").write_text(json.dumps({**environment, "format": 99}))
+        case "no checkpoint":
+            for path in (run / "checkpoints").iterdir():
+                path.rename(run / f"moved-{path.name}")
+        case "checkpoint cut":
+            weights = checkpoint.latest(run / "checkpoints") / checkpoint.WEIGHTS
+            weights.write_bytes(weights.read_bytes()[: weights.stat().st_size // 2])
+        case "data cut":
+            (run / "data.json").write_text("{")
+        case "other networks":
+            config = (run / "config.yaml").read_text()
+            (run / "config.yaml").write_text(config.replace("filters: 4", "filters: 6"))
+
+
+DISORDER = {
+    "config cut": "config.yaml is corrupt",
+    "config of another kind": "config.yaml is corrupt",
+    "environment missing": "environment.json is missing",
+    "environment cut": "environment.json is not valid JSON",
+    "newer format": "newer twoplayer (format 99; this one reads 1)",
+    "no checkpoint": "no checkpoint yet",
+    "checkpoint cut": "is damaged",
+    "data cut": "data.json is not valid JSON",
+    "other networks": "does not fit",
+}
+
+
+@pytest.mark.parametrize("what", DISORDER)
+@pytest.mark.parametrize("verb", ["sample trained -o x.npy", "evaluate trained --n 50", "resume"])
+def test_a_damaged_run_is_told_and_left_alone(
+    verb: str, what: str, cli: Callable[..., Outcome], run: Path, tmp_path: Path
+) -> None:
+    corrupt(run, what)
+    before = contents(run)
+    if verb == "resume" and what == "no checkpoint":
+        assert cli(f"{RING} --run trained").code == 0  # it begins again
+        return
+    outcome = cli(f"{RING} --steps 6 --run trained" if verb == "resume" else verb)
+    expected = "other settings" if (verb, what) == ("resume", "other networks") else DISORDER[what]
+    refused(outcome, expected)
+    assert contents(run) == before
+    assert not (tmp_path / "x.npy").exists()
+
+
+def test_a_run_with_other_settings_is_not_overwritten(cli: Callable[..., Outcome], run: Path) -> None:
+    before = contents(run)
+    refused(
+        cli(f"{RING} --run trained --learning-rate 0.1 --seed 3"), "other settings", "optimizer", "seed: 0 there, 3 now"
+    )
+    refused(cli("train wgan --data ring --run trained"), "other settings", "method: gan1 there, wgan now")
+    assert contents(run) == before
+
+
+def test_a_folder_that_is_something_else_is_not_overwritten(cli: Callable[..., Outcome], tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("1")
+    refused(cli(f"{RING} --run thesis"), "thesis is not empty and not a run")
+    (tmp_path / "file").write_text("2")
+    refused(cli(f"{RING} --run file"), "file")
+    kept = {k: v for k, v in contents(tmp_path).items() if not k.endswith(".lock")}
+    assert kept == {"thesis/chapter.txt": b"1", "file": b"2"}
+
+
+def test_samples_of_the_wrong_form(cli: Callable[..., Outcome], run: Path, tmp_path: Path) -> None:
+    refused(cli("sample trained -o x.gif"), "cannot write points to x.gif")
+    refused(cli("sample trained --n 0"), "cannot draw 0 samples")
+    refused(cli("evaluate trained --n 1"), "at least 2")
+    assert not list(tmp_path.glob("x*")) and not list(tmp_path.glob("*.png"))
+
+
+def test_two_trainings_do_not_share_a_run(cli: Callable[..., Outcome], run: Path) -> None:
+    from twoplayer.folder import RunFolder
+
+    with RunFolder(run).locked():
+        refused(cli(f"{RING} --run trained --steps 9"), "another process is training")
+
+
+# ---- what happens on the way
+
+
+def test_a_full_disk(cli: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        if len(list((tmp_path / "run" / "checkpoints").glob("0*"))) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(*_)
+
+    real = checkpoint.save_file
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    stopped = cli(f"{RING} --run run --json")
+    refused(stopped, "checkpoint at round 4 could not be written", "No space left", "run the same command again")
+    monkeypatch.setattr(checkpoint, "save_file", real)
+    assert cli(f"{RING} --run run").code == 0
+
+
+def steps(run: Path) -> Iterator[int]:
+    return (int(p.name) for p in sorted((run / "checkpoints").iterdir()))
+
+
+@pytest.mark.parametrize(
+    ("how", "diagnosis"),
+    [
+        ("--optimizer sgd --learning-rate 1e30", "no longer a finite number"),
+        ("--optimizer sgd --objective wasserstein --divergence-limit 0.5", "the critic ran away"),
+    ],
+)
+def test_divergence_stops_with_a_diagnosis(
+    how: str, diagnosis: str, cli: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    command = f"{RING} --run run --checkpoint-every 1 --steps 50 {how}"
+    stopped = cli(command)
+    assert stopped.code == 3
+    said = stopped.sentences[-1]
+    assert said.startswith("training stopped itself: at round") and diagnosis in said
+    assert "the last good checkpoint is round" in said and "--learning-rate" in said
+    assert "Traceback" not in stopped.err
+    status = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert status["state"] == "diverged" and status["step"] == max(steps(tmp_path / "run")) < 50
+    good = checkpoint.load(checkpoint.latest(tmp_path / "run" / "checkpoints"))
+    assert all(t.isfinite().all() for t in good["average"].values())
+    again = cli(command)
+    assert again.code == 3 and "stopped itself before" in again.err
+
+
+def test_ctrl_c_before_the_first_round(cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("twoplayer.data.load", interrupted)
+    stopped = cli(RING)
+    assert (stopped.code, stopped.sentences[-1]) == (130, "interrupted")
+
+
+def test_warnings_are_notes(cli: Callable[..., Outcome], recwarn: pytest.WarningsRecorder) -> None:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        noted = cli(f"{RING} --run noted --critic.normalization batch --regularizers r1")
+    assert noted.code == 0
+    assert any(s.startswith("note: r1 looks at the critic's slope") for s in noted.sentences)

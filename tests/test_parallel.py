@@ -1,0 +1,118 @@
+"""Two processes with half the batch each reach the losses and weights of one process with the whole batch.
+
+Where a loss does not change as all critic outputs shift (relativistic, Wasserstein, hinge inside its margins), the
+gradient of the critic's last bias is zero but for rounding, and Adam and RMSprop turn rounding into whole steps.
+Those cases move by plain gradients here; the game is the same, the drift of that one bias is not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from _toys import state, tensors, unmeasured
+from twoplayer.errors import UserError
+from twoplayer.experiment import train
+from twoplayer.parallel import average_gradients, mean, process_count, process_index
+from twoplayer.run import Run
+
+COMMON = {
+    "device": "cpu", "precision": "fp32", "batch": 16, "steps": 5, "filters": 8, "log_every": 1,
+    "checkpoint_every": 2, "evaluate_every": 3, "tensorboard": False,
+}  # fmt: skip
+PLAIN = {"optimizer": {"name": "sgd", "learning_rate": 0.02, "momentum": 0.5}}
+CASES: dict[str, dict[str, Any]] = {
+    "gan1": {"method": "gan1", "data": "ring"},
+    "wgan-gp": {"method": "wgan-gp", "data": "ring", "critic_steps": 2, **PLAIN},
+    "dcgan": {"method": "dcgan", "data": "digits", "critic.normalization": "batch"},
+    "began": {"method": "began", "data": "ring", "rate": 0.1},
+    "relativistic-average": {"method": "gan1", "data": "ring", "objective": "relativistic", "against": "average",
+                             **PLAIN},
+    "variance": {"method": "wgan", "data": "ring", "regularizers": "variance,r1,r2,instance-noise", "limit": 0.01,
+                 **PLAIN},
+    "sngan": {"method": "sngan", "data": "ring", "critic_steps": 1, "networks": "mlp-shortcut", **PLAIN},
+    "budget": {"method": "gan1", "data": "ring", "steps": None, "budget": "1s", "log_every": 100, "evaluate_every": 0,
+               "checkpoint_every": None, "sample_every": 10_000},
+}  # fmt: skip
+EQUAL = [name for name in CASES if name != "budget"]
+
+
+def settings(name: str) -> dict[str, Any]:
+    toy = {"data.count": 400} if CASES[name]["data"] == "ring" else {}
+    return {**COMMON, **toy, **CASES[name]}
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the run of every case by two processes, from one launch."""
+    folder = tmp_path_factory.mktemp("pair")
+    (folder / "cases.json").write_text(json.dumps({name: settings(name) for name in CASES}))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    launch = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_addr", "127.0.0.1"]
+    script = Path(__file__).with_name("_two_processes.py")
+    done = subprocess.run(
+        [sys.executable, *launch, "--master_port", str(port), str(script), str(folder)],
+        capture_output=True, text=True, timeout=240, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert [(folder / f"count.{rank}").read_text() for rank in (0, 1)] == ["2", "2"]
+    return folder
+
+
+def failures(pair: Path, name: str) -> list[str]:
+    return [f.read_text() for f in pair.glob(f"{name}.*.failed")]
+
+
+@pytest.mark.parametrize("name", EQUAL)
+def test_two_halves_make_a_whole(name: str, pair: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert failures(pair, name) == []
+    unmeasured(monkeypatch.setattr)
+    alone = train(run=tmp_path / "run", **settings(name))
+    together = Run(pair / name)
+    assert [r["step"] for r in together.progress] == [1, 2, 3, 4, 5]  # each line once: one process writes
+    for mine, other in zip(together.progress, alone.progress, strict=True):
+        assert mine.keys() == other.keys()
+        for key in mine.keys() - {"seconds", "images_per_second"}:
+            assert mine[key] == pytest.approx(other[key], rel=1e-4, abs=2e-5), key
+    mine, others = tensors(state(together.path)), tensors(state(alone.path))
+    assert mine.keys() == others.keys()
+    for key in others:
+        assert torch.allclose(mine[key].double(), others[key].double(), rtol=1e-4, atol=2e-5), key
+    assert [m["step"] for m in together.metrics] == [m["step"] for m in alone.metrics] == [3, 5]
+    assert together.folder.environment()["processes"] == 2
+
+
+def test_a_budget_ends_for_all_at_once(pair: Path) -> None:
+    assert failures(pair, "budget") == []
+    run = Run(pair / "budget")
+    assert run.status["state"] == "finished" and run.status["seconds"] >= 1
+    assert state(run.path)["step"] == run.status["step"]
+
+
+def test_an_odd_batch_cannot_be_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from twoplayer.training import placement
+
+    class Two:
+        num_processes = 2
+
+    monkeypatch.setattr(placement, "_accelerator", lambda *_: Two())
+    with pytest.raises(UserError, match="a batch of 15 cannot be shared evenly by 2 processes"):
+        train("gan1", "ring", batch=15, run=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_alone_nothing_is_averaged() -> None:
+    x = torch.ones(3)
+    assert (process_count(), process_index()) == (1, 0)
+    assert mean(x) is x and average_gradients([x])[0] is x

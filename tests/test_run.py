@@ -1,0 +1,270 @@
+"""Runs, samples and the estimator, as Python and notebooks see them."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+import twoplayer
+from twoplayer.errors import UserError
+from twoplayer.run import Run
+from twoplayer.samples import Samples
+
+RANDOM = np.random.default_rng(0)
+FACES = RANDOM.integers(0, 256, (40, 8, 8), dtype=np.uint8)
+POINTS = RANDOM.normal([300.0, -0.01], [50.0, 0.001], (200, 2))
+SMALL = {"filters": 4, "evaluate_count": 100}
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run on 8×8 digits, six rounds of a tiny DCGAN, measured by a stand-in."""
+    from _toys import unmeasured
+
+    with pytest.MonkeyPatch.context() as patch:
+        unmeasured(patch.setattr)
+        patch.chdir(tmp_path_factory.mktemp("digits"))
+        options = {"batch": 8, "filters": 4, "steps": 6, "log_every": 2, "tensorboard": False, "checkpoint_every": 3}
+        made: Run = twoplayer.train("dcgan", "digits", evaluate_every=0, **options)
+        return Run(made.path.resolve())
+
+
+# ---- runs
+
+
+def test_a_run_is_read_from_its_folder(digits: Run) -> None:
+    assert digits.path.name == "dcgan-digits-1"
+    assert repr(digits).endswith("dcgan on digits, finished at round 6)")
+    assert digits.status["images_seen"] == 48 and digits.data["shape"] == [1, 8, 8]
+    assert [line["step"] for line in digits.progress] == [2, 4, 6]
+    last = digits.progress[-1]
+    assert last["critic_updates"] == last["generator_updates"] == 6 and last["images_seen"] == 48
+    names = {"critic_loss", "generator_loss", "real_score", "fake_score", "critic_gradient_norm"}
+    assert names | {"generator_gradient_norm", "images_per_second", "seconds"} <= last.keys()
+    assert [m["step"] for m in digits.metrics] == [6]
+    assert {p.name for p in digits.folder.samples.iterdir()} >= {"real.png", "000000000.png", "000000006.png"}
+    assert not list(digits.path.rglob("*.partial"))
+    assert digits._repr_html_().startswith("<code>Run(") and "data:image/png;base64," in digits._repr_html_()
+
+
+def test_the_same_seed_gives_the_same_samples(digits: Run) -> None:
+    one, again, other = digits.sample(7, seed=3), Run(digits.path).sample(7, seed=3), digits.sample(7, seed=4)
+    assert one.array.shape == (7, 8, 8, 1) and one.array.dtype == np.uint8
+    assert np.array_equal(one, again) and not np.array_equal(one, other)
+    with pytest.raises(UserError, match="cannot draw 0 samples"):
+        digits.sample(0)
+
+
+def test_sampling_is_by_the_averaged_generator_in_eval_mode(digits: Run) -> None:
+    from _toys import state
+
+    held = digits.generator.state_dict()
+    average = state(digits.path)["average"]
+    assert held.keys() == average.keys()
+    assert all(np.array_equal(held[k], average[k]) for k in held)
+    raw = state(digits.path)["game"]
+    assert any(not np.array_equal(held[k], raw[f"generator.{k}"]) for k in held)
+    assert not digits.generator.training
+
+
+def test_evaluate_measures_fresh_samples(digits: Run, cheap: None) -> None:
+    found = digits.evaluate(n=100)
+    assert (found.step, found.images_seen, found.samples) == (6, 48, 100)
+    assert found["toy"] == found["toy_100"] == digits.sample(100).array.mean()
+    assert digits.evaluate(n=100) == found != digits.evaluate(n=100, seed=1)
+    assert "toy_100" in str(found) and found.document()["figures"][0]["name"] == "toy_100"
+    with pytest.raises(KeyError, match="this run has toy_100"):
+        found["fid"]
+
+
+def test_points_are_measured_by_their_modes(tiny: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tiny("gan1", "ring", steps=2)
+    monkeypatch.undo()  # the real figures
+    found = Run(run.path).evaluate(n=400)
+    assert {"modes_covered_400", "high_quality_share_400"} <= {f.name for f in found.figures}
+    covered = next(f for f in found.figures if f.name == "modes_covered_400")
+    assert covered.real == 8 and 0 <= covered.value <= 8
+    assert found["high_quality_share"] <= 1
+
+
+def test_a_report_is_one_file(digits: Run, tmp_path: Path) -> None:
+    page = digits.report(tmp_path / "page.html")
+    text = page.read_text()
+    assert page == tmp_path / "page.html" and "dcgan" in text and "data:image/png;base64," in text
+    assert digits.report() == digits.path / "report.html"
+
+
+def test_an_array_in_memory_is_not_reopened(tiny: Callable[..., Any]) -> None:
+    run = tiny("gan1", FACES, batch=8, steps=1)
+    assert run.data["name"] == "array" and run.sample(2).array.shape == (2, 8, 8, 1)
+    with pytest.raises(UserError, match="trained on an array in memory"):
+        run.evaluate()
+    again = tiny("gan1", FACES, batch=8, steps=2)
+    assert again.status["step"] == 2
+    with pytest.raises(UserError, match=r"the data of .* have changed"):
+        tiny("gan1", FACES[::-1].copy(), batch=8, steps=3)
+
+
+def test_points_come_back_in_the_users_units(tiny: Callable[..., Any]) -> None:
+    run = tiny("gan1", POINTS, steps=1, batch=16)
+    drawn = run.sample(500).array
+    assert abs(drawn[:, 0].mean() - 300) < 500 and drawn[:, 0].std() > 1
+    assert np.abs(drawn[:, 1] + 0.01).max() < 0.05
+
+
+def test_listeners_hear_of_everything(tiny: Callable[..., Any]) -> None:
+    heard: list[str] = []
+
+    class Ear:
+        def on_start(self, folder: Any, config: Any, dataset: Any, placement: Any) -> None:
+            heard.append(f"start {config.method} {dataset.name}")
+
+        def on_progress(self, progress: Any) -> None:
+            heard.append(f"progress {progress.step} {progress.fraction}")
+
+        def on_figures(self, step: int, figures: Any, note: str) -> None:
+            heard.append(f"figures {step}")
+
+        def on_samples(self, step: int, picture: Path) -> None:
+            heard.append(f"samples {step} {picture.is_file()}")
+
+        def close(self) -> None: ...
+
+    tiny(steps=2, log_every=1, sample_every=2, listeners=[Ear()])
+    assert heard[:4] == ["start gan1 ring", "samples 0 True", "progress 1 0.5", "progress 2 1.0"]
+    assert heard[-1] == "figures 2" and heard.count("samples 2 True") >= 1
+
+
+# ---- samples
+
+
+IMAGES = Samples(np.repeat(FACES[:9, :, :, None], 3, axis=3))
+CLOUD = Samples(POINTS.astype(np.float32), POINTS.astype(np.float32))
+
+
+def test_samples_are_arrays() -> None:
+    assert len(IMAGES) == 9 and IMAGES.kind == "images" and CLOUD.kind == "points"
+    assert np.asarray(IMAGES).shape == (9, 8, 8, 3) and np.array_equal(IMAGES[2], IMAGES.array[2])
+    assert repr(IMAGES) == "Samples(9 images, shape (8, 8, 3))" and repr(CLOUD) == "Samples(200 points, shape (2,))"
+    assert np.asarray(CLOUD, dtype=np.float64).dtype == np.float64
+
+
+@pytest.mark.parametrize("samples", [IMAGES, CLOUD], ids=["images", "points"])
+def test_samples_save_in_every_form(samples: Samples, tmp_path: Path) -> None:
+    assert np.array_equal(np.load(samples.save(tmp_path / "a" / "x.npy")), samples.array)
+    with np.load(samples.save(tmp_path / "x.npz")) as archive:
+        assert np.array_equal(archive["samples"], samples.array)
+    with Image.open(samples.save(tmp_path / "x.PNG")) as image:
+        assert min(image.size) >= 24
+    with Image.open(io.BytesIO(samples._repr_png_())) as image:
+        assert image.format == "PNG"
+
+
+def test_points_save_as_csv_and_images_as_a_folder(tmp_path: Path) -> None:
+    assert np.allclose(np.loadtxt(CLOUD.save(tmp_path / "x.csv"), delimiter=","), CLOUD.array, rtol=1e-6)
+    folder = IMAGES.save(tmp_path / "faces")
+    with Image.open(sorted(folder.iterdir())[3]) as image:
+        assert np.array_equal(np.asarray(image), IMAGES.array[3])
+    assert len(list(folder.iterdir())) == 9
+    gray = Samples(FACES[:2, :, :, None]).save(tmp_path / "gray")
+    with Image.open(gray / "000001.png") as image:
+        assert image.mode == "L" and np.array_equal(np.asarray(image), FACES[1])
+    for samples, name in ((CLOUD, "folder"), (IMAGES, "x.csv"), (IMAGES, "x.jpg")):
+        with pytest.raises(UserError, match="give a name that ends in"):
+            samples.save(tmp_path / name)
+    assert not (tmp_path / "x.jpg").exists()
+
+
+def test_a_grid_holds_the_pixels() -> None:
+    grid = np.asarray(IMAGES.picture(columns=3).convert("RGB"))
+    found = np.lib.stride_tricks.sliding_window_view(grid, (8, 8), axis=(0, 1))
+    assert grid.shape[0] >= 24 and grid.shape[1] >= 24
+    scale = grid.shape[0] // 24
+    if scale == 1:
+        assert any(np.array_equal(w, IMAGES.array[4].transpose(2, 0, 1)) for row in found for w in row)
+
+
+# ---- the estimator
+
+
+def gan(**settings: Any) -> twoplayer.GAN:
+    return twoplayer.GAN("gan1", steps=2, random_state=0, settings={**SMALL, **settings})
+
+
+def test_parameters_follow_scikit_learn() -> None:
+    model = twoplayer.GAN("wgan-gp", steps=5, settings={"batch": 4})
+    names = {"method", "steps", "random_state", "run", "settings"}
+    assert set(model.get_params()) == names and model.get_params()["method"] == "wgan-gp"
+    copy = clone(model)
+    assert copy is not model and copy.get_params() == model.get_params()
+    assert model.set_params(steps=7) is model and model.steps == 7 and copy.steps == 5
+    with pytest.raises(ValueError, match="Invalid parameter"):
+        model.set_params(stepz=1)
+    with pytest.raises(NotFittedError):
+        model.sample(3)
+    assert repr(model).startswith("GAN(")
+
+
+def test_fit_then_sample_in_the_units_of_the_columns(cheap: None) -> None:
+    model = gan()
+    assert model.fit(POINTS) is model
+    assert model.n_features_in_ == 2 and isinstance(model.run_, Run)
+    drawn = model.sample(50, random_state=1)
+    assert drawn.shape == (50, 2) and drawn.dtype == np.float32
+    assert np.abs(drawn[:, 1] + 0.01).max() < 0.05  # a column of scale 0.001
+    assert np.array_equal(drawn, model.sample(50, random_state=1))
+    assert not np.array_equal(drawn, model.sample(50, random_state=2))
+    assert np.array_equal(drawn, gan().fit(POINTS.tolist()).sample(50, random_state=1))
+    folder = model.run_.path
+    del model
+    assert not folder.exists()  # a temporary run goes with its estimator
+
+
+def test_fit_again_starts_anew(cheap: None) -> None:
+    model = gan().fit(POINTS)
+    model.fit(np.column_stack([POINTS, POINTS[:, 0]]))
+    assert model.n_features_in_ == 3 and model.sample(4).shape == (4, 3)
+
+
+def test_images_with_labels(cheap: None, tmp_path: Path) -> None:
+    model = twoplayer.GAN("gan1", steps=1, random_state=0, run=str(tmp_path / "run"), settings={**SMALL, "batch": 8})
+    model.fit(FACES, np.arange(40) % 4)
+    assert model.n_features_in_ == 64
+    assert model.sample(3).shape in ((3, 8, 8), (3, 8, 8, 1)) and model.sample(3).dtype == np.uint8
+    assert len(model.run_.data["classes"]) == 4 and (tmp_path / "run" / "config.yaml").is_file()
+    revived = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(revived.sample(3, random_state=0), model.sample(3, random_state=0))
+
+
+def test_data_frames_give_their_names(cheap: None) -> None:
+    pandas = pytest.importorskip("pandas")
+    model = gan().fit(pandas.DataFrame(POINTS, columns=["a", "b"]))
+    assert list(model.feature_names_in_) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("points", "complaint"),
+    [
+        (np.full((20, 2), np.nan), "NaN"),
+        (np.zeros(5), "2D array"),
+        (np.zeros((2, 2)), "minimum of 4"),
+        ([["a", "b"]] * 6, "could not convert"),
+    ],
+)
+def test_what_is_no_such_array(points: Any, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        gan().fit(points)
+
+
+def test_a_fitted_estimator_with_a_temporary_run_says_why_it_cannot_be_pickled(cheap: None) -> None:
+    with pytest.raises(TypeError, match=r"give GAN\(run=FOLDER\)"):
+        pickle.dumps(gan().fit(POINTS))
