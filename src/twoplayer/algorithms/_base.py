@@ -62,7 +62,7 @@ class Algorithm(ABC):
         moved = [(p, g) for p, g in zip(parameters, found, strict=True) if g is not None]
         gradients = parallel.average_gradients([g for _, g in moved])
         for (parameter, _), gradient in zip(moved, gradients, strict=True):
-            parameter.grad = gradient
+            parameter.grad = _laid_out_like(parameter, gradient)
         self.optimizers[player].step()
         self.optimizers[player].zero_grad(set_to_none=True)
         self.updates[player] += 1
@@ -83,3 +83,15 @@ class Algorithm(ABC):
         self.updates = dict(state["updates"])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
+            for parameter, kept in optimizer.state.items():
+                kept.update({k: _laid_out_like(parameter, v) for k, v in kept.items() if isinstance(v, Tensor)})
+
+
+def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
+    """`value` in the parameter's memory format: fused optimizers walk both in the order of memory.
+
+    What `torch.autograd.grad` returns and what a checkpoint holds may lie otherwise; ``backward`` would copy too.
+    """
+    if value.shape != parameter.shape or value.stride() == parameter.stride():
+        return value
+    return torch.empty_like(parameter).copy_(value)
