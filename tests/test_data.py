@@ -217,10 +217,7 @@ def test_csv_labels(settings: Settings) -> None:
     Path("p.csv").write_text("x,Label,y\n1,cat,2\n3,dog,4\n5,cat,6\n")
     opened = data.load("p.csv", Settings(held_out=0.0))
     assert opened.train_labels is not None
-    found = {
-        tuple(p): opened.class_names[k]
-        for p, k in zip(opened.train.tolist(), opened.train_labels, strict=True)
-    }
+    found = {tuple(p): opened.class_names[k] for p, k in zip(opened.train.tolist(), opened.train_labels, strict=True)}
     assert found == {(1, 2): "cat", (3, 4): "dog", (5, 6): "cat"}
     with pytest.raises(UserError, match="no column 'lable': did you mean Label"):
         data.load("p.csv", settings, label="lable")
@@ -282,8 +279,7 @@ def test_digits_are_scikit_learns(settings: Settings) -> None:
     assert opened.class_names == tuple("0123456789")
     wanted = load_digits()
     lookup = {
-        np.rint(x * 255 / 16).astype(np.uint8).tobytes(): y
-        for x, y in zip(wanted.images, wanted.target, strict=True)
+        np.rint(x * 255 / 16).astype(np.uint8).tobytes(): y for x, y in zip(wanted.images, wanted.target, strict=True)
     }
     assert opened.held_out_labels is not None
     assert [lookup[x.tobytes()] for x in opened.held_out] == opened.held_out_labels.tolist()
@@ -347,9 +343,7 @@ def test_label_count_must_match(settings: Settings) -> None:
         data.load("set", settings)
 
 
-def test_known_sets_are_found_locally(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_known_sets_are_found_locally(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     write_mnist(Path("data/fashion-mnist"))
     opened = data.load("fashion-mnist", settings)
     assert opened.name == "fashion-mnist"

@@ -211,9 +211,7 @@ def test_many_unreadable_images_are_an_error(settings: Settings) -> None:
     many("photos", 40)
     for i in (5, 6):
         Path(f"photos/{i:04}.png").write_text("text")
-    with pytest.raises(
-        UserError, match=r"2 of the 40 images of photos cannot be read \(the first is 0005\.png"
-    ):
+    with pytest.raises(UserError, match=r"2 of the 40 images of photos cannot be read \(the first is 0005\.png"):
         data.load("photos", settings)
     assert not list(Path("cache/images").iterdir())
 
@@ -332,9 +330,7 @@ def test_rows_are_never_all_in_memory(settings: Settings, monkeypatch: pytest.Mo
     assert most <= 10
 
 
-def test_too_little_disk_space_is_said_before_decoding(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_little_disk_space_is_said_before_decoding(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     many("photos", 4)
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, 100))
@@ -406,9 +402,7 @@ def test_saved_splits_and_an_unreadable_row(settings: Settings) -> None:
 def test_saved_points(settings: Settings) -> None:
     import datasets
 
-    datasets.Dataset.from_dict({"x": [1.0, 2.0, 3.0], "y": [4, 5, 6], "label": ["a", "b", "a"]}).save_to_disk(
-        "saved"
-    )
+    datasets.Dataset.from_dict({"x": [1.0, 2.0, 3.0], "y": [4, 5, 6], "label": ["a", "b", "a"]}).save_to_disk("saved")
     opened = data.load("saved", settings)
     assert data.kind_of("saved") == "points"
     assert sorted(opened.train.tolist()) == [[1, 4], [2, 5], [3, 6]]

@@ -93,9 +93,7 @@ def test_defaults_are_pacgans_protocol() -> None:
     assert grid.density is not None
     assert grid.density.mode_deviation == 0.05
     assert grid.density.modes is not None
-    assert sorted(map(tuple, grid.density.modes)) == [
-        (x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)
-    ]
+    assert sorted(map(tuple, grid.density.modes)) == [(x, y) for x in (-4, -2, 0, 2, 4) for y in (-4, -2, 0, 2, 4)]
 
 
 def test_ring_modes_are_as_likely_as_their_weights() -> None:

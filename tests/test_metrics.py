@@ -110,9 +110,7 @@ def test_the_class_measures_and_does_not_mind_the_order(name: str) -> None:
     assert metric.measure(shuffled, reference) == pytest.approx(value, rel=1e-10)
 
 
-@pytest.mark.parametrize(
-    ("count", "label"), [(10_000, "10k"), (2_000, "2k"), (2_500, "2500"), (500, "500"), (0, "0")]
-)
+@pytest.mark.parametrize(("count", "label"), [(10_000, "10k"), (2_000, "2k"), (2_500, "2500"), (500, "500"), (0, "0")])
 def test_count_label(count: int, label: str) -> None:
     assert metrics.count_label(count) == label
 
@@ -121,9 +119,7 @@ def test_count_label(count: int, label: str) -> None:
 
 
 def test_modes_of_constructed_points() -> None:
-    points = np.array(
-        [[0.0, 0.29], [0.0, 0.0], [1.0, 0.0], [1.0, 0.31], [0.5, 0.5], [np.nan, 1.0], [np.inf, 0]]
-    )
+    points = np.array([[0.0, 0.29], [0.0, 0.0], [1.0, 0.0], [1.0, 0.31], [0.5, 0.5], [np.nan, 1.0], [np.inf, 0]])
     assert modes_covered(points, SQUARE) == 2
     assert high_quality_share(points, SQUARE) == pytest.approx(3 / 7)
     expected = stats.entropy([2 / 3, 0, 1 / 3, 0], SQUARE.weights)

@@ -147,9 +147,7 @@ def test_what_is_stored_is_true(data: Images, cache: Path) -> None:
     labels = trusted.extract(data.held_out).log_probabilities.argmax(1)
     assert trusted.accuracy == (labels == data.held_out_labels).mean() >= 0.9
     seen = trusted.extract(data.train)
-    assert trusted.reference.class_probabilities == pytest.approx(
-        np.exp(seen.log_probabilities).mean(0), rel=1e-5
-    )
+    assert trusted.reference.class_probabilities == pytest.approx(np.exp(seen.log_probabilities).mean(0), rel=1e-5)
     assert trusted.reference.moments.mean == pytest.approx(seen.features.mean(0), rel=1e-5, abs=1e-6)
     covariance = np.cov(seen.features, rowvar=False)
     assert trusted.reference.moments.covariance == pytest.approx(covariance, rel=1e-4, abs=1e-6)
@@ -157,9 +155,7 @@ def test_what_is_stored_is_true(data: Images, cache: Path) -> None:
     assert facts["accuracy"] == trusted.accuracy and facts["train_images"] == 120
 
 
-@pytest.mark.parametrize(
-    "damage", ["cut", "flipped", "no facts", "facts cut", "facts not an object", "newer"]
-)
+@pytest.mark.parametrize("damage", ["cut", "flipped", "no facts", "facts cut", "facts not an object", "newer"])
 def test_a_damaged_cache_is_trained_anew(
     damage: str, data: Images, cache: Path, tmp_path: Path, trainings: list[int]
 ) -> None:
@@ -208,9 +204,7 @@ def test_a_cache_that_cannot_be_written_costs_a_warning(data: Images, tmp_path: 
     assert trusted.accuracy is not None
 
 
-def test_features_do_not_depend_on_batch_or_order(
-    data: Images, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_features_do_not_depend_on_batch_or_order(data: Images, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     classifier = judge(data, cache=cache).classifier
     features, logits = extract(classifier, data.train)
     order = np.random.default_rng(0).permutation(len(data.train))
@@ -250,9 +244,7 @@ def test_floating_point_images_are_refused(data: Images, cache: Path) -> None:
         metrics.measure(data.train / 127.5 - 1, data, cache=cache)
 
 
-@pytest.mark.parametrize(
-    ("side", "channels"), [(8, 1), (28, 1), (32, 3), (48, 3), (64, 3), (100, 3), (256, 1)]
-)
+@pytest.mark.parametrize(("side", "channels"), [(8, 1), (28, 1), (32, 3), (48, 3), (64, 3), (100, 3), (256, 1)])
 def test_any_side_and_colour(side: int, channels: int) -> None:
     classifier = Classifier(channels, side, 5).eval()
     images = np.random.default_rng(0).integers(0, 256, (2, side, side, channels)).astype(np.uint8)

@@ -141,9 +141,7 @@ def test_players_are_deterministic_copyable_and_printable(name: str, shape: tupl
     torch.manual_seed(3)
     assert torch.equal(first, play(generator, critic))
     assert "Linear" in repr(generator) and "Linear" in repr(critic)
-    assert repr(networks.create(name, filters=4)) == repr(
-        pickle.loads(pickle.dumps(networks.create(name, filters=4)))
-    )
+    assert repr(networks.create(name, filters=4)) == repr(pickle.loads(pickle.dumps(networks.create(name, filters=4))))
 
 
 @pytest.mark.parametrize(("name", "shape"), CASES)
@@ -298,9 +296,7 @@ def test_layer_normalization_is_over_the_whole_sample(size: tuple[int, ...]) -> 
 
 def test_instance_normalization_is_over_positions() -> None:
     x = 3 + torch.randn(6, 5, 4, 4)
-    expected = (x - x.mean((2, 3), keepdim=True)) / (
-        x.var((2, 3), unbiased=False, keepdim=True) + 1e-5
-    ).sqrt()
+    expected = (x - x.mean((2, 3), keepdim=True)) / (x.var((2, 3), unbiased=False, keepdim=True) + 1e-5).sqrt()
     torch.testing.assert_close(normalization("instance", 5, maps=True)(x), expected)
 
 
@@ -375,9 +371,7 @@ def test_dcgan_follows_the_five_guidelines(resolution: int, depth: int | None) -
     assert not any("Pool" in type(m).__name__ for m in [*generator.modules(), *critic.modules()])
     # Batch normalization after every layer but the generator's last and the critic's first.
     for player, free in ((generator, -1), (critic, 0)):
-        steps = [
-            m for m in player.body if isinstance(m, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, BatchNorm))
-        ]
+        steps = [m for m in player.body if isinstance(m, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, BatchNorm))]
         layers = [m for m in steps if not isinstance(m, BatchNorm)]
         bare = [
             m
@@ -467,9 +461,7 @@ def test_autoencoder_scores_are_reconstruction_errors() -> None:
         samples = torch.randn(5, *shape)
         assert critic.features(samples).shape == (5, LATENT)
         rebuilt = critic.decoder(critic.features(samples))
-        torch.testing.assert_close(
-            critic(samples), F.l1_loss(rebuilt, samples, reduction="none").flatten(1).mean(1)
-        )
+        torch.testing.assert_close(critic(samples), F.l1_loss(rebuilt, samples, reduction="none").flatten(1).mean(1))
         assert [p.shape for p in critic.decoder.parameters()] == [p.shape for p in generator.parameters()]
     assert all(players(name, (1, 8, 8))[1].output == "score" for name in NAMES if name != "autoencoder")
 

@@ -158,9 +158,7 @@ def test_report_escapes_what_it_shows(run: Path) -> None:
     write_json(run / "status.json", {"state": "diverged", "message": HOSTILE, "step": 1, "images_seen": 2})
     append_json_line(run / "progress.jsonl", progress_line(100, **{HOSTILE: 1.0}))
     hostile = {"name": HOSTILE, "value": 1.0, "higher_is_better": True, "real": 2.0}
-    append_json_line(
-        run / "metrics.jsonl", {**measurement(100, 1.0), "figures": [hostile], "notes": [HOSTILE]}
-    )
+    append_json_line(run / "metrics.jsonl", {**measurement(100, 1.0), "figures": [hostile], "notes": [HOSTILE]})
     source = write_report(run).read_text(encoding="utf-8")
     page = Page(source)
     assert page.count("script") == 1 and "<script>alert" not in source.lower()
@@ -171,9 +169,7 @@ def test_bare_run_has_no_empty_sections(tmp_path: Path) -> None:
     write_atomic(tmp_path / "config.yaml", "method: gan1\ndata: ring\n")
     page = read_page(write_report(tmp_path))
     assert "Nothing has been trained yet." in page.text
-    assert (
-        page.text.count("gan1") >= 1 and page.count("svg") == page.count("img") == page.count("script") == 0
-    )
+    assert page.text.count("gan1") >= 1 and page.count("svg") == page.count("img") == page.count("script") == 0
     for heading in ("How good it is", "How the game went", "Do it again", "Left out", "Environment"):
         assert heading not in page.text
 

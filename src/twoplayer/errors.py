@@ -12,11 +12,11 @@ class UserError(ValueError):
     """A mistake of the user's: the message is one clear sentence and the command line exits with 2."""
 
 
-class Diverged(RuntimeError):  # noqa: N818 - a state of training, not a fault
+class Diverged(RuntimeError):
     """Training stopped itself: the message is the diagnosis and the command line exits with 3."""
 
 
-class Interrupted(RuntimeError):  # noqa: N818
+class Interrupted(RuntimeError):
     """Training was asked to stop and has saved its state; the command line exits with 130."""
 
 

@@ -30,9 +30,7 @@ def describe_array(values: Array, labels: Any, name: str) -> Images | Points:
     if values.dtype.kind not in "biuf":
         raise UserError(f"{name} must hold numbers, not {values.dtype}")
     if values.ndim not in {2, 3, 4} or not len(values):
-        raise UserError(
-            f"{name} has the shape {values.shape}: give images (N, H, W) or (N, H, W, C), or points (N, D)"
-        )
+        raise UserError(f"{name} has the shape {values.shape}: give images (N, H, W) or (N, H, W, C), or points (N, D)")
     encoded = UNLABELLED if labels is None else encode(labels, len(values), name)
     if values.ndim == 2:
         return Points(name, values, encoded)
@@ -63,8 +61,7 @@ def _conversion(values: Array, name: str) -> Any:
         return partial(_affine, scale=1.0, shift=0.0)
     if not (low >= -1 and high <= 1):  # also where either is NaN
         raise UserError(
-            f"{name} has float pixels in {low:g}..{high:g}: "
-            "scale them to [0, 1] or [-1, 1], or convert them to uint8"
+            f"{name} has float pixels in {low:g}..{high:g}: scale them to [0, 1] or [-1, 1], or convert them to uint8"
         )
     return partial(_affine, scale=127.5, shift=127.5) if low < 0 else partial(_affine, scale=255.0, shift=0.0)
 

@@ -82,18 +82,14 @@ class Memory(Store):
         yield self._rows[name].append
 
     def finish(self, facts: Facts) -> Parts:
-        train, held_out = (
-            np.array(self._rows[name], dtype=np.uint8).reshape(-1, *self._shape) for name in PARTS
-        )
+        train, held_out = (np.array(self._rows[name], dtype=np.uint8).reshape(-1, *self._shape) for name in PARTS)
         return Parts(train, held_out, facts)
 
 
 class Folder(Store):
     """Rows kept in the cache. Leaving the block without `finish` removes what was written."""
 
-    def __init__(
-        self, settings: Settings, key: str, name: str, count: int, shape: tuple[int, int, int]
-    ) -> None:
+    def __init__(self, settings: Settings, key: str, name: str, count: int, shape: tuple[int, int, int]) -> None:
         self.side_and_channels = shape[1:]
         self._settings, self._key, self._shape = settings, key, shape
         self._target = root(settings) / "images" / key

@@ -105,6 +105,5 @@ def _unknown(text: str) -> str:
         return f"there is no file or folder {text}: data are a known name, {KINDS}"
     known = [name for name in names() if not _needs_more(name)]
     return (
-        f"no data source and no path is called {text!r}: {did_you_mean(text, known)} "
-        f"(data are a known name, {KINDS})"
+        f"no data source and no path is called {text!r}: {did_you_mean(text, known)} (data are a known name, {KINDS})"
     )

@@ -92,6 +92,4 @@ def _unpacked(file: BinaryIO, path: Path, shape: tuple[int, ...]) -> Array:
 
 def _cut(path: Path, expected: int, found: int) -> UserError:
     what = "is cut short" if found < expected else "goes on after its end"
-    return UserError(
-        f"the IDX file {path} {what} ({found} bytes where {expected} were announced): fetch it again"
-    )
+    return UserError(f"the IDX file {path} {what} ({found} bytes where {expected} were announced): fetch it again")

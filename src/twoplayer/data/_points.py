@@ -54,9 +54,7 @@ class Points:
         with np.errstate(over="ignore"):
             points = np.asarray(self.values).astype(np.float32)
         if not points.shape[1]:
-            raise UserError(
-                f"{self.name} has points without coordinates: give at least one column of numbers"
-            )
+            raise UserError(f"{self.name} has points without coordinates: give at least one column of numbers")
         broken = int((~np.isfinite(points)).any(axis=1).sum())
         if broken:
             raise UserError(

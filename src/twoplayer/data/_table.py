@@ -120,13 +120,10 @@ def _points(parts: Sequence[Any], label: str | None, name: str) -> Points:
     columns = [column for column in parts[0].features if column != label]
     try:
         blocks = [
-            np.concatenate([np.asarray(part[:][column], dtype=np.float64) for part in parts])
-            for column in columns
+            np.concatenate([np.asarray(part[:][column], dtype=np.float64) for part in parts]) for column in columns
         ]
         values = np.concatenate([block.reshape(len(block), -1) for block in blocks], axis=1)
     except (TypeError, ValueError):
         known = ", ".join(parts[0].features)
-        raise UserError(
-            f"{name} has neither a column of images nor only numbers: name one of {known}"
-        ) from None
+        raise UserError(f"{name} has neither a column of images nor only numbers: name one of {known}") from None
     return Points(name, values, _labels(parts, label, name))

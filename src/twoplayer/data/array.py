@@ -31,7 +31,5 @@ class InMemory(Read):
         try:
             values = np.asanyarray(self.values)
         except (TypeError, ValueError):
-            raise UserError(
-                f"{self.name} cannot be made into a numpy array: give rows of one length"
-            ) from None
+            raise UserError(f"{self.name} cannot be made into a numpy array: give rows of one length") from None
         return describe_array(values, self.labels, self.name)

@@ -59,9 +59,7 @@ class Csv(Located):
         fields = next(csv.reader([first], delimiter=delimiter, skipinitialspace=True), [])
         header = () if all(map(_is_number, fields)) else tuple(f.strip() for f in fields)
         if not fields or (header and not second):
-            raise UserError(
-                f"{self.path} holds no points: write one per line, coordinates separated by commas"
-            )
+            raise UserError(f"{self.path} holds no points: write one per line, coordinates separated by commas")
         return _Layout(delimiter, header, len(fields))
 
     def _label_column(self, layout: _Layout) -> int | None:
@@ -69,9 +67,7 @@ class Csv(Located):
         if self.label.lower() in names:
             return names.index(self.label.lower())
         if self.label != "label":
-            raise UserError(
-                f"{self.path} has no column {self.label!r}: {did_you_mean(self.label, layout.header)}"
-            )
+            raise UserError(f"{self.path} has no column {self.label!r}: {did_you_mean(self.label, layout.header)}")
         return None
 
     def _read(self, layout: _Layout, columns: list[int], kind: type) -> Array:

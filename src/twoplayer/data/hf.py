@@ -44,9 +44,7 @@ class HuggingFace(Located):
 
     @classmethod
     def claims(cls, path: Path) -> bool:
-        return any(
-            (path / name).is_file() for name in ("dataset_dict.json", "dataset_info.json", "state.json")
-        )
+        return any((path / name).is_file() for name in ("dataset_dict.json", "dataset_info.json", "state.json"))
 
     def scan(self, settings: Settings) -> Images | Points:
         if not str(self.path).startswith(PREFIX):

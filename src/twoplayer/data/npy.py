@@ -56,9 +56,7 @@ class Npy(Located):
             return arrays[samples], arrays[labels] if labels else None
 
 
-def _pick(
-    keys: Sequence[str], wanted: str | None, usual: Sequence[str], path: Path, needed: bool = True
-) -> Any:
+def _pick(keys: Sequence[str], wanted: str | None, usual: Sequence[str], path: Path, needed: bool = True) -> Any:
     if wanted is not None:
         if wanted not in keys:
             raise UserError(f"{path} has no array {wanted!r}: {did_you_mean(wanted, keys)}")

@@ -23,9 +23,7 @@ class Spiral(Toy):
 
     name: ClassVar[str] = "spiral"
 
-    def __init__(
-        self, *, turns: float = 1.5, arms: int = 2, deviation: float = 0.02, count: int = 100_000
-    ) -> None:
+    def __init__(self, *, turns: float = 1.5, arms: int = 2, deviation: float = 0.02, count: int = 100_000) -> None:
         self.turns = positive("turns", turns)
         self.arms = whole("arms", arms, 1)
         self.deviation = positive("deviation", deviation)

@@ -25,15 +25,15 @@ class Knobs(Architecture, ABC):
     """relu, leaky-relu (slope 0.2), tanh, softplus (softplus(2x + 2)/2 - 1), elu or gated (a·sigmoid(b))."""
     normalization: str | None = None
     """batch, layer, instance or none."""
-    filters: int = 64
-    """Base width: channels of a convolution, units of a fully connected layer."""
+    filters: int | None = None
+    """Base width: channels of a convolution, units of a fully connected layer; None as the module says."""
     depth: int | None = None
     """Number of layers, counted as the architecture's module says."""
 
     def __post_init__(self) -> None:
         _check_word("activation", self.activation, ACTIVATIONS)
         _check_word("normalization", self.normalization, NORMALIZATIONS)
-        check_size("filters", self.filters)
+        check_size("filters", 1 if self.filters is None else self.filters)
         check_size("depth", 1 if self.depth is None else self.depth)
 
 

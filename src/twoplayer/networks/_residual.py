@@ -92,9 +92,7 @@ class Style:
         draw_scaled(projection, 1.0)
         return projection
 
-    def _residual(
-        self, width: int, first: nn.Module, hidden: int, last: nn.Module, shortcut: nn.Module
-    ) -> Residual:
+    def _residual(self, width: int, first: nn.Module, hidden: int, last: nn.Module, shortcut: nn.Module) -> Residual:
         """Activate a trunk of `width`, `first`, activate its `hidden`, `last`."""
         draw_scaled(first, gain(self.act))
         self._draw_last(last)

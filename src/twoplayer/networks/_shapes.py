@@ -6,7 +6,7 @@ import math
 
 from twoplayer.errors import UserError
 
-__all__ = ["even_share", "halvings", "is_image", "square_image", "value_count"]
+__all__ = ["base_width", "even_share", "halvings", "is_image", "square_image", "value_count"]
 
 SMALLEST, LARGEST = 8, 256
 
@@ -14,9 +14,7 @@ SMALLEST, LARGEST = 8, 256
 def is_image(shape: tuple[int, ...]) -> bool:
     """Whether `shape` is an image's ``(C, H, W)``, not points' ``(D,)``. Raises `UserError` for others."""
     if len(shape) not in (1, 3) or min(shape) < 1:
-        raise UserError(
-            f"networks serve points (features,) and images (channels, height, width), not shape {shape}"
-        )
+        raise UserError(f"networks serve points (features,) and images (channels, height, width), not shape {shape}")
     return len(shape) == 3
 
 
@@ -39,6 +37,11 @@ def square_image(shape: tuple[int, ...], architecture: str) -> tuple[int, int]:
             f"not {height} by {width}: set a resolution in that range or use mlp"
         )
     return channels, height
+
+
+def base_width(filters: int | None, resolution: int) -> int:
+    """`filters`, or what None means: 32 for small images (up to 32 pixels), 64 for larger ones."""
+    return filters or (32 if resolution <= 32 else 64)
 
 
 def halvings(resolution: int, coarsest: int = 7) -> list[int]:

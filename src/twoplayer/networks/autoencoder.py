@@ -37,6 +37,7 @@ __all__ = ["Autoencoder"]
 class Autoencoder(Knobs):
     """An autoencoding critic and a decoding generator."""
 
+    filters: int = 64
     embedding: int | None = None
     """Size of the critic's code; None is 64 for images and half of the features for points."""
 
@@ -115,9 +116,7 @@ class Autoencoder(Knobs):
 class EnergyCritic(Critic):
     """Mean absolute error of a reconstruction, ``(B,)``, at least float32 (eq. 1 with η = 1)."""
 
-    def __init__(
-        self, shape: tuple[int, ...], encoder: nn.Module, decoder: nn.Module, normalization: str
-    ) -> None:
+    def __init__(self, shape: tuple[int, ...], encoder: nn.Module, decoder: nn.Module, normalization: str) -> None:
         super().__init__()
         self.output: Literal["score", "energy"] = "energy"
         self.shape, self.normalization = shape, normalization

@@ -66,9 +66,7 @@ class ShortcutLayer(nn.Module):
     def __init__(self, inputs: int, outputs: int, act: str, norm: str, scale: float, first: bool) -> None:
         super().__init__()
         linear, wide = (ExactLinear if first else nn.Linear), outputs * expansion(act)
-        self.branch = nn.Sequential(
-            linear(inputs, wide), normalization(norm, wide, maps=False), activation(act)
-        )
+        self.branch = nn.Sequential(linear(inputs, wide), normalization(norm, wide, maps=False), activation(act))
         self.shortcut = linear(inputs, outputs, bias=False) if inputs != outputs else nn.Identity()
         draw_dense(self.branch, scale)
         draw_dense(self.shortcut, 1.0)

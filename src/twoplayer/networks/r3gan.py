@@ -45,6 +45,8 @@ CONSTANT_LEVELS = 4
 class R3GAN(Knobs):
     """The paper's two players, from 8 to 256 pixels."""
 
+    filters: int = 64
+
     def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:
         channels, resolution = square_image(shape, "r3gan")
         sizes = halvings(resolution)

@@ -2,8 +2,8 @@
 
 Pre-activation blocks of two 3x3 convolutions. The generator upsamples by nearest neighbour and normalizes by
 batch; the critic pools by means, does not normalize, and sums its last map before the linear score. `filters`
-is the width of every block up to 32 pixels (SN-GAN has 256 in the generator and 128 in the critic, WGAN-GP
-128 in both); at larger resolutions it is the finest map's and doubles with each halving, up to 8-fold.
+is the width of every block up to 32 pixels (by default 32; SN-GAN has 256 in the generator and 128 in the
+critic, WGAN-GP 128 in both); at larger resolutions it is the finest map's (by default 64) and doubles with each halving, up to 8-fold.
 
 `depth` counts the layers with weights on the main path, without the projection of latents: a generator of B
 blocks has 2B + 1 (its last convolution), and so has a critic (its score); an even depth is rounded down, so
@@ -30,7 +30,7 @@ from twoplayer.networks._initial import draw_scaled
 from twoplayer.networks._knobs import Knobs
 from twoplayer.networks._players import BodyGenerator, ScoreCritic
 from twoplayer.networks._residual import Style, SumPool
-from twoplayer.networks._shapes import even_share, halvings, square_image
+from twoplayer.networks._shapes import base_width, even_share, halvings, square_image
 
 __all__ = ["ResNet"]
 
@@ -89,7 +89,7 @@ class ResNet(Knobs):
 
     def _widths(self, resolution: int, count: int) -> list[int]:
         growth = 1 if resolution <= SMALL else 8
-        return [self.filters * min(2**level, growth) for level in range(count)]
+        return [base_width(self.filters, resolution) * min(2**level, growth) for level in range(count)]
 
     def _further_critic_blocks(self, resolution: int, levels: int) -> list[int]:
         if self._blocks is None:

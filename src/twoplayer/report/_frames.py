@@ -41,10 +41,7 @@ def chosen(samples: list[Sample], at_most: int = FRAMES) -> list[Sample]:
 
 def frame(sample: Sample, unit: str) -> Frame | None:
     """The sample's picture, captioned with how far training was; None when the file is no picture."""
-    if sample.images_seen is None:
-        caption = f"step {count(sample.step)}"
-    else:
-        caption = f"{count(sample.images_seen)} {unit}"
+    caption = f"step {count(sample.step)}" if sample.images_seen is None else f"{count(sample.images_seen)} {unit}"
     return embedded(sample.path, caption)
 
 

@@ -22,9 +22,7 @@ def page(record: Record) -> str:
     """The whole report as HTML."""
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["breakable"] = _breakable
     return environment.from_string(_part("template.html")).render(_contents(record))
 

@@ -47,9 +47,7 @@ def duration(seconds: float) -> str:
 
 def title(record: Record) -> tuple[str, str]:
     """The method and the data, by name."""
-    return _name(record.config.get("method")), str(
-        record.data.get("name") or _name(record.config.get("data"))
-    )
+    return _name(record.config.get("method")), str(record.data.get("name") or _name(record.config.get("data")))
 
 
 def seen_unit(record: Record) -> str:

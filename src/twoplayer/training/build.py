@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -18,6 +19,8 @@ from twoplayer.rng import derive
 from twoplayer.training.placement import Placement
 
 __all__ = ["Players", "build", "build_game"]
+
+AnyOptimizer = TypeVar("AnyOptimizer", bound=torch.optim.Optimizer)
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,14 @@ def _make(family: Any, part: Mapping[str, Any], *arguments: Any) -> Any:
     return family.create(part["name"], *arguments, **options)
 
 
+def _uncompiled(kind: type[AnyOptimizer]) -> type[AnyOptimizer]:
+    """The optimizer without its hooks for torch's compiler, whose import takes 1.3 s; nothing here is compiled."""
+    hooked = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+    plain = {name: inspect.unwrap(getattr(kind, name)) for name in hooked}
+    plain["step"] = torch.no_grad()(inspect.unwrap(kind.step))
+    return type(kind.__name__, (kind,), plain)
+
+
 def _optimizers(settings: Optimizer, placement: Placement) -> OptimizerFactory:
     def make(player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         rate = settings.learning_rate
@@ -62,10 +73,12 @@ def _optimizers(settings: Optimizer, placement: Placement) -> OptimizerFactory:
         match settings.name:
             case "adam":
                 fused = placement.device.type in ("cpu", "cuda")
-                return Adam(parameters, rate, betas=(settings.beta1, settings.beta2), fused=fused)
+                return _uncompiled(Adam)(parameters, rate, betas=(settings.beta1, settings.beta2), fused=fused)
             case "rmsprop":
-                return RMSprop(parameters, rate, alpha=settings.smoothing, momentum=settings.momentum, foreach=True)
+                return _uncompiled(RMSprop)(
+                    parameters, rate, alpha=settings.smoothing, momentum=settings.momentum, foreach=True
+                )
             case "sgd":
-                return SGD(parameters, rate, momentum=settings.momentum, foreach=True)
+                return _uncompiled(SGD)(parameters, rate, momentum=settings.momentum, foreach=True)
 
     return make
