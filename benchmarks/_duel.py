@@ -145,7 +145,7 @@ class Turns:
         self.since = Lap.now()
 
 
-class Over(Exception):  # noqa: N818 - the end of a duel, not an error
+class Over(Exception):
     """All blocks are timed."""
 
 

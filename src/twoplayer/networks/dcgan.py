@@ -6,10 +6,10 @@ projected onto the coarsest map, the last map is scored linearly), ReLU in the g
 output, leaky ReLU of slope 0.2 in the critic. Weights start from N(0, 0.02²).
 
 The map is halved (28 to 14 to 7 to 3, 64 to 4) until its side is at most 5. Channels begin with
-`filters` at the finest map (32 up to 32 pixels, 64 above) and double with each halving, up to 16-fold (the
-paper's 64 and 1024). `depth`
-counts convolutions, without the latent projection and the score: by default one per halving. With fewer, the
-coarsest map is larger; more are 3x3 convolutions of stride 1, spread over the maps.
+`filters` at the finest map (32 up to 32 pixels, 64 above) and double with each halving, up to 16-fold
+(the paper's 64 and 1024). `depth` counts convolutions, without the latent projection and the score: by
+default one per halving, and at least three. With fewer, the coarsest map is larger; more are 3x3
+convolutions of stride 1, spread over the maps.
 
 Source: Radford, Metz & Chintala 2016, Unsupervised Representation Learning with Deep Convolutional
 Generative Adversarial Networks (arXiv 1511.06434), section 3 and figure 1.
@@ -31,6 +31,9 @@ from twoplayer.networks._players import BodyGenerator, ScoreCritic
 from twoplayer.networks._shapes import base_width, even_share, halvings, square_image
 
 __all__ = ["DCGAN"]
+
+LEAST = 3
+"""Convolutions that an image of few halvings has all the same."""
 
 
 @final
@@ -74,7 +77,7 @@ class DCGAN(Knobs):
         """The halvings, finest first."""
         sizes = halvings(resolution, 5)[: None if self.depth is None else self.depth + 1]
         count = len(sizes) - 1
-        further = even_share((self.depth or count) - count, count)
+        further = even_share((self.depth or max(count, LEAST)) - count, count)
         widths = [base_width(self.filters, resolution) * min(2**index, 16) for index in range(count)]
         return [Level(*level) for level in zip(sizes[:-1], sizes[1:], widths, further, strict=True)]
 

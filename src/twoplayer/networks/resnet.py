@@ -3,7 +3,8 @@
 Pre-activation blocks of two 3x3 convolutions. The generator upsamples by nearest neighbour and normalizes by
 batch; the critic pools by means, does not normalize, and sums its last map before the linear score. `filters`
 is the width of every block up to 32 pixels (by default 32; SN-GAN has 256 in the generator and 128 in the
-critic, WGAN-GP 128 in both); at larger resolutions it is the finest map's (by default 64) and doubles with each halving, up to 8-fold.
+critic, WGAN-GP 128 in both); at larger resolutions it is the finest map's (by default 64) and doubles with
+each halving, up to 8-fold.
 
 `depth` counts the layers with weights on the main path, without the projection of latents: a generator of B
 blocks has 2B + 1 (its last convolution), and so has a critic (its score); an even depth is rounded down, so
