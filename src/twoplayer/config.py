@@ -233,7 +233,9 @@ def _place(
     else:
         homes = [h for h, options in schemas.items() if option in options]
     homes = [h for h in homes if option in schemas[h]]
-    if not homes:
+    if not homes and where in family("regularizers").names():
+        mistakes.append(f"{key} sets a regularizer that this run does not have: add {where} to regularizers")
+    elif not homes:
         known = [*Config.model_fields, *_paths(schemas)] if where else [*Config.model_fields, *_bare(schemas)]
         mistakes.append(f"no setting is called {key!r}: {did_you_mean(key.replace('-', '_'), known)}")
     elif len(homes) > 1 and set(homes) != {"generator", "critic"}:

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 
 __all__ = ["Diverged", "Interrupted", "UserError", "did_you_mean"]
 
+LONG = 40
+"""More known words than this are not listed in a sentence."""
+
 
 class UserError(ValueError):
     """A mistake of the user's: the message is one clear sentence and the command line exits with 2."""
@@ -30,4 +33,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(word.lower(), [k.lower() for k in known], n=1, cutoff=0.6)
     if near:
         return f"did you mean {next(k for k in known if k.lower() == near[0])}?"
+    if len(known) > LONG:
+        return "twoplayer train --help and twoplayer list show what there is"
     return "known: " + ", ".join(known)

@@ -9,9 +9,9 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twoplayer import __version__, data, methods
 from twoplayer.config import Config, resolve
@@ -20,12 +20,15 @@ from twoplayer.data._base import Dataset
 from twoplayer.errors import Diverged, UserError
 from twoplayer.folder import FORMAT, RunFolder
 from twoplayer.opening import open_data
+from twoplayer.registry import Option
 from twoplayer.run import Run
 
 if TYPE_CHECKING:
     from twoplayer.training.trainer import Trainer
 
 __all__ = ["settle", "train"]
+
+T = TypeVar("T")
 
 RUNS = Path("runs")
 
@@ -120,20 +123,36 @@ def _settle(method: str | None, what: Any, file: Path | str | None, settings: Ma
     given = {k: v for k, v in settings.items() if v is not None}
     method = method or layer.get("method") or "default"
     asked = what if what is not None else layer.get("data")
-    if asked is None:
-        raise UserError("say what to train on, such as --data digits; twoplayer list data shows what there is")
-    source = asked["name"] if isinstance(asked, Mapping) else asked
-    part = {**(asked if isinstance(asked, Mapping) else {}), "name": data.spell(source)}
-    preset = methods.describe(method)
-    kind = kind_of(source)
-    layers = [
-        *preset.layers(kind),
-        {k: v for k, v in layer.items() if k not in ("method", "data")},
-        given,
-        {"data": part},
-    ]
-    config = resolve([{"method": method}, *layers], kind, data.options_for(source))
+    source = asked.get("name") if isinstance(asked, Mapping) else asked
+    mistakes: list[str] = []
+    preset = _or_mistake(lambda: methods.describe(method), methods.describe("default"), mistakes)
+    if source is None:
+        mistakes.append("say what to train on, such as --data digits; twoplayer list data shows what there is")
+        known = None
+    else:
+        known = _or_mistake(lambda: (data.spell(source), kind_of(source), data.options_for(source)), None, mistakes)
+    name, kind, options = known or ("nothing", "images", _any_data_option())
+    part = {**(asked if isinstance(asked, Mapping) else {}), "name": name}
+    file_settings = {k: v for k, v in layer.items() if k not in ("method", "data")}
+    layers = [{"method": method}, *preset.layers(kind), file_settings, given, {"data": part}]
+    config = _or_mistake(lambda: resolve(layers, kind, options), None, mistakes)
+    if mistakes or config is None:
+        raise UserError("\n".join(mistakes))
     return config, source
+
+
+def _or_mistake(ask: Callable[[], T], otherwise: T, mistakes: list[str]) -> T:
+    """The answer, or `otherwise` and one more mistake: a user wants to hear of all of them at once."""
+    try:
+        return ask()
+    except UserError as error:
+        mistakes.append(str(error))
+        return otherwise
+
+
+def _any_data_option() -> dict[str, Option]:
+    """The options of all sources, for checking settings where the source itself is unknown."""
+    return {name: option for member in data.names() for name, option in data.family.options(member).items()}
 
 
 def _read(file: Path | str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -24,9 +24,19 @@ def setting_options() -> list[click.Parameter]:
             continue
         plain = isinstance(field.default, str | int | float) and not isinstance(field.default, bool)
         text = (field.description or "") + (f" [default: {field.default}]" if plain else "")
-        options.append(click.Option([f"--{name.replace('_', '-')}"], help=text, metavar="TEXT"))
-    options.append(click.Option(["--networks"], help="both networks at once: twoplayer list networks", metavar="TEXT"))
+        options.append(click.Option([f"--{name.replace('_', '-')}"], help=text, metavar=_metavar(name, field.annotation)))
+    options.append(click.Option(["--networks"], help="both networks at once: twoplayer list networks", metavar="NAME"))
     return options
+
+
+def _metavar(name: str, annotation: Any) -> str:
+    """What to write after the flag, by the field's type; None stands for a default and is never written."""
+    if name == "budget":
+        return "TIME"
+    kinds = {*get_args(annotation)} or {annotation}
+    if bool in kinds:
+        return "BOOL"
+    return "N" if int in kinds else "X" if float in kinds else "NAME"
 
 
 def read_settings(extra: Sequence[str], fields: Mapping[str, Any]) -> dict[str, Any]:
