@@ -233,7 +233,7 @@ def machine() -> dict[str, Any]:
     import torch
 
     from twoplayer import __version__
-    from twoplayer.training.placement import processor
+    from twoplayer.hardware import processor
 
     return {
         "processor": processor(),

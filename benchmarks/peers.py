@@ -31,7 +31,11 @@ from _duel import Lap, Outcome, bumps, duel, limit_threads, machine, write
 __all__ = ["TorchGAN"]
 
 BATCH = 64
-SETTINGS = {"as it comes": {}, "float32, contiguous": {"precision": "fp32", "memory_format": "contiguous"}}
+FILTERS = 64
+SETTINGS = {
+    "as it comes": {"filters": FILTERS},
+    "float32, contiguous": {"filters": FILTERS, "precision": "fp32", "memory_format": "contiguous"},
+}
 
 
 class TorchGAN:
@@ -48,7 +52,7 @@ class TorchGAN:
 
         how = config.optimizer
         adam = {"name": torch.optim.Adam, "args": {"lr": how.learning_rate, "betas": (how.beta1, how.beta2)}}
-        common = {"step_channels": config.generator.get("filters", 64)}
+        common = {"step_channels": FILTERS}
         players = {
             "generator": {
                 "name": DCGANGenerator,

@@ -20,6 +20,9 @@ import pytest  # noqa: E402
 
 from _toys import unmeasured  # noqa: E402
 
+collect_ignore_glob = ["_*.py"]
+"""What helps the tests holds no doctests, and some of it is to be imported in children alone."""
+
 TINY: dict[str, Any] = {
     "filters": 8,
     "batch": 16,

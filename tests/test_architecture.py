@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LEAVES = {"objectives", "regularizers", "networks", "data", "metrics"}
 LAYERS: list[set[str]] = [
     {"errors"},
-    {"registry", "rng", "parallel", "files", "config"},
+    {"registry", "ranges", "rng", "parallel", "files", "cache", "hardware", "config"},
     LEAVES,
     {"games"},
     {"algorithms"},

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+from PIL import Image
 
 from twoplayer import experiment, methods
 from twoplayer.cli import main
@@ -24,9 +26,7 @@ def by_flags(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> Config:
 
     class Finished:
         path, status, metrics = Path("run"), {"state": "finished"}, ()
-
-        def report(self) -> Path:
-            return Path("report.html")
+        folder = SimpleNamespace(report=Path("report.html"))
 
     def train(method: str | None, data: Any, *, run: Any, config: Any, listeners: Any, **settings: Any) -> Finished:
         found.append(settle(method, data, config=config, **settings))
@@ -112,6 +112,65 @@ def test_later_layers_win(tmp_path: Path) -> None:
     assert settle("gan1", "ring", config=file).method == "gan1"
 
 
+SPELLINGS = ({"learning_rate": 1e-3}, {"optimizer.learning_rate": 1e-3}, {"optimizer": {"learning_rate": 1e-3}})
+
+
+@pytest.mark.parametrize("lower", SPELLINGS, ids=["bare", "path", "part"])
+@pytest.mark.parametrize("upper", SPELLINGS, ids=["bare", "path", "part"])
+def test_later_layers_win_in_every_spelling(lower: dict[str, Any], upper: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(yaml.safe_dump(lower))
+    above = yaml.safe_load(yaml.safe_dump(upper).replace("0.001", "5.0e-4"))
+    assert settle("gan1", "ring", config=file).optimizer.learning_rate == 1e-3
+    assert settle("gan1", "ring", config=file, **above).optimizer.learning_rate == 5e-4
+
+
+def test_what_a_lower_layer_says_of_a_part_waits_for_it_and_goes_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+
+    def above(text: str, **settings: Any) -> Config:
+        file.write_text(text)
+        return settle("gan1", "ring", config=file, **settings)
+
+    assert above("r1.gamma: 3", regularizers="r1").regularizers == {"r1": {"gamma": 3}}  # its part comes later
+    assert above("gamma: 3", regularizers={"r1": {"gamma": 2}}).regularizers == {"r1": {"gamma": 2}}
+    assert above("gamma: 3", regularizers="r1", **{"r1.gamma": 2}).regularizers == {"r1": {"gamma": 2}}
+    assert above("regularizers: r1", **{"r1.gamma": 2}).regularizers == {"r1": {"gamma": 2}}
+    assert above("critic.depth: 5", critic={"depth": 2}).critic == {"name": "mlp", "depth": 2}
+    assert above("critic.depth: 5", critic="mlp-shortcut").critic == {"name": "mlp-shortcut"}  # another part's option
+    assert above("objective: began\ndiversity: 0.7", objective="hinge").objective == {"name": "hinge"}
+    with pytest.raises(UserError, match="add r1 to regularizers"):
+        above("r1.gamma: 3")
+
+
+def test_within_a_layer_the_more_exact_spelling_wins() -> None:
+    for order in (1, -1):
+        items = [("critic", "mlp-shortcut"), ("networks", "mlp"), ("critic.depth", 1), ("networks.depth", 4)]
+        config = settle("gan1", "digits", **dict(items[::order]))
+        assert config.generator == {"name": "mlp", "depth": 4}
+        assert config.critic == {"name": "mlp-shortcut", "depth": 1}
+    assert settle("gan1", "ring", filters=16, critic={"filters": 8}).critic["filters"] == 8
+
+
+def test_a_file_keeps_the_options_of_the_data_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("data: {name: ring, modes: 5}\ndata.count: 300\n")
+    wanted = {"name": "ring", "modes": 5, "count": 300}
+    assert settle("gan1", config=file).data == settle("gan1", "ring", config=file).data == wanted
+    assert by_flags(["gan1", "--data", "ring", "--config", str(file)], monkeypatch).data == wanted
+    assert settle("gan1", "ring", config=file, **{"data.modes": 6}).data == {**wanted, "modes": 6}
+    assert settle("gan1", {"name": "ring", "modes": 7}, config=file).data == {**wanted, "modes": 7}
+    assert settle("gan1", "grid", config=file).data == {"name": "grid"}
+
+
+def test_a_method_is_created_as_train_takes_it() -> None:
+    made = methods.create("wgan-gp", critic_steps=3)
+    assert settle(**made, data="digits") == settle("wgan-gp", "digits", critic_steps=3)
+    assert settle(**made, data="ring") == settle("wgan-gp", "ring", critic_steps=3)
+    with pytest.raises(UserError, match="did you mean wgan-gp"):
+        methods.create("wgan-pg")
+
+
 # ---- where a setting goes
 
 
@@ -146,6 +205,17 @@ def test_options_take_text_as_their_annotation_reads_it() -> None:
     assert ring["weights"] == [1.0, 2.0, 3.0] and ring["modes"] == 3
     assert settle("gan1", "ring", **{"critic.depth": "none"}).critic["depth"] is None
     assert settle("gan1", "ring", reuse="no").algorithm["reuse"] is False
+
+
+def test_numbers_among_words_and_words_among_numbers(tmp_path: Path) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    photos = str(tmp_path)
+    assert settle("gan1", photos, channels="3").data["channels"] == 3
+    assert settle("gan1", photos, channels="none").data["channels"] is None
+    assert mistakes("gan1", photos, channels="2") == ["data.channels: must be 1 or 3, not '2'"]
+    # "none" is a normalization, not the absence of a choice.
+    assert settle("default", "digits").critic == {"name": "dcgan", "normalization": "none"}
+    assert settle("gan1", "digits", **{"critic.normalization": None}).critic == {"name": "dcgan"}
 
 
 @pytest.mark.parametrize(
@@ -204,6 +274,32 @@ def test_every_mistake_at_once_each_with_the_nearest_name() -> None:
         ({"data": {"name": "ring", "mode": 2}}, "data has no option 'mode': did you mean modes?"),
         ({"regularizers": {"r1": 3}}, "regularizers are a list of names"),
         ({"modes.x": 1}, "no setting is called 'modes.x'"),
+        ({"steps": 0}, "steps must be greater than or equal to 1, not 0"),
+        ({"images": 0}, "images must be greater than or equal to 1, not 0"),
+        ({"optimizer": 5}, "optimizer must be a name, or settings such as {name: ...}, not 5"),
+        ({"critic": ["mlp"]}, "critic must be a name, or settings such as {name: ...}, not ['mlp']"),
+        ({"networks": 3}, "networks must be a name, or settings"),
+        ({"objective": {5: 1}}, "objective must be a name, or settings"),
+        ({"regularizers": 5}, "regularizers are a list of names"),
+        ({"regularizers": [{"r1": {}}]}, "regularizers are a list of names"),
+        ({"regularizers": {"r1": {5: 1}}}, "regularizers are a list of names"),
+        ({"learning_rate": float("inf")}, "optimizer.learning_rate must be a finite number, not inf"),
+        ({"learning_rate": "1e300"}, "optimizer.learning_rate must be less than or equal to 1000000, not '1e300'"),
+        ({"divergence_limit": float("nan")}, "divergence_limit must be a finite number, not nan"),
+        ({"data.radius": "inf"}, "data.radius: must be a finite number, not 'inf'"),
+        ({"data.modes": 0}, "data.modes: must be greater than or equal to 1, not 0"),
+        ({"data.weights": [1, -1]}, "data.weights: must be greater than or equal to 0, not -1"),
+        ({"data": {"name": "moons", "deviation": 0}}, "data.deviation: must be greater than 0, not 0"),
+        ({"critic_steps": 0}, "algorithm.critic_steps: must be greater than or equal to 1, not 0"),
+        ({"generator.depth": 0}, "generator.depth: must be greater than or equal to 1, not 0"),
+        ({"critic.activation": "rellu"}, "critic.activation: must be 'relu', 'leaky-relu', 'tanh'"),
+        ({"objective": {"name": "began", "diversity": 2}}, "objective.diversity: must be less than or equal to 1"),
+        ({"regularizers": {"r1": {"gamma": -1}}}, "regularizers.r1.gamma: must be greater than or equal to 0, not -1"),
+        ({"regularizers": {"clip": {"limit": 0}}}, "regularizers.clip.limit: must be greater than 0, not 0"),
+        ({"regularizers": {"gradient-penalty": {"weight": -1}}}, "regularizers.gradient-penalty.weight: must be"),
+        ({"regularizers": {"instance-noise": {"fade": -1}}}, "regularizers.instance-noise.fade: must be"),
+        ({"regularizers": {"variance": {"limit": -1}}}, "regularizers.variance.limit: must be"),
+        ({"regularizers": {"spectral-norm": {"power_iterations": 0}}}, "regularizers.spectral-norm.power_iterations"),
     ],
 )
 def test_mistakes_in_words(settings: dict[str, Any], complaint: str) -> None:
@@ -221,6 +317,25 @@ def test_ambiguous_bare_names_ask_which() -> None:
 def test_unknown_methods_and_missing_data() -> None:
     assert mistakes("wgan-pg", "ring") == ["no method is called 'wgan-pg': did you mean wgan-gp?"]
     assert mistakes("gan1")[0].startswith("say what to train on, such as --data digits")
+    assert mistakes(["wgan"], "ring") == ["method must be a name, such as dcgan, not ['wgan']"]
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("5: 1", "a setting's name is text, not 5"),
+        ("method: [a]", "method must be a name, such as dcgan, not ['a']"),
+        ("optimizer:", "optimizer must be a name, or settings such as {name: ...}, not None"),
+        ("critic: {name: [mlp]}", "critic: no network is called \"['mlp']\""),
+        ("data: {name: ring, 5: 1}", "data must be a name, or settings"),
+        ("steps: 0", "steps must be greater than or equal to 1, not 0"),
+    ],
+)
+def test_a_file_of_the_wrong_types_is_told_in_words(line: str, complaint: str, tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(f"{line}\n")
+    found = mistakes(None, "ring", config=file)
+    assert found[0].startswith(complaint) and len(found) == 1
 
 
 @pytest.mark.parametrize(

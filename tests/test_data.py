@@ -13,11 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from twoplayer import data
 from twoplayer.data import _idx
 from twoplayer.data._base import Settings
 from twoplayer.errors import UserError
+from twoplayer.sampling import Form, to_stored
+from twoplayer.training.batches import to_network
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (20, 6, 6, 3), dtype=np.uint8)
@@ -192,9 +195,26 @@ def test_points_carry_centre_and_scale(settings: Settings) -> None:
     assert opened.scale is not None
     assert opened.scale[:2] == pytest.approx(opened.train.std(0, dtype=np.float64)[:2])
     assert opened.scale[2] == 1
+    assert opened.train.dtype == np.float32
     points[7, 1], points[9, 0] = np.nan, np.inf
     with pytest.raises(UserError, match="2 of the 1000 points"):
         data.load(points, settings)
+
+
+def test_points_that_float32_would_blur_stay_float64(settings: Settings) -> None:
+    points = np.column_stack([RANDOM.normal(1.7e9, 30, 1000), RANDOM.normal(0, 1, 1000)])
+    opened = data.load(points, settings)
+    assert opened.train.dtype == opened.held_out.dtype == np.float64
+    assert len(np.unique(opened.train[:, 0])) == 900
+    assert opened.centre is not None and opened.scale is not None
+    assert np.allclose(opened.centre, opened.train.mean(0)) and np.allclose(opened.scale, opened.train.std(0))
+    seen = to_network(torch.from_numpy(opened.train), opened)
+    assert seen.dtype == torch.float32 and len(seen[:, 0].unique()) > 890
+    assert torch.allclose(seen.std(0), torch.ones(2), rtol=1e-2) and seen.mean(0).abs().max() < 1e-5
+    back = to_stored(seen, Form("points", opened.centre, opened.scale))
+    assert back.dtype == np.float64 and np.abs(back - opened.train).max() < 1e-4
+    flat = data.load(np.full((100, 1), 1.7e9), settings)
+    assert flat.scale == 1 and flat.centre == 1.7e9
 
 
 @pytest.mark.parametrize(

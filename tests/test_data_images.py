@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from twoplayer import data
+from twoplayer.cache import cache_root
 from twoplayer.data import _cache, _pixels, _reader
 from twoplayer.data._base import Settings
 from twoplayer.errors import UserError
@@ -181,18 +182,18 @@ def test_nothing_to_read(settings: Settings) -> None:
 
 
 def test_one_unreadable_image_is_skipped_and_listed(settings: Settings) -> None:
-    many("photos", 40)
+    many("photos", 100)
     cut = Path("photos/0007.png").read_bytes()[:45]
     Path("photos/0007.png").write_bytes(cut)
     for _ in range(2):  # decoded, then from the cache
         opened = data.load("photos", settings)
         assert [s.path for s in opened.skipped] == ["0007.png"]
         assert opened.skipped[0].reason
-        assert sorted(opened.train[:, 0, 0, 0].tolist()) == [i for i in range(40) if i != 7]
+        assert sorted(opened.train[:, 0, 0, 0].tolist()) == [i for i in range(100) if i != 7]
 
 
 def test_labels_survive_a_skipped_image(settings: Settings) -> None:
-    for i in range(10):
+    for i in range(50):
         save(f"pets/cat/{i}.png", (250, i, 0))
         save(f"pets/dog/{i}.png", (0, i, 250))
     Path("pets/cat/3.png").write_text("not an image")
@@ -202,16 +203,17 @@ def test_labels_survive_a_skipped_image(settings: Settings) -> None:
 
 
 def test_dangling_link_counts_as_unreadable(settings: Settings) -> None:
-    many("photos", 10)
+    many("photos", 99)
     Path("photos/link.png").symlink_to("nowhere.png")
     assert [s.path for s in data.load("photos", settings).skipped] == ["link.png"]
 
 
-def test_many_unreadable_images_are_an_error(settings: Settings) -> None:
-    many("photos", 40)
-    for i in (5, 6):
+@pytest.mark.parametrize(("bad", "count"), [(1, 99), (2, 40), (2, 199)])
+def test_more_than_one_percent_unreadable_is_an_error(bad: int, count: int, settings: Settings) -> None:
+    many("photos", count)
+    for i in range(5, 5 + bad):
         Path(f"photos/{i:04}.png").write_text("text")
-    with pytest.raises(UserError, match=r"2 of the 40 images of photos cannot be read \(the first is 0005\.png"):
+    with pytest.raises(UserError, match=rf"{bad} of the {count} images of photos cannot be read \(the first is 0005"):
         data.load("photos", settings)
     assert not list(Path("cache/images").iterdir())
 
@@ -347,8 +349,8 @@ def test_cache_that_cannot_be_written_is_said(settings: Settings) -> None:
 
 def test_cache_folder_follows_the_environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWOPLAYER_CACHE", "there")
-    assert _cache.root(Settings()) == Path("there")
-    assert _cache.root(settings) == settings.cache
+    assert cache_root(Settings().cache) == Path("there")
+    assert cache_root(settings.cache) == settings.cache
 
 
 def test_empty_held_out_part(settings: Settings) -> None:
@@ -388,13 +390,13 @@ def test_saved_data_set(settings: Settings) -> None:
 def test_saved_splits_and_an_unreadable_row(settings: Settings) -> None:
     import datasets
 
-    train = table(6, label=False).cast_column("picture", datasets.Image(decode=False))
+    train = table(100, label=False).cast_column("picture", datasets.Image(decode=False))
     rows = train.to_list()
     rows[2]["picture"]["bytes"] = b"broken"
     train = datasets.Dataset.from_list(rows).cast_column("picture", datasets.Image())
     datasets.DatasetDict(train=train, test=table(3, label=False)).save_to_disk("saved")
     opened = data.load("saved", settings)
-    assert (len(opened.train), len(opened.held_out)) == (5, 3)
+    assert (len(opened.train), len(opened.held_out)) == (99, 3)
     assert [s.path for s in opened.skipped] == ["train[2]"]
     assert opened.train_labels is None
 

@@ -199,7 +199,7 @@ def test_the_cache_folder_is_the_environments(
 
 def test_a_cache_that_cannot_be_written_costs_a_warning(data: Images, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.warns(RuntimeWarning, match="TWOPLAYER_CACHE"):
+    with pytest.warns(UserWarning, match="TWOPLAYER_CACHE"):
         trusted = judge(data, cache=tmp_path / "file")
     assert trusted.accuracy is not None
 

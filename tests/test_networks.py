@@ -6,6 +6,7 @@ import copy
 import pickle
 import subprocess
 import sys
+import typing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -234,6 +235,14 @@ def test_filters_set_the_width(name: str) -> None:
 def test_unknown_knobs(name: str, options: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=words.replace("?", r"\?")):
         networks.create(name, **options)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_annotations_say_which_words_there_are(name: str) -> None:
+    options = networks.family.options(name)
+    for option, known in (("activation", ACTIVATIONS), ("normalization", NORMALIZATIONS)):
+        words, none = typing.get_args(options[option].annotation)
+        assert set(typing.get_args(words)) == set(known) and none is type(None)
 
 
 @pytest.mark.parametrize("name", IMAGES_ONLY)

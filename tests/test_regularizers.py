@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from _toys import Stream, TinyCritic, adam, generator
-from twoplayer import objectives, regularizers
+from _toys import FixedBatch, Stream, TinyCritic, adam, generator
+from twoplayer import networks, objectives, regularizers
 from twoplayer.algorithms.alternating import Alternating
 from twoplayer.errors import UserError
 from twoplayer.games.generation import Generation
@@ -176,6 +176,49 @@ def test_spectral_norm_resumes_its_vectors_and_rests_in_eval_mode() -> None:
     still = {k: v.clone() for k, v in moved.items()}
     critic.eval()(x)
     assert all(torch.equal(still[k], v) for k, v in critic.state_dict().items())
+
+
+def test_spectral_norm_of_a_weight_that_starts_at_zero() -> None:
+    """R3GAN's blocks end in zero convolutions, and its last layer is a basis of maps."""
+    torch.manual_seed(0)
+    architecture = networks.create("r3gan", filters=8, depth=8)
+    game = Generation(
+        architecture.generator(3, (1, 8, 8)),
+        architecture.critic((1, 8, 8)),
+        objectives.create("hinge"),
+        [regularizers.create("spectral-norm")],
+    )
+    players = Alternating(game, adam)
+    normalized = [m for m in game.critic.modules() if parametrize.is_parametrized(m, "weight")]
+    assert {n.rsplit(".", 1)[0] for n, p in game.critic.named_parameters() if p.dim() > 1} == {
+        n + ".parametrizations.weight" for n, m in game.critic.named_modules() if m in normalized
+    }
+    started_at_zero = [m for m in normalized if not m.weight.any()]
+    assert started_at_zero
+    for _ in range(10):
+        record = players.round(Pictures()).values
+        assert all(v.isfinite() for v in record.values())
+        assert abs(record["real_score"]) < 100
+    for _ in range(200):
+        game.critic(torch.zeros(1, 1, 8, 8))
+    game.critic.eval()
+    for layer in normalized:
+        largest = np.linalg.svd(layer.weight.detach().flatten(1).numpy(), compute_uv=False)[0]
+        assert largest == pytest.approx(1, rel=0.02), layer
+
+
+class Pictures(Stream):
+    """Batches of images of 8 by 8 pixels."""
+
+    def __next__(self) -> FixedBatch:
+        batch = super().__next__()
+        return Picture(batch.number, batch.size)
+
+
+class Picture(FixedBatch):
+    @property
+    def real(self) -> Tensor:  # type: ignore[override]
+        return torch.randn(self.size, 1, 8, 8, generator=self.random("data")).tanh()
 
 
 # ---- noise

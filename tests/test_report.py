@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
+from twoplayer.config import Config
 from twoplayer.errors import UserError
-from twoplayer.files import append_json_line, json_text, read_json, read_json_lines, write_atomic, write_json
+from twoplayer.files import append_json_line, json_text, read_json, read_json_lines, sync, write_atomic, write_json
+from twoplayer.folder import FORMAT, RunFolder
 from twoplayer.pictures import image_grid, png_bytes, point_cloud
 from twoplayer.report import write_report
 from twoplayer.report._axis import horizontal, vertical
@@ -67,7 +68,6 @@ def read_page(path: Path) -> Page:
 def progress_line(step: int, **changes: float) -> dict[str, Any]:
     return {
         "step": step,
-        "critic_steps": step,
         "images_seen": 64 * step,
         "seconds": step / 10,
         "critic_loss": 1.0 + math.sin(step),
@@ -91,10 +91,10 @@ def measurement(step: int, value: float) -> dict[str, Any]:
 def make_run(folder: Path, kind: str = "images") -> Path:
     """A whole run folder, as training leaves it."""
     rng = np.random.default_rng(0)
-    config = {"method": "dcgan", "data": "digits", "batch": 64, "generator": {"name": "dcgan", "depth": None}}
-    write_atomic(folder / "config.yaml", yaml.safe_dump(config))
-    command = "twoplayer train dcgan --data digits"
-    write_json(folder / "environment.json", {"twoplayer": "9.8.7", "torch": "2.13.0", "command": command})
+    network = {"name": "dcgan", "depth": None}
+    RunFolder(folder).write_config(Config(method="dcgan", data={"name": "digits"}, batch=64, generator=network))
+    environment = {"twoplayer": "9.8.7", "torch": "2.13.0", "command": "twoplayer train dcgan --data digits"}
+    write_json(folder / "environment.json", {"format": FORMAT, **environment})
     status = {"state": "finished", "step": 90, "images_seen": 5760, "seconds": 603.0, "message": None}
     write_json(folder / "status.json", status)
     shape, skipped = ([1, 8, 8] if kind == "images" else [2]), [{"path": "broken.png", "reason": "cut off"}]
@@ -153,8 +153,9 @@ def test_report_loads_nothing_from_outside(run: Path) -> None:
 
 def test_report_escapes_what_it_shows(run: Path) -> None:
     write_json(run / "data.json", {"name": HOSTILE, "skipped": [{"path": HOSTILE, "reason": HOSTILE}]})
-    write_atomic(run / "config.yaml", yaml.safe_dump({"method": HOSTILE, HOSTILE: {HOSTILE: HOSTILE}}))
-    write_json(run / "environment.json", {"command": HOSTILE, HOSTILE: HOSTILE})
+    hostile_options = {"name": HOSTILE, HOSTILE: HOSTILE}
+    RunFolder(run).write_config(Config(method=HOSTILE, data=hostile_options, regularizers={HOSTILE: hostile_options}))
+    write_json(run / "environment.json", {"format": FORMAT, "command": HOSTILE, HOSTILE: HOSTILE})
     write_json(run / "status.json", {"state": "diverged", "message": HOSTILE, "step": 1, "images_seen": 2})
     append_json_line(run / "progress.jsonl", progress_line(100, **{HOSTILE: 1.0}))
     hostile = {"name": HOSTILE, "value": 1.0, "higher_is_better": True, "real": 2.0}
@@ -165,19 +166,25 @@ def test_report_escapes_what_it_shows(run: Path) -> None:
     assert page.text.count(HOSTILE) >= 10
 
 
+def bare_run(folder: Path) -> None:
+    """What there is when training begins."""
+    RunFolder(folder).write_config(Config(method="gan1", data={"name": "ring"}))
+    write_json(folder / "environment.json", {"format": FORMAT})
+    write_json(folder / "status.json", {"state": "running", "step": 0, "images_seen": 0, "seconds": 0.0})
+    write_json(folder / "data.json", {"name": "ring", "kind": "points", "shape": [2]})
+
+
 def test_bare_run_has_no_empty_sections(tmp_path: Path) -> None:
-    write_atomic(tmp_path / "config.yaml", "method: gan1\ndata: ring\n")
+    bare_run(tmp_path)
     page = read_page(write_report(tmp_path))
-    assert "Nothing has been trained yet." in page.text
+    assert "nothing has been trained yet." in page.text
     assert page.text.count("gan1") >= 1 and page.count("svg") == page.count("img") == page.count("script") == 0
-    for heading in ("How good it is", "How the game went", "Do it again", "Left out", "Environment"):
+    for heading in ("How good it is", "How the game went", "Do it again", "Left out"):
         assert heading not in page.text
 
 
-@pytest.mark.parametrize(
-    "missing", ["environment.json", "status.json", "data.json", "progress.jsonl", "metrics.jsonl", "samples"]
-)
-def test_any_one_part_may_be_missing(run: Path, missing: str) -> None:
+@pytest.mark.parametrize("missing", ["progress.jsonl", "metrics.jsonl", "samples"])
+def test_what_training_has_not_made_yet_is_left_out(run: Path, missing: str) -> None:
     path = run / missing
     for inside in path.glob("*"):
         inside.unlink()
@@ -242,17 +249,24 @@ def test_status_in_words(run: Path, state: str, words: str) -> None:
 
 
 def test_mistakes_are_told_in_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="not a folder"):
+    with pytest.raises(UserError, match="no run folder"):
         write_report(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"no config\.yaml"):
         write_report(tmp_path)
-    write_atomic(tmp_path / "config.yaml", "a: [")
-    with pytest.raises(UserError, match="corrupt"):
-        write_report(tmp_path)
-    write_atomic(tmp_path / "config.yaml", "method: gan1")
-    write_atomic(tmp_path / "status.json", "[1, 2]")
-    with pytest.raises(UserError, match=r"status\.json is corrupt"):
-        write_report(tmp_path)
+    bare_run(tmp_path)
+    for name, text, complaint in (
+        ("config.yaml", "a: [", r"config\.yaml is corrupt"),
+        ("config.yaml", "method: gan1\ndata: {name: ring}\n", r"config\.yaml is corrupt \(it was cut off\)"),
+        ("environment.json", "{}", r"environment\.json names no format"),
+        ("environment.json", json_text({"format": FORMAT + 1}), "newer twoplayer"),
+        ("status.json", "[1, 2]", r"status\.json is corrupt"),
+        ("data.json", None, r"data\.json is missing"),
+    ):
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / name).unlink() if text is None else write_atomic(tmp_path / name, text)
+        with pytest.raises(UserError, match=complaint):
+            write_report(tmp_path)
+        write_atomic(tmp_path / name, whole)
     assert not (tmp_path / "report.html").exists()
 
 
@@ -347,6 +361,20 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(OSError, match="No space"):
         write_atomic(path, "new")
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_sync_tells_of_files_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = tmp_path / "file.txt"
+    path.write_text("kept")
+    sync(path)
+    assert path.read_text() == "kept"
+    monkeypatch.setattr("os.fsync", full)
+    sync(tmp_path)  # not every file system can
+    with pytest.raises(OSError, match="No space"):
+        sync(path)
 
 
 def test_json_is_strict_and_takes_arrays_and_paths(tmp_path: Path) -> None:

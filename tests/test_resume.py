@@ -131,7 +131,7 @@ def _dies(moment: str) -> tuple[str, Any]:
     return {
         "weights written": ("save_file", after_weights),
         "state written": ("write_json", write),
-        "renamed": ("_sync", sync),
+        "renamed": ("sync", sync),
         "half pruned": ("shutil", HalfPruning),
     }[moment]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Run:
         unmeasured(patch.setattr)
         patch.chdir(tmp_path_factory.mktemp("digits"))
         options = {"batch": 8, "filters": 4, "steps": 6, "log_every": 2, "tensorboard": False, "checkpoint_every": 3}
+        options["learning_rate"] = 0.02  # in so few rounds a small one leaves every pixel gray
         made: Run = twoplayer.train("dcgan", "digits", evaluate_every=0, **options)
         return Run(made.path.resolve())
 
@@ -76,10 +78,10 @@ def test_sampling_is_by_the_averaged_generator_in_eval_mode(digits: Run) -> None
     assert not digits.generator.training
 
 
-def test_evaluate_measures_fresh_samples(digits: Run, cheap: None) -> None:
+def test_evaluate_measures_what_its_seed_draws(digits: Run, cheap: None) -> None:
     found = digits.evaluate(n=100)
     assert (found.step, found.images_seen, found.samples) == (6, 48, 100)
-    assert found["toy"] == found["toy_100"] == digits.sample(100).array.mean()
+    assert found["toy"] == found["toy_100"] == digits.draw(100, digits.config.seed, "evaluation").mean()
     assert digits.evaluate(n=100) == found != digits.evaluate(n=100, seed=1)
     assert "toy_100" in str(found) and found.document()["figures"][0]["name"] == "toy_100"
     with pytest.raises(KeyError, match="this run has toy_100"):
@@ -114,6 +116,25 @@ def test_an_array_in_memory_is_not_reopened(tiny: Callable[..., Any]) -> None:
         tiny("gan1", FACES[::-1].copy(), batch=8, steps=3)
 
 
+def test_two_arrays_under_the_same_settings_are_two_runs(
+    cheap: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = {**SMALL, "steps": 1, "batch": 8, "tensorboard": False, "evaluate_every": 0}
+
+    def name(array: np.ndarray, **settings: Any) -> str:
+        return twoplayer.train("gan1", array, **{**small, **settings}).path.name
+
+    assert name(FACES) == "gan1-array-1"
+    assert name(FACES[::-1].copy()) == "gan1-array-2"
+    assert name(FACES, steps=2) == "gan1-array-1"  # goes on
+    (tmp_path / "runs" / "gan1-array-7").mkdir()
+    assert name(FACES, seed=5) == "gan1-array-8"
+    shutil.rmtree(tmp_path / "runs" / "gan1-array-1")
+    assert name(FACES[::-1].copy(), steps=3) == "gan1-array-2"  # a gap in the numbers hides no run
+    assert name(FACES) == "gan1-array-9"
+
+
 def test_points_come_back_in_the_users_units(tiny: Callable[..., Any]) -> None:
     run = tiny("gan1", POINTS, steps=1, batch=16)
     drawn = run.sample(500).array
@@ -121,8 +142,15 @@ def test_points_come_back_in_the_users_units(tiny: Callable[..., Any]) -> None:
     assert np.abs(drawn[:, 1] + 0.01).max() < 0.05
 
 
-def test_listeners_hear_of_everything(tiny: Callable[..., Any]) -> None:
+def test_listeners_hear_of_everything(tiny: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[str] = []
+    measure = twoplayer.metrics.measure  # a stand-in
+
+    def talk(samples: Any, data: Any, *, say: Callable[[str], None], **options: Any) -> Any:
+        say("training the classifier: 100%")
+        return measure(samples, data, **options)
+
+    monkeypatch.setattr(twoplayer.metrics, "measure", talk)
 
     class Ear:
         def on_start(self, folder: Any, config: Any, dataset: Any, placement: Any) -> None:
@@ -130,6 +158,9 @@ def test_listeners_hear_of_everything(tiny: Callable[..., Any]) -> None:
 
         def on_progress(self, progress: Any) -> None:
             heard.append(f"progress {progress.step} {progress.fraction}")
+
+        def on_note(self, text: str) -> None:
+            heard.append(f"note {text}")
 
         def on_figures(self, step: int, figures: Any, note: str) -> None:
             heard.append(f"figures {step}")
@@ -141,7 +172,7 @@ def test_listeners_hear_of_everything(tiny: Callable[..., Any]) -> None:
 
     tiny(steps=2, log_every=1, sample_every=2, listeners=[Ear()])
     assert heard[:4] == ["start gan1 ring", "samples 0 True", "progress 1 0.5", "progress 2 1.0"]
-    assert heard[-1] == "figures 2" and heard.count("samples 2 True") >= 1
+    assert heard[-2:] == ["note training the classifier: 100%", "figures 2"] and heard.count("samples 2 True") >= 1
 
 
 # ---- samples
@@ -186,11 +217,13 @@ def test_points_save_as_csv_and_images_as_a_folder(tmp_path: Path) -> None:
 
 def test_a_grid_holds_the_pixels() -> None:
     grid = np.asarray(IMAGES.picture(columns=3).convert("RGB"))
-    found = np.lib.stride_tricks.sliding_window_view(grid, (8, 8), axis=(0, 1))
-    assert grid.shape[0] >= 24 and grid.shape[1] >= 24
-    scale = grid.shape[0] // 24
-    if scale == 1:
-        assert any(np.array_equal(w, IMAGES.array[4].transpose(2, 0, 1)) for row in found for w in row)
+    scale, gap = 26, 2  # 3 images of 8 pixels and 2 gaps, nearest to 640
+    pitch = 8 * scale + gap
+    assert grid.shape == (3 * pitch - gap, 3 * pitch - gap, 3)
+    for number, image in enumerate(IMAGES.array):
+        row, column = divmod(number, 3)
+        cell = grid[row * pitch :, column * pitch :][: 8 * scale, : 8 * scale]
+        assert np.array_equal(cell, image.repeat(scale, axis=0).repeat(scale, axis=1))
 
 
 # ---- the estimator
@@ -239,10 +272,43 @@ def test_images_with_labels(cheap: None, tmp_path: Path) -> None:
     model = twoplayer.GAN("gan1", steps=1, random_state=0, run=str(tmp_path / "run"), settings={**SMALL, "batch": 8})
     model.fit(FACES, np.arange(40) % 4)
     assert model.n_features_in_ == 64
-    assert model.sample(3).shape in ((3, 8, 8), (3, 8, 8, 1)) and model.sample(3).dtype == np.uint8
+    assert model.sample(3).shape == (3, 8, 8) and model.sample(3).dtype == np.uint8  # as in X
+    assert np.array_equal(model.sample(3, random_state=0), gray(model, FACES).sample(3, random_state=0)[..., 0])
     assert len(model.run_.data["classes"]) == 4 and (tmp_path / "run" / "config.yaml").is_file()
     revived = pickle.loads(pickle.dumps(model))
     assert np.array_equal(revived.sample(3, random_state=0), model.sample(3, random_state=0))
+
+
+def gray(model: twoplayer.GAN, faces: np.ndarray) -> twoplayer.GAN:
+    """The same model fitted to the same images with a channel axis."""
+    return clone(model).set_params(run=None).fit(faces[..., None], np.arange(len(faces)) % 4)
+
+
+def test_a_second_fit_replaces_the_run_of_the_first(cheap: None, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    model = twoplayer.GAN("gan1", steps=1, random_state=0, run=str(folder), settings=SMALL).fit(POINTS)
+    model.fit(POINTS)  # scikit-learn's fit starts anew
+    assert model.run_.status["images_seen"] == model.run_.config.batch
+    model.set_params(steps=2, random_state=None).fit(POINTS[:, :1])
+    assert model.run_.data["shape"] == [1] and model.sample(5).shape == (5, 1) and model.run_.status["step"] == 2
+    with pytest.raises(UserError, match="no setting is called"):
+        model.set_params(settings={"no_such": 1}).fit(POINTS)
+    assert model.sample(5).shape == (5, 1)  # the earlier run is still there
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+    stranger = twoplayer.GAN("wgan", steps=1, random_state=0, run=str(folder), settings=SMALL)
+    with pytest.raises(UserError, match="trained with other settings"):  # not its own run
+        stranger.fit(POINTS)
+
+
+def test_columns_far_from_zero_keep_their_digits(cheap: None) -> None:
+    when = np.column_stack([RANDOM.normal(1.7e9, 30, 200), RANDOM.normal(0, 1, 200)])
+    model = gan().fit(when)
+    assert model.run_.data["scale"][0] == pytest.approx(30, rel=0.3)
+    drawn = model.sample(100, random_state=0)
+    assert drawn.dtype == np.float64 and len(np.unique(drawn[:, 0])) > 80  # float32 has steps of 128
+    assert np.abs(drawn[:, 0] - 1.7e9).max() < 3e3
+    saved = Samples(drawn).save(model.run_.path / "drawn.csv")
+    assert np.array_equal(np.loadtxt(saved, delimiter=","), drawn)
 
 
 def test_data_frames_give_their_names(cheap: None) -> None:

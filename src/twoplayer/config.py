@@ -28,6 +28,7 @@ PARTS = ("game", "objective", "generator", "critic", "algorithm")
 FAMILY = {"game": "games", "objective": "objectives", "generator": "networks", "critic": "networks",
           "algorithm": "algorithms"}  # fmt: skip
 STOPS = ("steps", "images", "budget")
+FINITE = ConfigDict(allow_inf_nan=False)
 FREE_TO_CHANGE = frozenset(
     (*STOPS, "device", "log_every", "sample_every", "checkpoint_every", "evaluate_every", "keep_checkpoints",
      "evaluate_count", "tensorboard")
@@ -57,11 +58,11 @@ def seconds(value: Any) -> Any:
 class Optimizer(BaseModel):
     """How a player's gradient becomes a step."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: Literal["adam", "rmsprop", "sgd"] = Field("adam", description="adam, rmsprop or sgd")
-    learning_rate: float = Field(2e-4, gt=0, description="step size of both players")
-    critic_learning_rate: float | None = Field(None, gt=0, description="step size of the critic, if another")
+    learning_rate: float = Field(2e-4, gt=0, le=1e6, description="step size of both players")
+    critic_learning_rate: float | None = Field(None, gt=0, le=1e6, description="step size of the critic, if another")
     beta1: float = Field(0.5, ge=0, lt=1, description="Adam's first moment")
     beta2: float = Field(0.999, ge=0, lt=1, description="Adam's second moment")
     smoothing: float = Field(0.99, ge=0, lt=1, description="RMSprop's moving average")
@@ -71,7 +72,7 @@ class Optimizer(BaseModel):
 class Config(BaseModel):
     """Everything that decides a training run."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     method: str = Field("default", description="named preset: twoplayer list methods")
     data: Part = Field(description="known name, path or hf:OWNER/NAME: twoplayer list data")
@@ -124,16 +125,18 @@ def resolve(
     Raises one `UserError` that names every mistake, each with the nearest known name.
     """
     mistakes: list[str] = []
-    tree: dict[str, Any] = {"generator": _default_network(kind), "critic": _default_network(kind)}
-    loose: list[tuple[str, Any]] = []
+    tree = _defaults(kind)
+    waiting: list[tuple[str, Any]] = []
     for layer in layers:
-        loose += _merge(tree, layer, mistakes)
+        named = {key: value for key, value in layer.items() if isinstance(key, str)}
+        mistakes += [f"a setting's name is text, not {key!r}" for key in layer if key not in named]
+        waiting = _lay(tree, named, waiting, data_options, mistakes)
     schemas = _schemas(tree, data_options, mistakes)
-    for key, value in loose:
+    for key, value in waiting:
         _place(tree, schemas, key, value, mistakes)
     _check_options(tree, schemas, mistakes)
     config = None
-    if not any(tree.get(stop) for stop in STOPS):
+    if all(tree.get(stop) is None for stop in STOPS):
         tree["steps"] = 20_000 if kind == "images" else 5_000
     try:
         config = Config.model_validate(tree)
@@ -144,8 +147,38 @@ def resolve(
     return config
 
 
-def _default_network(kind: str) -> Part:
-    return {"name": "dcgan" if kind == "images" else "mlp"}
+def _defaults(kind: str) -> dict[str, Any]:
+    """What a run is made of before any layer speaks."""
+    network = {"name": "dcgan" if kind == "images" else "mlp"}
+    return {
+        "game": {"name": "generation"},
+        "objective": {"name": "non-saturating"},
+        "generator": network,
+        "critic": dict(network),
+        "algorithm": {"name": "alternating"},
+        "regularizers": {},
+        "optimizer": {},
+    }
+
+
+def _lay(
+    tree: dict[str, Any],
+    layer: Settings,
+    waiting: list[tuple[str, Any]],
+    data_options: Mapping[str, Option],
+    mistakes: list[str],
+) -> list[tuple[str, Any]]:
+    """Lay one layer over the tree, the more exact spelling winning: an option's bare name, its part, its path.
+
+    `waiting` are the options of earlier layers that no part took; those which still wait are given back.
+    """
+    loose = _merge(tree, layer, mistakes)
+    bare = [(key, value) for key, value in loose if "." not in key]
+    dotted = [(key, value) for key, value in loose if "." in key]
+    if waiting or bare:
+        waiting = _place_known(tree, [*waiting, *bare], data_options)
+        _merge(tree, layer, mistakes)  # what the layer says of a part itself wins
+    return waiting + _place_known(tree, dotted, data_options)
 
 
 def _merge(tree: dict[str, Any], layer: Settings, mistakes: list[str]) -> list[tuple[str, Any]]:
@@ -154,17 +187,16 @@ def _merge(tree: dict[str, Any], layer: Settings, mistakes: list[str]) -> list[t
     if sum(layer.get(stop) is not None for stop in STOPS) > 1:
         given = [s for s in STOPS if layer.get(s) is not None]
         mistakes.append(f"{' and '.join(given)} each say when to stop: give one of them")
-    for key, value in sorted(layer.items(), key=lambda item: item[0].count(".")):
+    for key, value in sorted(layer.items(), key=lambda item: not item[0].startswith("networks")):
         name = key.replace("-", "_") if "." not in key else key
-        if name == "networks":
-            for player in ("generator", "critic"):
-                tree[player] = _part(tree.get(player), value)
-        elif name in PARTS or name == "data":
-            tree[name] = _part(tree.get(name), value)
+        if name in (*PARTS, "data", "networks", "optimizer"):
+            if not _is_part(value):
+                mistakes.append(f"{name} must be a name, or settings such as {{name: ...}}, not {value!r}")
+                continue
+            for place in ("generator", "critic") if name == "networks" else (name,):
+                tree[place] = _part(tree.get(place), value, keep=name == "optimizer")
         elif name == "regularizers":
             tree[name] = _regularizers(tree.get(name, {}), value, mistakes)
-        elif name == "optimizer":
-            tree[name] = {**tree.get(name, {}), **({"name": value} if isinstance(value, str) else value)}
         elif name in Config.model_fields:
             if name in STOPS and value is not None:
                 tree.update(dict.fromkeys(STOPS))
@@ -174,11 +206,15 @@ def _merge(tree: dict[str, Any], layer: Settings, mistakes: list[str]) -> list[t
     return loose
 
 
-def _part(old: Part | None, new: str | Mapping[str, Any]) -> Part:
-    """A part laid over another: options survive only while the name stays."""
-    if not isinstance(new, Mapping):
+def _is_part(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, Mapping) and all(isinstance(key, str) for key in value))
+
+
+def _part(old: Part | None, new: str | Mapping[str, Any], *, keep: bool = False) -> Part:
+    """A part laid over another: options survive only while the name stays, unless all are to be kept."""
+    if isinstance(new, str):
         new = {"name": new}
-    if old is None or ("name" in new and new["name"] != old.get("name")):
+    if old is None or (not keep and "name" in new and new["name"] != old.get("name")):
         return dict(new)
     return {**old, **new}
 
@@ -186,29 +222,28 @@ def _part(old: Part | None, new: str | Mapping[str, Any]) -> Part:
 def _regularizers(old: Mapping[str, Any], new: Any, mistakes: list[str]) -> dict[str, Any]:
     if isinstance(new, str):
         new = [] if new.strip() in ("", "none") else [n.strip() for n in new.split(",")]
-    if not isinstance(new, Mapping):
-        names = [n if isinstance(n, str) else str(n) for n in new or []]
-        return {name: dict(old.get(name, {})) for name in names}
-    if not all(isinstance(options, Mapping | None) for options in new.values()):
-        mistakes.append(
-            "regularizers are a list of names, or names with their options: {gradient-penalty: {weight: 10}}"
-        )
-        return {}
-    return {name: {**old.get(name, {}), **(options or {})} for name, options in new.items()}
+    match new:
+        case None:
+            return {}
+        case Mapping() if _is_part(new) and all(o is None or _is_options(o) for o in new.values()):
+            return {name: {**old.get(name, {}), **(options or {})} for name, options in new.items()}
+        case list() | tuple() if all(isinstance(name, str) for name in new):
+            return {name: dict(old.get(name, {})) for name in new}
+    mistakes.append("regularizers are a list of names, or names with their options: {gradient-penalty: {weight: 10}}")
+    return {}
+
+
+def _is_options(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
 
 
 def _schemas(
     tree: dict[str, Any], data_options: Mapping[str, Option], mistakes: list[str]
 ) -> dict[str, Mapping[str, Option]]:
     """The options that each chosen part takes, by the part's path."""
-    tree.setdefault("game", {"name": "generation"})
-    tree.setdefault("objective", {"name": "non-saturating"})
-    tree.setdefault("algorithm", {"name": "alternating"})
-    tree.setdefault("regularizers", {})
-    tree.setdefault("optimizer", {})
     wanted = {part: (FAMILY[part], tree[part].get("name")) for part in PARTS}
     wanted |= {f"regularizers.{name}": ("regularizers", name) for name in tree["regularizers"]}
-    schemas: dict[str, Mapping[str, Option]] = {"data": data_options}
+    schemas: dict[str, Mapping[str, Option]] = {"data": data_options} if "data" in tree else {}
     for path, (label, name) in wanted.items():
         try:
             schemas[path] = {k: o for k, o in family(label).options(str(name)).items() if k != "prior"}
@@ -218,6 +253,20 @@ def _schemas(
         n: Option(n, f.annotation, f.default) for n, f in Optimizer.model_fields.items() if n != "name"
     }
     return schemas
+
+
+def _place_known(
+    tree: dict[str, Any], settings: Sequence[tuple[str, Any]], data_options: Mapping[str, Option]
+) -> list[tuple[str, Any]]:
+    """Place what has one place in the parts chosen so far; give back the rest, which a later layer may explain."""
+    if not settings:
+        return []
+    schemas, rest = _schemas(tree, data_options, []), []
+    for key, value in settings:
+        mistakes: list[str] = []
+        _place(tree, schemas, key, value, mistakes)
+        rest += [(key, value)] if mistakes else []
+    return rest
 
 
 def _place(
@@ -233,8 +282,9 @@ def _place(
     else:
         homes = [h for h, options in schemas.items() if option in options]
     homes = [h for h in homes if option in schemas[h]]
-    if not homes and where in family("regularizers").names():
-        mistakes.append(f"{key} sets a regularizer that this run does not have: add {where} to regularizers")
+    rule = where.removeprefix("regularizers.")
+    if not homes and rule in family("regularizers").names() and f"regularizers.{rule}" not in schemas:
+        mistakes.append(f"{key} sets a regularizer that this run does not have: add {rule} to regularizers")
     elif not homes:
         known = [*Config.model_fields, *_paths(schemas)] if where else [*Config.model_fields, *_bare(schemas)]
         mistakes.append(f"no setting is called {key!r}: {did_you_mean(key.replace('-', '_'), known)}")
@@ -281,12 +331,20 @@ def _check_options(tree: dict[str, Any], schemas: Mapping[str, Mapping[str, Opti
 def _coerce(annotation: Any, value: Any) -> Any:
     """`value` as the annotation wants it; text may spell none, a list by commas, or any scalar."""
     if isinstance(value, str):
-        arms = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
-        if value.lower() == "none" and type(None) in arms:
+        arms = [_bared(arm) for arm in (typing.get_args(annotation) if _is_union(annotation) else (annotation,))]
+        words = {str(w): w for arm in arms if typing.get_origin(arm) is Literal for w in typing.get_args(arm)}
+        if value in words:  # "3" where 3 is meant; and "none" where that is a name, such as a normalization's
+            value = words[value]
+        elif value.lower() == "none" and type(None) in arms:
             return None
-        if any(typing.get_origin(arm) in (list, tuple, Sequence) for arm in arms):
+        elif any(typing.get_origin(arm) in (list, tuple, Sequence) for arm in arms):
             value = [item.strip() for item in value.strip("[]()").split(",")]
-    return TypeAdapter(annotation).validate_python(value)
+    return TypeAdapter(annotation, config=FINITE).validate_python(value)
+
+
+def _bared(annotation: Any) -> Any:
+    """The annotation without its range."""
+    return typing.get_args(annotation)[0] if typing.get_origin(annotation) is Annotated else annotation
 
 
 def _is_union(annotation: Any) -> bool:

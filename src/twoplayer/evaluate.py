@@ -47,23 +47,20 @@ class Evaluation:
         return "\n".join([*lines, f"  {self.note}"])
 
 
-def evaluate(run: Run, *, n: int | None = None, seed: int = 0, say: Callable[[str], None] | None = None) -> Evaluation:
+def evaluate(
+    run: Run, *, n: int | None = None, seed: int | None = None, say: Callable[[str], None] | None = None
+) -> Evaluation:
     """Draw `n` samples (the published protocol's count by default) and measure all that applies.
 
     Raises `UserError` where the data that the run was trained on are gone or have changed.
     """
     from twoplayer.metrics import measure, sample_count
     from twoplayer.opening import reopen
-    from twoplayer.training import checkpoint
 
     dataset = reopen(run.folder)
-    count = n or min(run.config.evaluate_count, sample_count(dataset.kind))
+    count = min(run.config.evaluate_count, sample_count(dataset.kind)) if n is None else n
     if count < 2:
-        raise UserError(f"cannot measure {count} sample: ask for at least 2")
-    measured = measure(run.sample(count, seed=seed).array, dataset, device=run.placement.device, say=say)
-    newest = checkpoint.latest(run.folder.checkpoints)
-    step = int(newest.name) if newest else 0
-    state = checkpoint.load(newest) if newest else {"read": 0}
-    return Evaluation(
-        str(run.path), step, state["read"] * run.config.batch, count, tuple(measured.figures), measured.note
-    )
+        raise UserError(f"cannot measure {count} samples: ask for at least 2")
+    samples = run.draw(count, run.config.seed if seed is None else seed, "evaluation")
+    measured = measure(samples, dataset, device=run.placement.device, say=say)
+    return Evaluation(str(run.path), run.step, run.images_seen, count, tuple(measured.figures), measured.note)

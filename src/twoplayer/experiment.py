@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import itertools
 import os
 import platform
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from twoplayer import __version__, data, methods
 from twoplayer.config import Config, resolve
@@ -21,6 +20,7 @@ from twoplayer.errors import Diverged, UserError
 from twoplayer.folder import FORMAT, RunFolder
 from twoplayer.opening import open_data
 from twoplayer.registry import Option
+from twoplayer.report import write_report
 from twoplayer.run import Run
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def train(
     Args:
         method: a name of ``twoplayer list methods``; "default" if left out.
         data: a known name, a path, ``"hf:OWNER/NAME"``, an array of images or points, or (array, labels).
-        run: the run folder; by default the unfinished ``runs/METHOD-DATA-N`` with these settings, else a new one.
+        run: the run folder; by default the newest ``runs/METHOD-DATA-N`` with these settings and data, finished or
+            not, else a new one.
         config: a YAML file with any of the settings.
         listeners: objects with the methods of `twoplayer.training.trainer.Listener`.
         settings: any field of `twoplayer.config.Config` and any option of its parts (``critic_steps=5``,
@@ -72,36 +73,73 @@ def train(
     accelerator = placement.accelerator
     if resolved.batch % accelerator.num_processes:
         raise UserError(f"a batch of {resolved.batch} cannot be shared evenly by {accelerator.num_processes} processes")
-    folder = RunFolder(run) if run is not None else _default_folder(resolved)
+    folder = RunFolder(run) if run is not None else _default_folder(resolved, source)
     accelerator.wait_for_everyone()
     with folder.locked() if accelerator.is_main_process else contextlib.nullcontext():
         return _train_in(folder, resolved, source, placement, listeners)
 
 
 def _train_in(folder: RunFolder, config: Config, source: Any, placement: Any, listeners: Sequence[Any]) -> Run:
-    known = folder.exists
+    accelerator = placement.accelerator
+    main = accelerator.is_main_process
+    known = main and folder.exists  # other hosts may not see the folder: the main process speaks for all
     if known:
         _check_same(folder.require(), config)
-    accelerator = placement.accelerator
     with accelerator.main_process_first():
         dataset = open_data(source, config)
     if known and folder.data()["key"] != dataset.key:
         raise UserError(f"the data of {folder.path} have changed since it began: give another --run folder")
-    trainer = _trainer(folder, config, dataset, placement, listeners)
+    heard = [*listeners, *_events(config)] if main else []
+    trainer = _trainer(folder, config, dataset, placement, heard)
     trainer.resume()
-    accelerator.wait_for_everyone()  # what does not fit has said so, and all have looked, before a file is written
-    if accelerator.is_main_process:
-        if not known:
-            folder.claim()
-            folder.write("data", _describe(dataset))
-            folder.write("environment", _environment(placement))
-            # config.yaml comes last: with it the folder is a run.
-            folder.write("status", {"state": "running", "step": 0, "images_seen": 0, "seconds": 0.0, "message": None})
-        folder.write_config(config)
-    for listener in listeners if accelerator.is_main_process else ():
+    accelerator.wait_for_everyone()  # what does not fit has said so before a file is written
+    if main:
+        _begin(folder, config, dataset, placement, known)
+    for listener in heard:
         listener.on_start(folder, config, dataset, placement)
-    trainer.run()
-    return Run(folder.path)
+    try:
+        with _global_random_state(placement.device):
+            trainer.run()
+    finally:
+        for listener in heard:
+            listener.close()
+        if main:
+            write_report(folder.path)
+    return Run(folder)
+
+
+def _begin(folder: RunFolder, config: Config, dataset: Dataset, placement: Any, known: bool) -> None:
+    """Write what is known of a run before its first round."""
+    environment = _environment(placement, folder)
+    if known:
+        before = folder.environment()
+        resumed = [*before.get("resumed", []), environment["started"]]
+        environment |= {"command": before["command"], "started": before["started"], "resumed": resumed}
+    else:
+        folder.claim()
+        folder.write("data", _describe(dataset))
+        # config.yaml comes last: with it the folder is a run.
+        folder.write("status", {"state": "running", "step": 0, "images_seen": 0, "seconds": 0.0, "message": None})
+    folder.write("environment", environment)
+    folder.write_config(config)
+
+
+def _events(config: Config) -> list[Any]:
+    if not config.tensorboard:
+        return []
+    from twoplayer.training.events import Events
+
+    return [Events()]
+
+
+@contextlib.contextmanager
+def _global_random_state(device: Any) -> Iterator[None]:
+    """Give the caller's global random state back, since every round seeds it anew."""
+    import torch
+
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        yield
 
 
 def _trainer(folder: RunFolder, config: Config, dataset: Dataset, placement: Any, listeners: Sequence[Any]) -> Trainer:
@@ -109,8 +147,12 @@ def _trainer(folder: RunFolder, config: Config, dataset: Dataset, placement: Any
     from twoplayer.training.build import build
     from twoplayer.training.trainer import Trainer
 
+    def say(text: str) -> None:
+        for listener in listeners:
+            listener.on_note(text)
+
     def figures(samples: Any) -> tuple[Any, str]:
-        measured = measure(samples, dataset, device=placement.device)
+        measured = measure(samples, dataset, device=placement.device, say=say)
         return measured.figures, measured.note
 
     players = build(config, dataset.shape, placement)
@@ -122,23 +164,47 @@ def _settle(method: str | None, what: Any, file: Path | str | None, settings: Ma
     layer = _read(file) if file is not None else {}
     given = {k: v for k, v in settings.items() if v is not None}
     method = method or layer.get("method") or "default"
-    asked = what if what is not None else layer.get("data")
-    source = asked.get("name") if isinstance(asked, Mapping) else asked
     mistakes: list[str] = []
+    if not isinstance(method, str):
+        mistakes.append(f"method must be a name, such as dcgan, not {method!r}")
+        method = "default"
     preset = _or_mistake(lambda: methods.describe(method), methods.describe("default"), mistakes)
+    filed, asked = _source(layer.get("data")), _source(what)
+    source = asked.what if asked.what is not None else filed.what
     if source is None:
         mistakes.append("say what to train on, such as --data digits; twoplayer list data shows what there is")
         known = None
     else:
         known = _or_mistake(lambda: (data.spell(source), kind_of(source), data.options_for(source)), None, mistakes)
     name, kind, options = known or ("nothing", "images", _any_data_option())
-    part = {**(asked if isinstance(asked, Mapping) else {}), "name": name}
     file_settings = {k: v for k, v in layer.items() if k not in ("method", "data")}
-    layers = [{"method": method}, *preset.layers(kind), file_settings, given, {"data": part}]
+    if filed.what is None or _same_source(filed.what, source):
+        file_settings["data"] = filed.options
+    else:  # options of other data than these
+        file_settings = {k: v for k, v in file_settings.items() if not str(k).startswith("data.")}
+    base = {"method": method, "data": name}
+    layers = [base, *preset.layers(kind), file_settings, {**given, "data": asked.options}]
     config = _or_mistake(lambda: resolve(layers, kind, options), None, mistakes)
     if mistakes or config is None:
         raise UserError("\n".join(mistakes))
     return config, source
+
+
+class _Source(NamedTuple):
+    """What was asked to be trained on, and with which options."""
+
+    what: Any
+    options: dict[Any, Any]
+
+
+def _source(asked: Any) -> _Source:
+    if not isinstance(asked, Mapping):
+        return _Source(asked, {})
+    return _Source(asked.get("name"), {k: v for k, v in asked.items() if k != "name"})
+
+
+def _same_source(one: Any, other: Any) -> bool:
+    return one is other or (isinstance(one, str) and data.spell(one) == data.spell(other))
 
 
 def _or_mistake(ask: Callable[[], T], otherwise: T, mistakes: list[str]) -> T:
@@ -172,20 +238,24 @@ def _read(file: Path | str) -> dict[str, Any]:
     return settings
 
 
-def _default_folder(config: Config) -> RunFolder:
-    """The newest run with these settings, else the next free number."""
-    stem = f"{config.method}-{data.short_name(config.data['name'])}"
-    for number in itertools.count(1):
-        folder = RunFolder(RUNS / f"{stem}-{number}")
-        if folder.free:
-            return folder
-        if folder.exists:
-            try:
-                if not folder.config().differences(config):
-                    return folder
-            except UserError:
-                continue
-    raise AssertionError("unreachable")
+def _default_folder(config: Config, source: Any) -> RunFolder:
+    """The newest run with these settings and data, else the number after the highest there is."""
+    stem = f"{config.method}-{data.short_name(config.data['name'])}-"
+    found = {int(n): p for p in RUNS.glob(f"{stem}*") if (n := p.name.removeprefix(stem)).isdecimal()}
+    same = [folder for number in sorted(found, reverse=True) if _matches(folder := RunFolder(found[number]), config)]
+    if same and config.data["name"] == data.ARRAY:  # a name tells files apart; only the content tells arrays
+        key = open_data(source, config).key
+        same = [folder for folder in same if folder.data().get("key") == key]
+    return same[0] if same else RunFolder(RUNS / f"{stem}{max(found, default=0) + 1}")
+
+
+def _matches(folder: RunFolder, config: Config) -> bool:
+    """Whether a whole run with these settings lies there."""
+    try:
+        folder.data()
+        return not folder.config().differences(config)
+    except UserError:
+        return False
 
 
 def _check_same(folder: RunFolder, config: Config) -> None:
@@ -220,12 +290,12 @@ def _describe(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _environment(placement: Any) -> dict[str, Any]:
+def _environment(placement: Any, folder: RunFolder) -> dict[str, Any]:
     import accelerate
     import numpy
     import torch
 
-    from twoplayer.training.placement import processor
+    from twoplayer.hardware import processor
 
     return {
         "format": FORMAT,
@@ -242,12 +312,15 @@ def _environment(placement: Any) -> dict[str, Any]:
         "device": str(placement.device),
         "precision": placement.precision,
         "memory_format": "channels-last" if placement.memory_format is torch.channels_last else "contiguous",
-        "command": _command(),
+        "command": _command(folder),
         "started": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     }
 
 
-def _command() -> str:
+def _command(folder: RunFolder) -> str:
+    """What to type to train this again."""
     program, *arguments = sys.argv
-    name = Path(program).name
-    return shlex.join(["twoplayer" if name == "__main__.py" else name, *arguments])
+    ours = Path(program).name == "twoplayer" or Path(program).parts[-2:] == ("twoplayer", "__main__.py")
+    if not ours:
+        return f"twoplayer train --config {shlex.quote(str(folder.config_file))}"
+    return shlex.join(["twoplayer", *arguments])

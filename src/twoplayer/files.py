@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -12,7 +13,7 @@ from typing import Any
 
 from twoplayer.errors import UserError
 
-__all__ = ["append_json_line", "json_text", "read_json", "read_json_lines", "write_atomic", "write_json"]
+__all__ = ["append_json_line", "json_text", "read_json", "read_json_lines", "sync", "write_atomic", "write_json"]
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
@@ -31,7 +32,21 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until the disk holds a file's content, or a folder's names where its file system can promise that.
+
+    Raises `OSError` when the disk refuses a file.
+    """
+    folder = path.is_dir()
+    with contextlib.suppress(OSError) if folder else contextlib.nullcontext():
+        descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
@@ -116,13 +131,3 @@ def _drop_cut_line(file: Any) -> None:
         end = start
     if end != file.seek(0, os.SEEK_END):
         file.truncate(end)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # elsewhere a folder cannot be opened, and renames are durable by themselves
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

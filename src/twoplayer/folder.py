@@ -17,7 +17,7 @@ from twoplayer.files import append_json_line, json_text, read_json, read_json_li
 __all__ = ["FORMAT", "RunFolder"]
 
 FORMAT = 1
-"""Version of the run folder; a newer one is refused."""
+"""Version of the run folder and its checkpoints; a newer one is refused."""
 
 END = "..."
 """YAML's mark of a document's end, the last line of config.yaml: what is left of a cut file may still parse."""
@@ -67,8 +67,7 @@ class RunFolder:
 
     def claim(self) -> None:
         """Make the folder for a new run. Raises `UserError` where something else lies."""
-        if not self.free:
-            raise UserError(f"{self.path} is not empty and not a run: give another --run folder")
+        self._refuse_what_is_no_run()
         try:
             self.samples.mkdir(parents=True, exist_ok=True)
             self.checkpoints.mkdir(exist_ok=True)
@@ -77,12 +76,14 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run for this process. Raises `UserError` where another one trains in it."""
+        """Hold the run for this process. Raises `UserError` where another one trains in it, or it is no run."""
         try:
             import fcntl
         except ImportError:  # no such lock on this system
             yield
             return
+        if not self.exists:
+            self._refuse_what_is_no_run()
         new = not self.path.exists()
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / ".lock").open("w") as file:
@@ -111,7 +112,9 @@ class RunFolder:
             if not text.rstrip().endswith(END):
                 raise UserError(f"{self.config_file} is corrupt (it was cut off): restore it or train anew")
             return Config.model_validate(yaml.safe_load(text))
-        except (OSError, yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
+        except ValidationError as error:
+            raise UserError(_misfit(self.config_file, error)) from error
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
             raise UserError(
                 f"{self.config_file} is corrupt: restore it or train anew ({type(error).__name__})"
             ) from error
@@ -153,11 +156,23 @@ class RunFolder:
             if int(picture.stem) > step:
                 picture.unlink()
 
+    def _refuse_what_is_no_run(self) -> None:
+        if not self.free:
+            raise UserError(f"{self.path} is not empty and not a run: give another --run folder")
+
     def _document(self, name: str) -> dict[str, Any]:
         document = read_json(self.path / name)
         if not isinstance(document, dict):
             raise UserError(f"{self.path / name} is corrupt: restore it or train anew")
         return document
+
+
+def _misfit(file: Path, error: ValidationError) -> str:
+    """Why a config is refused: settings that this version does not know, or none that make sense."""
+    unknown = [".".join(map(str, e["loc"])) for e in error.errors() if e["type"] == "extra_forbidden"]
+    if len(unknown) < error.error_count():
+        return f"{file} is corrupt: restore it or train anew ({type(error).__name__})"
+    return f"{file} has the unknown setting {', '.join(unknown)}: it may be of a newer twoplayer; update this one"
 
 
 def _begun(path: Path) -> bool:

@@ -20,9 +20,10 @@ from typing import Any
 
 from twoplayer.errors import UserError, did_you_mean
 
-__all__ = ["Description", "Family", "Option", "family"]
+__all__ = ["FAMILIES", "Description", "Family", "Option", "family"]
 
-FAMILIES = ("objectives", "regularizers", "networks", "data", "metrics", "algorithms", "games")
+FAMILIES = ("data", "objectives", "regularizers", "networks", "metrics", "algorithms", "games")
+"""In the order in which they are listed."""
 
 
 @dataclass(frozen=True)

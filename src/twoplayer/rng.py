@@ -21,6 +21,9 @@ __all__ = ["derive", "normal_rows", "numpy_generator", "torch_generator", "unifo
 def derive(seed: int, purpose: str, progress: int = 0) -> int:
     """A 63-bit seed that is a function of its three arguments alone.
 
+    Torch's generator on the CPU uses the low 32 bits: among a million batches about a hundred pairs share their
+    latents, which no training notices, and no batch shares them with its neighbours by design.
+
     >>> derive(0, "latents", 5) == derive(0, "latents", 5) != derive(0, "latents", 6)
     True
     """

@@ -28,8 +28,8 @@ class Run:
     Raises `UserError` where the folder is missing, corrupt or from a newer version.
     """
 
-    def __init__(self, path: Path | str, *, device: str = "auto") -> None:
-        self.folder = RunFolder(path).require()
+    def __init__(self, path: Path | str | RunFolder, *, device: str = "auto") -> None:
+        self.folder = path if isinstance(path, RunFolder) else RunFolder(path).require()
         self.path, self.device = self.folder.path, device
 
     def __repr__(self) -> str:
@@ -81,34 +81,58 @@ class Run:
         return place(self.device, settings.precision, settings.memory_format, self.data["kind"])
 
     @cached_property
-    def generator(self) -> nn.Module:
-        """The averaged generator of the newest checkpoint, in eval mode: latents ``(B, latent_dim)`` to samples."""
+    def _state(self) -> dict[str, Any]:
+        """The newest checkpoint, read once: what is sampled and what is said of it stay together."""
         from twoplayer.training import checkpoint
-        from twoplayer.training.build import build
 
         newest = checkpoint.latest(self.folder.checkpoints)
         if newest is None:
             raise UserError(f"{self.path} has no checkpoint yet: train it with the same command")
+        return checkpoint.load(newest, self.placement.device)
+
+    @property
+    def step(self) -> int:
+        """The round of the checkpoint that is sampled."""
+        return int(self._state["step"])
+
+    @property
+    def images_seen(self) -> int:
+        """Real samples that the critic had consumed by then."""
+        return int(self._state["read"]) * self.config.batch
+
+    @cached_property
+    def generator(self) -> nn.Module:
+        """The averaged generator of the newest checkpoint, in eval mode: latents ``(B, latent_dim)`` to samples."""
+        from twoplayer.training.build import build
+
         players = build(self.config, tuple(self.data["shape"]), self.placement)
         sampler = players.algorithm.sampler
         try:
-            sampler.load_state_dict(checkpoint.load(newest, self.placement.device)["average"])
+            sampler.load_state_dict(self._state["average"])
         except (RuntimeError, KeyError) as error:
-            raise UserError(f"the checkpoint {newest} does not fit the run's config.yaml: restore either") from error
+            raise UserError(
+                f"the newest checkpoint of {self.path} does not fit its config.yaml: restore either"
+            ) from error
         return sampler.eval().requires_grad_(False)
 
     def sample(self, n: int = 64, *, seed: int = 0) -> Samples:
         """`n` samples; the same seed gives the same ones."""
-        from twoplayer.sampling import Form, draw, latents
-
         if n < 1:
             raise UserError(f"cannot draw {n} samples: ask for at least 1")
-        form = Form.of(self.data)
-        z = latents(n, self.config.latent_dim, self.config.prior, seed, "sample")
-        return Samples(draw(self.generator, z, form, self.placement), self._reference())
+        return Samples(self.draw(n, seed, "sample"), self._reference())
 
-    def evaluate(self, *, n: int | None = None, seed: int = 0) -> Evaluation:
-        """Every metric that applies, on `n` fresh samples, beside the same figures for held-out real data."""
+    def draw(self, n: int, seed: int, purpose: str) -> np.ndarray:
+        """`n` samples as the data are stored, from the latents that (seed, purpose) fix."""
+        from twoplayer.sampling import Form, draw, latents
+
+        z = latents(n, self.config.latent_dim, self.config.prior, seed, purpose)
+        return draw(self.generator, z, Form.of(self.data), self.placement)
+
+    def evaluate(self, *, n: int | None = None, seed: int | None = None) -> Evaluation:
+        """Every metric that applies, on `n` samples, beside the same figures for held-out real data.
+
+        With the run's own seed (None) these are the samples that training measured.
+        """
         from twoplayer.evaluate import evaluate
 
         return evaluate(self, n=n, seed=seed)

@@ -19,7 +19,8 @@ __all__ = ["Samples"]
 class Samples:
     """Samples in the form in which the data are stored.
 
-    `array` holds uint8 images ``(N, H, W, C)`` in [0, 255] or float32 points ``(N, D)`` in the user's own units;
+    `array` holds uint8 images ``(N, H, W, C)`` in [0, 255] or points ``(N, D)`` in the user's own units, float32 or,
+    where that would blur them, float64;
     `reference`, if any, holds real ones, which fix the axes of a point cloud. Indexing and ``len`` go to the
     array, ``np.asarray`` too; a notebook shows the picture.
     """
@@ -75,7 +76,8 @@ class Samples:
                 np.save(buffer, self.array) if suffix == ".npy" else np.savez_compressed(buffer, samples=self.array)
                 write_atomic(path, buffer.getvalue())
             case ".csv" if self.kind == "points":
-                rows = (",".join(f"{x:.8g}" for x in row) for row in self.array)
+                digits = 8 if self.array.dtype == np.float32 else 17
+                rows = (",".join(f"{x:.{digits}g}" for x in row) for row in self.array)
                 write_atomic(path, "".join(f"{row}\n" for row in rows))
             case "" if self.kind == "images":
                 self._save_folder(path)

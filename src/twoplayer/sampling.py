@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from twoplayer.data._base import point_type
 from twoplayer.rng import torch_generator
 
 __all__ = ["Form", "draw", "latents", "to_stored"]
@@ -59,4 +60,4 @@ def to_stored(samples: Tensor, stored: Form) -> np.ndarray:
     points = np.asarray(samples.float().cpu().numpy())
     if stored.centre is None or stored.scale is None:
         return points
-    return np.asarray(points * stored.scale + stored.centre, np.float32)
+    return np.asarray(points * stored.scale + stored.centre, point_type(stored.centre, stored.scale))

@@ -13,19 +13,21 @@ from torch import nn
 from twoplayer.algorithms._base import Algorithm, OptimizerFactory, Record
 from twoplayer.errors import UserError
 from twoplayer.games._base import Batch, Game
+from twoplayer.ranges import Count
 
 __all__ = ["Alternating"]
 
 
 class Alternating(Algorithm):
-    """Simultaneous in name only: the critic moves `critic_steps` times, then the generator once.
+    """The critic moves `critic_steps` times, then the generator once.
 
     With `reuse` the generator answers on the samples that the last critic step saw, so that one pass of the
-    generator serves both players (as in DCGAN's own code); without it the generator draws new latents.
+    generator serves both players, as in DCGAN's own code. Without it the generator draws new latents, as
+    Algorithm 1 is printed.
     """
 
     def __init__(
-        self, game: Game, make_optimizer: OptimizerFactory, *, critic_steps: int = 1, reuse: bool = True
+        self, game: Game, make_optimizer: OptimizerFactory, *, critic_steps: Count = 1, reuse: bool = True
     ) -> None:
         if critic_steps < 1:
             raise UserError(f"critic_steps must be at least 1, not {critic_steps}")

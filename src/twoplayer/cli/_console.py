@@ -35,7 +35,8 @@ class Console:
         self.quiet = quiet
         self.terminal = Terminal(stderr=True, highlight=False)
         self.live: Live | None = None
-        self.printed = 0.0
+        self.printed = self.noted = float("-inf")
+        self.judged = ""
 
     def __enter__(self) -> Console:
         return self
@@ -64,9 +65,19 @@ class Console:
             self.printed = time.monotonic()
             self._say(_line(progress))
 
+    def on_note(self, text: str) -> None:
+        if self.live is not None:
+            self.live.update(Text(text))
+        elif time.monotonic() - self.noted > PLAIN_SECONDS:
+            self.noted = time.monotonic()
+            self._say(text)
+
     def on_figures(self, step: int, figures: Sequence[Any], note: str) -> None:
         if figures:
             self._say(f"round {step:,}: " + ", ".join(_figure(f) for f in figures))
+        if note != self.judged:  # the same judge measures again and again
+            self.judged = note
+            self._say(note)
 
     def on_samples(self, step: int, picture: Path) -> None:
         """Pictures are looked at in the run folder."""

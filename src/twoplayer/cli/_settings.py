@@ -24,7 +24,9 @@ def setting_options() -> list[click.Parameter]:
             continue
         plain = isinstance(field.default, str | int | float) and not isinstance(field.default, bool)
         text = (field.description or "") + (f" [default: {field.default}]" if plain else "")
-        options.append(click.Option([f"--{name.replace('_', '-')}"], help=text, metavar=_metavar(name, field.annotation)))
+        options.append(
+            click.Option([f"--{name.replace('_', '-')}"], help=text, metavar=_metavar(name, field.annotation))
+        )
     options.append(click.Option(["--networks"], help="both networks at once: twoplayer list networks", metavar="NAME"))
     return options
 
@@ -39,20 +41,23 @@ def _metavar(name: str, annotation: Any) -> str:
     return "N" if int in kinds else "X" if float in kinds else "NAME"
 
 
-def read_settings(extra: Sequence[str], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields, and the flags that are no field, as ``{"critic.normalization": "layer"}``.
+def read_settings(words: Sequence[str], fields: Mapping[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    """The method, if one is named, and the settings: the fields, and flags such as ``--critic.normalization layer``.
 
-    Raises `UserError` for a word that is no flag and for a flag without a value.
+    Raises `UserError` for a second bare word and for a flag without a value.
     """
-    settings, words = dict(fields), list(extra)
-    while words:
-        word = words.pop(0)
-        if not word.startswith("--") or word == "--":
-            raise UserError(f"{word!r} is no flag: a setting is written --name value")
-        name, equals, value = word[2:].partition("=")
+    method, settings, left = None, dict(fields), list(words)
+    while left:
+        word = left.pop(0)
+        if not word.startswith("-"):
+            if method is not None:
+                raise UserError(f"{word!r} is no flag, and the method is {method} already: write --name value")
+            method = word
+            continue
+        name, equals, value = word.lstrip("-").partition("=")
         if not equals:
-            if not words or words[0].startswith("--"):
-                raise UserError(f"--{name} needs a value: --{name} VALUE")
-            value = words.pop(0)
+            if not left or left[0].startswith("--"):
+                raise UserError(f"{word} needs a value: --{name} VALUE")
+            value = left.pop(0)
         settings[name] = value
-    return settings
+    return method, settings

@@ -12,10 +12,10 @@ __all__ = ["command"]
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--n", type=int, help="generated samples [default: 10,000 images or 2,500 points]")
-@click.option("--seed", default=0, show_default=True, help="seed of the latents")
+@click.option("--seed", type=int, help="seed of the latents [default: the run's, as training measured]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
-def command(run: Path, n: int | None, seed: int, device: str, as_json: bool) -> None:
+def command(run: Path, n: int | None, seed: int | None, device: str, as_json: bool) -> None:
     """Measure RUN, a run folder, on samples of its averaged generator.
 
     \b

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import types
+import typing
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from twoplayer.errors import UserError, did_you_mean
+from twoplayer.registry import FAMILIES
 
 __all__ = ["command"]
 
-FAMILIES = ("methods", "data", "objectives", "regularizers", "networks", "metrics", "algorithms", "games")
+LISTED = ("methods", *FAMILIES)
+SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 
 
 @click.command()
@@ -24,14 +29,14 @@ def command(family: str | None, name: str | None, as_json: bool) -> None:
     twoplayer list methods
     twoplayer list objectives least-squares
     """
-    if family is not None and family not in FAMILIES:
-        raise UserError(f"there is no family {family!r}: {did_you_mean(family, FAMILIES)}")
+    if family is not None and family not in LISTED:
+        raise UserError(f"there is no family {family!r}: {did_you_mean(family, LISTED)}")
     document: Any
     if family is not None and name is not None:
         document = _member(family, name)
         text = _show_member(document)
     else:
-        document = {f: _rows(f) for f in ([family] if family else FAMILIES)}
+        document = {f: _rows(f) for f in ([family] if family else LISTED)}
         text = "\n\n".join(_show_rows(f, rows, titled=family is None) for f, rows in document.items())
     if as_json:
         import json
@@ -90,7 +95,28 @@ def _show_member(document: dict[str, Any]) -> str:
 
 
 def _type(annotation: Any) -> str:
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+    """The annotation in words: ``float > 0``, ``list of int``, ``pair or average``, ``int >= 1 or none``."""
+    return " or ".join(dict.fromkeys(_words(annotation)))
+
+
+def _words(annotation: Any) -> Iterator[str]:
+    arms = typing.get_args(annotation)
+    match typing.get_origin(annotation):
+        case typing.Union | types.UnionType:
+            yield from (word for arm in arms for word in _words(arm))
+        case typing.Literal:
+            yield from map(str, arms)
+        case typing.Annotated:
+            yield f"{_type(arms[0])} {' and '.join(_bounds(arms[1]))}"
+        case origin if origin in (list, tuple):
+            yield f"list of {_type(arms[0])}"
+        case _:
+            yield "none" if annotation is type(None) else getattr(annotation, "__name__", str(annotation))
+
+
+def _bounds(field: Any) -> Iterator[str]:
+    for bound in field.metadata:
+        yield from (f"{sign} {getattr(bound, name)}" for name, sign in SIGNS.items() if hasattr(bound, name))
 
 
 def _default(option: Any) -> Any:

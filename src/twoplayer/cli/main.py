@@ -84,11 +84,21 @@ def run(arguments: list[str] | None = None) -> int:
         return _complain(str(error), 130)
     except (click.Abort, KeyboardInterrupt):
         return _complain("interrupted", 130)
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
+        return _complain("the device is out of memory: lower --batch, --filters or --resolution", 2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         return _complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 2)
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out; torch, which has an error of its own for it, is imported only if it was used."""
+    own = getattr(sys.modules.get("torch"), "OutOfMemoryError", MemoryError)
+    return isinstance(error, MemoryError | own) or "out of memory" in str(error)
 
 
 def _complain(message: str, code: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,15 @@ __all__ = ["command"]
 
 @click.command(
     params=setting_options(),
-    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    context_settings={"ignore_unknown_options": True},
     epilog="Any option of a part is a flag too, by its path or its bare name: --critic.normalization layer, "
     "--critic-steps 5, --filters 32 (both networks). The options of a part: twoplayer list objectives wasserstein.",
 )
-@click.argument("method", required=False)
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[METHOD]")
 @click.option("--run", type=click.Path(path_type=Path), help="run folder [default: runs/METHOD-DATA-N]")
 @click.option("--config", type=click.Path(path_type=Path), help="YAML file with any of these settings")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
-@click.pass_context
-def command(
-    ctx: click.Context, /, method: str | None, run: Path | None, config: Path | None, as_json: bool, **fields: Any
-) -> None:
+def command(words: tuple[str, ...], run: Path | None, config: Path | None, as_json: bool, **fields: Any) -> None:
     """Train METHOD (twoplayer list methods) on data (twoplayer list data).
 
     \b
@@ -34,19 +30,18 @@ def command(
     twoplayer train wgan-gp --data ./my-photos --resolution 64 --steps 50000
     twoplayer train gan1 --data ring
     """
-    settings = read_settings(ctx.args, {k: v for k, v in fields.items() if v is not None})
+    method, settings = read_settings(words, {k: v for k, v in fields.items() if v is not None})
     data = settings.pop("data", None)
     from twoplayer.cli._console import Console
     from twoplayer.experiment import train
 
-    with Console(quiet=as_json) as console, contextlib.ExitStack() as stack:
-        listeners = [console, *_tensorboard(settings, stack)]
-        finished = train(method, data, run=run, config=config, listeners=listeners, **settings)
+    with Console(quiet=as_json) as console:
+        finished = train(method, data, run=run, config=config, listeners=[console], **settings)
     from twoplayer.parallel import process_index
 
     if process_index() > 0:
         return
-    page = finished.report()
+    page = finished.folder.report
     if as_json:
         from twoplayer.files import json_text
 
@@ -60,11 +55,3 @@ def command(
         click.echo(json_text(document, indent=2))
     else:
         click.echo(f"report: {page}")
-
-
-def _tensorboard(settings: dict[str, Any], stack: contextlib.ExitStack) -> list[Any]:
-    if str(settings.get("tensorboard", True)).lower() in ("false", "0", "no", "off"):
-        return []
-    from twoplayer.training.events import Events
-
-    return [stack.enter_context(contextlib.closing(Events()))]

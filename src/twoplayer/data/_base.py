@@ -9,9 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-__all__ = ["Dataset", "Density", "Settings", "Skipped", "Source"]
+__all__ = ["Dataset", "Density", "Settings", "Skipped", "Source", "point_type"]
 
 Array = np.ndarray[Any, Any]
+
+FINE = 1e-4
+"""Steps of this share of a column's standard deviation do not matter."""
 
 
 class Density(ABC):
@@ -75,7 +78,8 @@ class Settings:
 class Dataset:
     """Samples in memory or memory-mapped.
 
-    Images are uint8 ``(N, H, W, C)`` with C 1 or 3; points are float32 ``(N, D)`` in the user's own units.
+    Images are uint8 ``(N, H, W, C)`` with C 1 or 3; points are ``(N, D)`` in the user's own units, float32, or
+    float64 where float32 would blur them (`point_type`).
     """
 
     name: str
@@ -88,9 +92,9 @@ class Dataset:
     class_names: tuple[str, ...] = ()
     density: Density | None = None
     centre: Array | None = None
-    """Points: what to subtract before training ``(D,)``; None means nothing (toys are trained as they are)."""
+    """Points: what to subtract before training, float64 ``(D,)``; None means nothing (toys are trained as they are)."""
     scale: Array | None = None
-    """Points: what to divide by ``(D,)``."""
+    """Points: what to divide by, float64 ``(D,)``."""
     key: str = ""
     """Hash of content and settings."""
     skipped: tuple[Skipped, ...] = ()
@@ -110,3 +114,14 @@ class Source(ABC):
     @abstractmethod
     def open(self, settings: Settings) -> Dataset:
         """Read (or find in the cache) the whole data set. Raises `UserError` with one sentence."""
+
+
+def point_type(centre: Array, scale: Array) -> np.dtype[Any]:
+    """The type that holds points of that centre and scale: float32 where its steps are fine beside the scale.
+
+    >>> point_type(np.array([300.0]), np.array([50.0])), point_type(np.array([1.7e9]), np.array([30.0]))
+    (dtype('float32'), dtype('float64'))
+    """
+    limits = np.finfo(np.float32)
+    blurred = (np.abs(centre) * limits.eps > FINE * scale) | (scale * FINE < limits.tiny)
+    return np.dtype(np.float64 if blurred.any() else np.float32)

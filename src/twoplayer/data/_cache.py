@@ -26,10 +26,11 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from twoplayer.cache import cache_root
 from twoplayer.data._base import Array, Settings, Skipped
 from twoplayer.errors import UserError
 
-__all__ = ["Facts", "Folder", "Memory", "Parts", "Store", "find", "root"]
+__all__ = ["Facts", "Folder", "Memory", "Parts", "Store", "find"]
 
 PARTS = ("train", "held_out")
 HEADER = 128
@@ -92,7 +93,7 @@ class Folder(Store):
     def __init__(self, settings: Settings, key: str, name: str, count: int, shape: tuple[int, int, int]) -> None:
         self.side_and_channels = shape[1:]
         self._settings, self._key, self._shape = settings, key, shape
-        self._target = root(settings) / "images" / key
+        self._target = cache_root(settings.cache) / "images" / key
         self._name, self._bytes = name, count * int(np.prod(shape))
         self._partial = Path()
 
@@ -150,15 +151,9 @@ class Folder(Store):
             self._partial.rename(self._target)
 
 
-def root(settings: Settings) -> Path:
-    """The cache folder: the settings', else $TWOPLAYER_CACHE, else ~/.cache/twoplayer."""
-    named = settings.cache or os.environ.get("TWOPLAYER_CACHE")
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "twoplayer"
-
-
 def find(settings: Settings, key: str) -> Parts | None:
     """What the cache holds under `key`, memory-mapped; None for nothing, or damage."""
-    folder = root(settings) / "images" / key
+    folder = cache_root(settings.cache) / "images" / key
     try:
         index: dict[str, Any] = json.loads((folder / "index.json").read_bytes())
         if any(_file(folder, name).stat().st_size != index["sizes"][name] for name in PARTS):

@@ -43,7 +43,7 @@ class Images:
     """Whether the images are few enough to be decoded anew each time."""
 
     def open(self, settings: Settings) -> Dataset:
-        """Raises `UserError` for too few images, or more than 1 % (and more than one) unreadable."""
+        """Raises `UserError` for too few images, or more than 1 % of them unreadable."""
         if settings.resolution is not None:
             whole("resolution", settings.resolution, 1)
         key = self._key(settings)
@@ -105,7 +105,7 @@ class Images:
         return store.finish(_cache.Facts(train, held_out, names, tuple(skipped)))
 
     def _accept(self, skipped: list[Skipped], count: int) -> None:
-        if len(skipped) > max(1, 0.01 * count):
+        if 100 * len(skipped) > count:
             first = min(skipped, key=lambda s: s.path)
             raise UserError(
                 f"{len(skipped)} of the {count} images of {self.name} cannot be read "

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from twoplayer.data import _cache
+from twoplayer.cache import cache_root
 from twoplayer.data._base import Settings
 from twoplayer.data._hub import Offline, download
 from twoplayer.data._images import Images
@@ -50,7 +50,7 @@ def known(
 def bases(settings: Settings) -> list[Path]:
     """The folders that hold data sets by name."""
     named = os.environ.get("TWOPLAYER_DATA")
-    return [Path("data"), *([Path(named).expanduser()] if named else []), _cache.root(settings) / "data"]
+    return [Path("data"), *([Path(named).expanduser()] if named else []), cache_root(settings.cache) / "data"]
 
 
 def local(name: str, settings: Settings, side: int, elsewhere: Sequence[Path] = ()) -> Images | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twoplayer.data._base import Array, Dataset, Settings
+from twoplayer.data._base import Array, Dataset, Settings, point_type
 from twoplayer.data._identity import digest, of_array
 from twoplayer.data._labels import UNLABELLED, Labels
 from twoplayer.data._split import enough, split
@@ -26,36 +26,38 @@ class Points:
     def open(self, settings: Settings) -> Dataset:
         """Raises `UserError` for points that are not finite in float32, or too few.
 
-        Centre and scale are mean and standard deviation of the training part; a constant column has scale 1.
+        Centre and scale are mean and standard deviation of the training part; a constant column has scale 1. They
+        are taken of the numbers as they came: a time in seconds since 1970 has few digits left in float32.
         """
-        points = self._float32()
+        points = self._checked()
         parts = split(len(points), settings)
         enough(self.name, len(parts.train), "points", settings)
         train = points[parts.train]
-        centre, deviation = train.mean(axis=0, dtype=np.float64), train.std(axis=0, dtype=np.float64)
+        centre, deviation = train.mean(axis=0), train.std(axis=0)
         # A constant column's deviation is rounding, not exactly 0.
-        scale = np.where(deviation > 1e-7 * np.abs(centre), deviation, 1.0)
+        scale = np.where(deviation > 1e-12 * np.abs(centre), deviation, 1.0)
+        points = points.astype(point_type(centre, scale), copy=False)
         indices, names = self.labels
         labelled = None if indices is None else of_array(indices)
         return Dataset(
             name=self.name,
             kind="points",
-            train=train,
+            train=points[parts.train],
             held_out=points[parts.held_out],
             train_labels=None if indices is None else indices[parts.train],
             held_out_labels=None if indices is None else indices[parts.held_out],
             class_names=names,
-            centre=centre.astype(np.float32),
-            scale=scale.astype(np.float32),
+            centre=centre,
+            scale=scale,
             key=digest(of_array(points), labelled, names, settings.held_out, settings.seed),
         )
 
-    def _float32(self) -> Array:
-        with np.errstate(over="ignore"):
-            points = np.asarray(self.values).astype(np.float32)
+    def _checked(self) -> Array:
+        points = np.asarray(self.values).astype(np.float64)
         if not points.shape[1]:
             raise UserError(f"{self.name} has points without coordinates: give at least one column of numbers")
-        broken = int((~np.isfinite(points)).any(axis=1).sum())
+        with np.errstate(over="ignore"):
+            broken = int((~np.isfinite(points.astype(np.float32))).any(axis=1).sum())
         if broken:
             raise UserError(
                 f"{broken} of the {len(points)} points of {self.name} are not finite: remove or repair them"

@@ -15,6 +15,7 @@ from twoplayer.data._checks import positive, shares, whole
 from twoplayer.data._mixture import GaussianMixture
 from twoplayer.data._toy import Toy
 from twoplayer.errors import UserError
+from twoplayer.ranges import Count, NonNegative, Positive
 
 __all__ = ["Grid"]
 
@@ -30,11 +31,11 @@ class Grid(Toy):
     def __init__(
         self,
         *,
-        modes: int = 25,
-        spacing: float = 2.0,
-        deviation: float = 0.05,
-        weights: list[float] | None = None,
-        count: int = 100_000,
+        modes: Count = 25,
+        spacing: Positive = 2.0,
+        deviation: Positive = 0.05,
+        weights: list[NonNegative] | None = None,
+        count: Count = 100_000,
     ) -> None:
         self.modes = whole("modes", modes, 1)
         side = math.isqrt(self.modes)

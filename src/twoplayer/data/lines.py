@@ -11,6 +11,7 @@ from typing import ClassVar
 from twoplayer.data._checks import finite, whole
 from twoplayer.data._segments import Segments
 from twoplayer.data._toy import Toy
+from twoplayer.ranges import Count
 
 __all__ = ["Lines"]
 
@@ -20,7 +21,7 @@ class Lines(Toy):
 
     name: ClassVar[str] = "lines"
 
-    def __init__(self, *, theta: float = 1.0, count: int = 100_000) -> None:
+    def __init__(self, *, theta: float = 1.0, count: Count = 100_000) -> None:
         self.theta = finite("theta", theta)
         self.count = whole("count", count, 1)
 

@@ -13,6 +13,7 @@ from twoplayer.data._base import Array
 from twoplayer.data._checks import positive, whole
 from twoplayer.data._curve import Curves
 from twoplayer.data._toy import Toy
+from twoplayer.ranges import Count, Positive
 
 __all__ = ["Moons"]
 
@@ -22,7 +23,7 @@ class Moons(Toy):
 
     name: ClassVar[str] = "moons"
 
-    def __init__(self, *, deviation: float = 0.05, count: int = 100_000) -> None:
+    def __init__(self, *, deviation: Positive = 0.05, count: Count = 100_000) -> None:
         self.deviation = positive("deviation", deviation)
         self.count = whole("count", count, 1)
 

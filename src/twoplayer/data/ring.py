@@ -13,6 +13,7 @@ import numpy as np
 from twoplayer.data._checks import positive, shares, whole
 from twoplayer.data._mixture import GaussianMixture
 from twoplayer.data._toy import Toy
+from twoplayer.ranges import Count, NonNegative, Positive
 
 __all__ = ["Ring"]
 
@@ -25,11 +26,11 @@ class Ring(Toy):
     def __init__(
         self,
         *,
-        modes: int = 8,
-        radius: float = 1.0,
-        deviation: float = 0.01,
-        weights: list[float] | None = None,
-        count: int = 100_000,
+        modes: Count = 8,
+        radius: Positive = 1.0,
+        deviation: Positive = 0.01,
+        weights: list[NonNegative] | None = None,
+        count: Count = 100_000,
     ) -> None:
         self.modes = whole("modes", modes, 1)
         self.radius = positive("radius", radius)

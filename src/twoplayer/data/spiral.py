@@ -11,6 +11,7 @@ from twoplayer.data._base import Array
 from twoplayer.data._checks import positive, whole
 from twoplayer.data._curve import Curves
 from twoplayer.data._toy import Toy
+from twoplayer.ranges import Count, Positive
 
 __all__ = ["Spiral"]
 
@@ -23,7 +24,9 @@ class Spiral(Toy):
 
     name: ClassVar[str] = "spiral"
 
-    def __init__(self, *, turns: float = 1.5, arms: int = 2, deviation: float = 0.02, count: int = 100_000) -> None:
+    def __init__(
+        self, *, turns: Positive = 1.5, arms: Count = 2, deviation: Positive = 0.02, count: Count = 100_000
+    ) -> None:
         self.turns = positive("turns", turns)
         self.arms = whole("arms", arms, 1)
         self.deviation = positive("deviation", deviation)

@@ -124,6 +124,13 @@ class Generation(Game):
                 "section 4)",
                 stacklevel=2,
             )
+        if self.objective.needs_lipschitz and not (self.constraints or self.penalties):
+            warnings.warn(
+                f"nothing holds the critic's slope, and with {_name(self.objective)} its loss falls without end as it "
+                "grows steeper; set regularizers to gradient-penalty, spectral-norm or clip (Arjovsky et al. 2017, "
+                "section 3)",
+                stacklevel=2,
+            )
         clipped = any(_name(c) == "clip" for c in self.constraints)
         if clipped and any(_name(c) == "spectral-norm" for c in self.constraints):
             raise UserError(

@@ -48,5 +48,8 @@ def describe(name: str) -> Method:
 
 
 def create(name: str, **settings: Any) -> dict[str, Any]:
-    """The method's settings with `settings` laid over them, as ``twoplayer.train(**create(name))`` takes them."""
-    return {"method": name, **describe(name).settings, **settings}
+    """The method with `settings` laid over its own, as ``twoplayer.train(**create(name), data=...)`` takes them.
+
+    Raises `UserError` for an unknown name.
+    """
+    return {"method": describe(name).name, **settings}

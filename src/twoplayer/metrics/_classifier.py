@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, cross_entropy
 
+from twoplayer.hardware import computes_bf16
 from twoplayer.metrics._base import Array
 from twoplayer.rng import derive, numpy_generator
 
@@ -147,14 +148,5 @@ def _to_tensor(images: Array, device: torch.device | str) -> Tensor:
 
 
 def _autocast(device: torch.device | str) -> torch.autocast:
-    kind = torch.device(device).type
-    return torch.autocast(kind, torch.bfloat16, enabled=_has_fast_bfloat16(kind))
-
-
-def _has_fast_bfloat16(kind: str) -> bool:
-    if kind == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if kind != "cpu" or not hasattr(torch.cpu, "get_capabilities"):
-        return False
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+    device = torch.device(device)
+    return torch.autocast(device.type, torch.bfloat16, enabled=computes_bf16(device))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 import warnings
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from twoplayer.cache import cache_root
 from twoplayer.files import json_text, write_atomic
 from twoplayer.metrics._base import Array, Extracted, Moments, Statistics
 from twoplayer.metrics._classifier import RECIPE, Classifier, extract, train
@@ -86,7 +86,7 @@ def judge(
     ``classifiers/KEY.safetensors`` and ``KEY.json``. A damaged file is replaced, and a cache that cannot be
     written costs a warning and the same training next time.
     """
-    path = _folder(cache) / "classifiers" / f"{_key(data)}.safetensors"
+    path = cache_root(cache) / "classifiers" / f"{_key(data)}.safetensors"
     stored = _load(path)
     if stored is None:
         stored = _make(data, device, say)
@@ -149,7 +149,7 @@ def _save(path: Path, stored: _Stored) -> None:
         write_atomic(path.with_suffix(".json"), json_text(facts, indent=2) + "\n")
     except OSError as problem:
         message = f"{path.parent} cannot keep the classifier ({problem.strerror}): set TWOPLAYER_CACHE."
-        warnings.warn(message, RuntimeWarning, stacklevel=4)
+        warnings.warn(message, UserWarning, stacklevel=4)
 
 
 def _load(path: Path) -> _Stored | None:
@@ -182,10 +182,6 @@ def _classes(data: LabelledImages) -> int:
 def _some(count: int, limit: int, purpose: str) -> Array:
     """At most `limit` of `count` rows, in an order that has nothing to do with the files'."""
     return numpy_generator(0, purpose).permutation(count)[:limit]
-
-
-def _folder(cache: Path | None) -> Path:
-    return cache or Path(os.environ.get("TWOPLAYER_CACHE") or Path.home() / ".cache" / "twoplayer")
 
 
 def _key(data: LabelledImages) -> str:

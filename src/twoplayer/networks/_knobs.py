@@ -1,15 +1,19 @@
-"""The knobs that every architecture has, checked when it is created."""
+"""The knobs that every architecture has, checked when it is created.
 
-from __future__ import annotations
+Annotations here are objects, not text: a dataclass hands them on to architectures in other files, where text
+would be read with those files' names.
+"""
 
 from abc import ABC
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from twoplayer.errors import UserError, did_you_mean
 from twoplayer.networks._activations import ACTIVATIONS
 from twoplayer.networks._base import Architecture
 from twoplayer.networks._normalization import NORMALIZATIONS
+from twoplayer.ranges import Count
 
 __all__ = ["Knobs", "check_size"]
 
@@ -21,13 +25,13 @@ class Knobs(Architecture, ABC):
     Raises `UserError` for an unknown activation or normalization and for sizes below 1.
     """
 
-    activation: str | None = None
-    """relu, leaky-relu (slope 0.2), tanh, softplus (softplus(2x + 2)/2 - 1), elu or gated (a·sigmoid(b))."""
-    normalization: str | None = None
-    """batch, layer, instance or none."""
-    filters: int | None = None
+    activation: Literal["relu", "leaky-relu", "tanh", "softplus", "elu", "gated"] | None = None
+    """leaky-relu has slope 0.2; softplus is softplus(2x + 2)/2 - 1; gated is a·sigmoid(b)."""
+    normalization: Literal["batch", "layer", "instance", "none"] | None = None
+    """The kind of statistics; none is no normalization, while None is the paper's choice."""
+    filters: Count | None = None
     """Base width: channels of a convolution, units of a fully connected layer; None as the module says."""
-    depth: int | None = None
+    depth: Count | None = None
     """Number of layers, counted as the architecture's module says."""
 
     def __post_init__(self) -> None:

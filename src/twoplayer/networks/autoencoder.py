@@ -28,6 +28,7 @@ from twoplayer.networks._players import BodyGenerator
 from twoplayer.networks._precision import ExactLinear, widen
 from twoplayer.networks._resampling import UpsampleConv
 from twoplayer.networks._shapes import even_share, halvings, is_image, square_image
+from twoplayer.ranges import Count
 
 __all__ = ["Autoencoder"]
 
@@ -37,8 +38,8 @@ __all__ = ["Autoencoder"]
 class Autoencoder(Knobs):
     """An autoencoding critic and a decoding generator."""
 
-    filters: int = 64
-    embedding: int | None = None
+    filters: Count = 64
+    embedding: Count | None = None
     """Size of the critic's code; None is 64 for images and half of the features for points."""
 
     def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:

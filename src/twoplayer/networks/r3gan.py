@@ -33,6 +33,7 @@ from twoplayer.networks._players import BodyGenerator, ScoreCritic
 from twoplayer.networks._precision import widen
 from twoplayer.networks._residual import Residual
 from twoplayer.networks._shapes import even_share, halvings, square_image
+from twoplayer.ranges import Count
 
 __all__ = ["R3GAN"]
 
@@ -45,7 +46,7 @@ CONSTANT_LEVELS = 4
 class R3GAN(Knobs):
     """The paper's two players, from 8 to 256 pixels."""
 
-    filters: int = 64
+    filters: Count = 64
 
     def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:
         channels, resolution = square_image(shape, "r3gan")
@@ -119,15 +120,17 @@ class GenerativeBasis(nn.Module):
 class CriticBasis(nn.Module):
     """Maps ``(B, width, side, side)`` to ``(B, width)``: each channel's product with a learned map.
 
-    A depthwise convolution of the whole map, written as product and sum, in float32 at least.
+    A depthwise convolution of the whole map, computed as product and sum, in float32 at least.
     """
 
     def __init__(self, width: int, side: int) -> None:
         super().__init__()
-        self.basis = nn.Parameter(torch.randn(width, side, side) / side)
+        # A layer, so that rules for layers, such as spectral normalization, find its weight.
+        self.basis = nn.Conv2d(width, width, side, groups=width, bias=False)
+        draw_scaled(self.basis, 1.0)
 
     def forward(self, x: Tensor) -> Tensor:
-        return (widen(x) * self.basis).sum((2, 3))
+        return (widen(x) * self.basis.weight.squeeze(1)).sum((2, 3))
 
 
 @final

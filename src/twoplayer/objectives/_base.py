@@ -21,6 +21,8 @@ class Objective(nn.Module, ABC):
     """What the critic must return for this objective to make sense."""
     pairs: ClassVar[bool] = False
     """Whether the generator's loss also needs critic outputs on real samples."""
+    needs_lipschitz: ClassVar[bool] = False
+    """Whether the critic can lower its loss without end by growing steeper, so that a rule must hold its slope."""
 
     @abstractmethod
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from twoplayer import parallel
 from twoplayer.objectives._base import Adaptive
+from twoplayer.ranges import NonNegative, Share
 
 __all__ = ["Began"]
 
@@ -26,7 +27,7 @@ class Began(Adaptive):
     critic_output: ClassVar[Literal["score", "energy"]] = "energy"
     balance: Tensor
 
-    def __init__(self, *, diversity: float = 0.5, rate: float = 0.001) -> None:
+    def __init__(self, *, diversity: Share = 0.5, rate: NonNegative = 0.001) -> None:
         super().__init__()
         self.diversity, self.rate = diversity, rate
         self.register_buffer("balance", torch.zeros(()))

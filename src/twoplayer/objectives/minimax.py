@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from twoplayer.objectives._base import Objective
+from twoplayer.objectives._logistic import logistic_critic_loss
 
 __all__ = ["Minimax"]
 
@@ -22,7 +23,7 @@ class Minimax(Objective):
     """
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        return softplus(-real).mean() + softplus(fake).mean()  # −eq. 1: log σ(d) = −softplus(−d)
+        return logistic_critic_loss(real, fake)
 
     def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return -softplus(fake).mean()  # log(1 − σ(d)) = −softplus(d)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from twoplayer.objectives._base import Objective
+from twoplayer.objectives._logistic import logistic_critic_loss
 
 __all__ = ["NonSaturating"]
 
@@ -17,7 +18,7 @@ class NonSaturating(Objective):
     """The minimax critic with a generator whose gradient does not vanish where the critic is sure."""
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        return softplus(-real).mean() + softplus(fake).mean()
+        return logistic_critic_loss(real, fake)
 
     def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         return softplus(-fake).mean()  # −log σ(d)

@@ -5,6 +5,8 @@ Source: Arjovsky et al. 2017, "Wasserstein GAN", eq. 3 and Algorithm 1.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from twoplayer.objectives._base import Objective
@@ -14,6 +16,8 @@ __all__ = ["Wasserstein"]
 
 class Wasserstein(Objective):
     """E D(x) − E D(G(z)), a distance only while something holds the critic Lipschitz (`clip`, `gradient-penalty`)."""
+
+    needs_lipschitz: ClassVar[bool] = True
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         return fake.mean() - real.mean()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from twoplayer.errors import UserError
+from twoplayer.ranges import Positive
 from twoplayer.regularizers._base import Constraint
 
 __all__ = ["Clip"]
@@ -17,7 +18,7 @@ __all__ = ["Clip"]
 class Clip(Constraint):
     """Clamp every critic parameter to [−limit, limit] after each critic step."""
 
-    def __init__(self, *, limit: float = 0.01) -> None:
+    def __init__(self, *, limit: Positive = 0.01) -> None:
         if limit <= 0:
             raise UserError(f"the clipping limit must be above 0, not {limit}")
         self.limit = limit

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from twoplayer.ranges import NonNegative
 from twoplayer.regularizers._base import Penalty, Scored, input_gradient
 from twoplayer.rng import uniform_rows
 
@@ -20,7 +21,7 @@ class GradientPenalty(Penalty):
     `one_sided` punishes only slopes above the target (section 4 of the paper).
     """
 
-    def __init__(self, *, weight: float = 10.0, target: float = 1.0, one_sided: bool = False) -> None:
+    def __init__(self, *, weight: NonNegative = 10.0, target: NonNegative = 1.0, one_sided: bool = False) -> None:
         self.weight, self.target, self.one_sided = weight, target, one_sided
 
     def penalty(self, critic: nn.Module, scored: Scored, random: torch.Generator) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from twoplayer.errors import UserError
+from twoplayer.ranges import NonNegative, NonNegativeCount
 from twoplayer.regularizers._base import Perturbation
 from twoplayer.rng import normal_rows
 
@@ -18,7 +19,7 @@ __all__ = ["InstanceNoise"]
 class InstanceNoise(Perturbation):
     """x + σ_t ε, ε ~ N(0, I), with σ_t falling linearly from `deviation` to 0 over `fade` rounds (0: never)."""
 
-    def __init__(self, *, deviation: float = 0.1, fade: int = 10_000) -> None:
+    def __init__(self, *, deviation: NonNegative = 0.1, fade: NonNegativeCount = 10_000) -> None:
         if deviation < 0 or fade < 0:
             raise UserError("instance noise needs a deviation and a fade of at least 0")
         self.deviation, self.fade = deviation, fade

@@ -10,6 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from twoplayer.ranges import NonNegative
 from twoplayer.regularizers._base import Penalty, Scored, input_gradient
 
 __all__ = ["R2"]
@@ -20,7 +21,7 @@ class R2(Penalty):
 
     needs_input_gradient: ClassVar[bool] = True
 
-    def __init__(self, *, gamma: float = 10.0) -> None:
+    def __init__(self, *, gamma: NonNegative = 10.0) -> None:
         self.gamma = gamma
 
     def penalty(self, critic: nn.Module, scored: Scored, random: torch.Generator) -> Tensor:

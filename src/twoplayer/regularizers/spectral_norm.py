@@ -11,6 +11,7 @@ from torch.nn.functional import normalize
 from torch.nn.utils import parametrize
 
 from twoplayer.errors import UserError
+from twoplayer.ranges import Count
 from twoplayer.regularizers._base import Constraint
 
 __all__ = ["SpectralNorm"]
@@ -22,10 +23,11 @@ TINY = 1e-12
 class SpectralNorm(Constraint):
     """W / σ(W) for every linear and convolutional layer, `power_iterations` per training pass.
 
-    As in the paper a convolution's σ is that of its kernel reshaped to ``(out, in·h·w)``.
+    As in the paper a convolution's σ is that of its kernel reshaped to ``(out, in·h·w)``. A weight that is zero,
+    such as the last of a residual branch that starts as the identity, stays as it is until it moves.
     """
 
-    def __init__(self, *, power_iterations: int = 1) -> None:
+    def __init__(self, *, power_iterations: Count = 1) -> None:
         if power_iterations < 1:
             raise UserError(f"spectral-norm needs at least 1 power iteration, not {power_iterations}")
         self.power_iterations = power_iterations
@@ -51,7 +53,7 @@ class _UnitNorm(nn.Module):
         self.power_iterations, self.output_axis = power_iterations, output_axis
         matrix = self._matrix(weight.detach())
         self.register_buffer("u", normalize(torch.randn_like(matrix[:, 0]), dim=0))
-        self.register_buffer("v", normalize(matrix.mT @ self.u, dim=0))
+        self.register_buffer("v", normalize(torch.randn_like(matrix[0]), dim=0))
         self._iterate(matrix, 15)
 
     def forward(self, weight: Tensor) -> Tensor:
@@ -61,13 +63,19 @@ class _UnitNorm(nn.Module):
                 self._iterate(matrix.detach(), self.power_iterations)
             u, v = self.u.clone(), self.v.clone()  # the next pass moves the buffers while this graph lives
             sigma: Tensor = u @ (matrix @ v)
-            return weight / sigma.clamp_min(TINY)  # a branch that starts at zero has no norm to divide by
+            return weight / torch.where(sigma > TINY, sigma, 1.0)  # a zero weight has no norm to divide by
 
     @torch.no_grad()
     def _iterate(self, matrix: Tensor, times: int) -> None:
         for _ in range(times):
-            self.v.copy_(normalize(matrix.mT @ self.u, dim=0))  # Algorithm 1, line 1
-            self.u.copy_(normalize(matrix @ self.v, dim=0))  # line 2
+            self.v.copy_(_direction(matrix.mT @ self.u, self.v))  # Algorithm 1, line 1
+            self.u.copy_(_direction(matrix @ self.v, self.u))  # line 2
 
     def _matrix(self, weight: Tensor) -> Tensor:
         return weight.transpose(0, self.output_axis).flatten(1)
+
+
+def _direction(x: Tensor, before: Tensor) -> Tensor:
+    """x / ‖x‖; `before` where x is zero: a vector that became zero would stay it for good, and σ with it."""
+    length = x.norm()
+    return torch.where(length > TINY, x / length.clamp_min(TINY), before)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from twoplayer import parallel
+from twoplayer.ranges import NonNegative
 from twoplayer.regularizers._base import Penalty, Scored
 
 __all__ = ["Variance"]
@@ -22,7 +23,7 @@ class Variance(Penalty):
 
     reads_input_gradient: ClassVar[bool] = False
 
-    def __init__(self, *, weight: float = 1.0, limit: float = 1.0) -> None:
+    def __init__(self, *, weight: NonNegative = 1.0, limit: NonNegative = 1.0) -> None:
         self.weight, self.limit = weight, limit
 
     def penalty(self, critic: nn.Module, scored: Scored, random: torch.Generator) -> Tensor:

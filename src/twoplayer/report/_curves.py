@@ -11,7 +11,7 @@ from twoplayer.report._words import seen_unit
 
 __all__ = ["game_charts", "metric_charts"]
 
-CLOCKS = ("step", "critic_steps", "images_seen", "seconds")
+CLOCKS = ("step", "images_seen", "seconds")
 # title, caption, {key in progress.jsonl: (label, role)}, may be logarithmic
 KNOWN = (
     (

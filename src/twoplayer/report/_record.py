@@ -1,4 +1,4 @@
-"""What a run folder says, read once: the only place in the report that knows the folder's layout."""
+"""What a run folder says, read once, in the report's own records."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twoplayer.errors import UserError
-from twoplayer.files import read_json, read_json_lines
+from twoplayer.files import read_json_lines
+from twoplayer.folder import RunFolder
 
 __all__ = ["Figure", "Record", "Sample", "read_record"]
 
@@ -36,7 +36,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Record:
-    """A run as its folder tells it; everything but the config may be empty."""
+    """A run as its folder tells it; nothing need be logged or drawn yet."""
 
     name: str
     config: Mapping[str, Any]
@@ -51,22 +51,21 @@ class Record:
 
 
 def read_record(folder: Path) -> Record:
-    """Read the run in `folder`. Raises `UserError` when there is none."""
-    if not folder.is_dir():
-        raise UserError(f"{folder} is not a folder: give the folder of a run, such as runs/dcgan-digits-1.")
-    progress = _surviving(read_json_lines(folder / "progress.jsonl"))
-    measurements = read_json_lines(folder / "metrics.jsonl")
-    real = folder / "samples" / "real.png"
+    """Read the run in `folder`. Raises `UserError` when there is none that this version can read."""
+    run = RunFolder(folder).require()
+    progress = _surviving(read_json_lines(run.progress))
+    measurements = read_json_lines(run.metrics)
+    real = run.samples / "real.png"
     return Record(
         name=folder.resolve().name,
-        config=_config(folder / "config.yaml"),
-        environment=_mapping(folder / "environment.json"),
-        status=_mapping(folder / "status.json"),
-        data=_mapping(folder / "data.json"),
+        config=run.config().tree(),
+        environment=run.environment(),
+        status=run.status(),
+        data=run.data(),
         progress=progress,
         figures=_figures(measurements),
         notes=[str(note) for note in (measurements[-1].get("notes") or [])] if measurements else [],
-        samples=_samples(folder / "samples", progress),
+        samples=_samples(run.samples, progress),
         real_samples=real if real.is_file() else None,
     )
 
@@ -74,27 +73,6 @@ def read_record(folder: Path) -> Record:
 def number(value: Any) -> float | None:
     """`value` as a float; None where it is missing or no number. NaN and infinity pass."""
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _config(path: Path) -> Mapping[str, Any]:
-    import yaml
-
-    if not path.is_file():
-        raise UserError(f"{path.parent} holds no run: it has no config.yaml, so give another folder.")
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
-        config = None
-    if not isinstance(config, Mapping):
-        raise UserError(f"{path} is corrupt: it must be a YAML mapping, so restore it from a copy.")
-    return config
-
-
-def _mapping(path: Path) -> Mapping[str, Any]:
-    value = read_json(path) if path.is_file() else {}
-    if not isinstance(value, Mapping):
-        raise UserError(f"{path} is corrupt: it must be a JSON object, so restore it or delete it.")
-    return value
 
 
 def _surviving(records: list[dict[str, Any]]) -> list[dict[str, Any]]:

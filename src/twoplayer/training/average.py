@@ -14,7 +14,8 @@ class Average:
     """Exponential moving average of a module's weights and floating-point buffers.
 
     After n rounds the decay is min(`decay`, (1 + n) / (10 + n)), so that the random initial weights are soon
-    forgotten. With decay 0 it is the module itself as it stands.
+    forgotten. With decay 0 it is the module itself as it stands. Running statistics of batch normalization are
+    averaged like weights.
 
     Source: Karras et al. 2018, "Progressive Growing of GANs", section 4; Yazıcı et al. 2019, "The Unusual
     Effectiveness of Averaging in GAN Training".

@@ -5,10 +5,8 @@ A checkpoint is a folder, made under another name and renamed when it is whole a
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,12 +18,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from twoplayer.errors import UserError
-from twoplayer.files import write_json
+from twoplayer.files import sync, write_json
+from twoplayer.folder import FORMAT
 
-__all__ = ["FORMAT", "latest", "load", "save"]
+__all__ = ["latest", "load", "pack", "save", "unpack"]
 
-FORMAT = 1
-"""Version of the run folder and its checkpoints; a newer one is refused."""
 WEIGHTS, STATE = "weights.safetensors", "state.json"
 
 
@@ -43,12 +40,11 @@ def save(folder: Path, step: int, state: Mapping[str, Any], keep: int) -> Path:
     for left_over in folder.glob(".*.partial"):
         shutil.rmtree(left_over)
     partial = folder / f".{target.name}.partial"
-    tensors: dict[str, Tensor] = {}
-    tree = _take_tensors(state, "", tensors)
+    tree, tensors = pack(state)
     try:
         partial.mkdir(parents=True)
         save_file(tensors, partial / WEIGHTS)
-        _sync(partial / WEIGHTS)
+        sync(partial / WEIGHTS)
         weights = {"bytes": (partial / WEIGHTS).stat().st_size, "sha256": _digest(partial / WEIGHTS)}
         write_json(partial / STATE, {"format": FORMAT, "step": step, "weights": weights, "state": tree})
     except (OSError, SafetensorError) as error:
@@ -58,7 +54,7 @@ def save(folder: Path, step: int, state: Mapping[str, Any], keep: int) -> Path:
             "same command again, it goes on from the last checkpoint"
         ) from error
     partial.rename(target)
-    _sync(folder)
+    sync(folder)
     for old in _all(folder)[:-keep]:
         shutil.rmtree(old)
     return target
@@ -86,9 +82,20 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
                 f"since it was written): {go_on}"
             )
         tensors = load_file(path / WEIGHTS, device=str(device))
-        return _put_tensors(head["state"], tensors)  # type: ignore[no-any-return]
+        return unpack(head["state"], tensors)
     except (OSError, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
         raise UserError(f"the checkpoint {path} is damaged ({type(error).__name__}): {go_on}") from error
+
+
+def pack(state: Mapping[str, Any]) -> tuple[Any, dict[str, Tensor]]:
+    """A state as plain values with keys where its tensors were, and those tensors on the CPU by key."""
+    tensors: dict[str, Tensor] = {}
+    return _take_tensors(state, "", tensors), tensors
+
+
+def unpack(tree: Any, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The state that `pack` was given."""
+    return _put_tensors(tree, tensors)  # type: ignore[no-any-return]
 
 
 def _take_tensors(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
@@ -123,12 +130,3 @@ def _digest(path: Path) -> str:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _sync(path: Path) -> None:
-    with contextlib.suppress(OSError):  # some file systems cannot fsync a folder
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -26,6 +26,9 @@ class Events:
             if name != "step":
                 writer.add_scalar(f"progress/{name}", value, progress.step)
 
+    def on_note(self, text: str) -> None:
+        """What is being prepared is no event of the run."""
+
     def on_figures(self, step: int, figures: Sequence[Any], note: str) -> None:
         for figure in figures:
             self._open(step).add_scalar(f"metrics/{figure.name}", figure.value, step)

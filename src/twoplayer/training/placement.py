@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import platform
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -14,8 +12,9 @@ from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
 from twoplayer.errors import UserError
+from twoplayer.hardware import computes_bf16
 
-__all__ = ["Placement", "place", "processor"]
+__all__ = ["Placement", "place"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Placement:
 def place(device: str, precision: str, memory_format: str, kind: Literal["images", "points"]) -> Placement:
     """Settle what is ``auto``: images in bf16 and channels-last where the device computes that fast."""
     where = _device(device)
-    bf16 = _computes_bf16(where)
+    bf16 = computes_bf16(where)
     if precision == "auto":
         precision = "bf16" if bf16 and kind == "images" else "fp32"
     if memory_format == "auto":
@@ -56,16 +55,6 @@ def place(device: str, precision: str, memory_format: str, kind: Literal["images
     layout = torch.channels_last if memory_format == "channels-last" else torch.contiguous_format
     accelerator = _accelerator(where, "bf16" if precision == "bf16" else "no")
     return Placement(accelerator, "bf16" if precision == "bf16" else "fp32", layout)
-
-
-def processor() -> str:
-    """The processor's name, as a person knows it."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _device(name: str) -> torch.device:
@@ -85,20 +74,11 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _computes_bf16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    info = Path("/proc/cpuinfo")
-    if device.type != "cpu" or not info.is_file():
-        return False
-    flags = info.read_text()
-    return any(f" {flag}" in flags for flag in ("avx512_bf16", "amx_bf16"))
-
-
 def _accelerator(device: torch.device, precision: str) -> Accelerator:
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        # Accelerate keeps one state per process; a second run in this process may want another device.
-        AcceleratorState._reset_state(reset_partial_state=True)
+    # Accelerate keeps one state per process; a second run in this process may want another precision or device.
+    alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
+    AcceleratorState._reset_state(reset_partial_state=alone)
+    if alone:
         if device.index is not None:
             torch.cuda.set_device(device)
             os.environ["ACCELERATE_TORCH_DEVICE"] = str(device)

@@ -31,6 +31,9 @@ from twoplayer.training.schedule import Schedule
 
 __all__ = ["Listener", "Progress", "Trainer"]
 
+LARGEST = 1e18
+"""A weight of this size has a square near the largest float32."""
+
 GRID = 64
 """Samples in a grid of images; a cloud of points has 2,500."""
 
@@ -67,6 +70,7 @@ class Listener(Protocol):
 
     def on_start(self, folder: RunFolder, config: Config, dataset: Dataset, placement: Placement) -> None: ...
     def on_progress(self, progress: Progress) -> None: ...
+    def on_note(self, text: str) -> None: ...
     def on_figures(self, step: int, figures: Sequence[Any], note: str) -> None: ...
     def on_samples(self, step: int, picture: Path) -> None: ...
     def close(self) -> None: ...
@@ -118,7 +122,7 @@ class Trainer:
                     self._save()
                     self._status("interrupted")
                     raise Interrupted(f"interrupted at round {self.step}; the same command goes on from here")
-        self._finish()
+            self._finish()
 
     def _round(self) -> dict[str, float] | None:
         """One round; what it did, where a line of progress is due."""
@@ -146,6 +150,7 @@ class Trainer:
         if self.schedule.due("checkpoint", self.step, fraction, self.seconds):
             self._save()
         if fraction < 1 and self.schedule.due("evaluate", self.step, fraction):
+            self._save()  # a measurement can take minutes, and nobody should lose more than it
             self._evaluate()
 
     def _finish(self) -> None:
@@ -247,27 +252,38 @@ class Trainer:
         return bool(agreed[0])
 
     def _save(self) -> None:
+        if not all(_sane(weight) for weight in self.game.state_dict().values()):
+            self._diverge("a weight was no longer a number that can be squared")
         if self.main:
-            state = {
-                "step": self.step,
-                "drawn": self.batches.drawn,
-                "read": self.batches.read,
-                "seconds": self.seconds,
-                "game": self.game.state_dict(),
-                "average": self.average.module.state_dict(),
-                "average_updates": self.average.updates,
-                "algorithm": self.algorithm.state(),
-            }
-            checkpoint.save(self.folder.checkpoints, self.step, state, self.config.keep_checkpoints)
+            checkpoint.save(self.folder.checkpoints, self.step, self._state(), self.config.keep_checkpoints)
         self.schedule.saved(self.seconds)
         self.placement.accelerator.wait_for_everyone()
 
+    def _state(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "drawn": self.batches.drawn,
+            "read": self.batches.read,
+            "seconds": self.seconds,
+            "game": self.game.state_dict(),
+            "average": self.average.module.state_dict(),
+            "average_updates": self.average.updates,
+            "algorithm": self.algorithm.state(),
+        }
+
     def resume(self) -> None:
-        """Take up the newest checkpoint, if there is one. Raises `UserError` for a damaged one; writes nothing."""
-        newest = checkpoint.latest(self.folder.checkpoints)
-        if newest is None:
+        """Take up the newest checkpoint, if there is one. Raises `UserError` for a damaged one; writes nothing.
+
+        The main process speaks for all: the others may run on hosts that do not see its disk, or whose processors
+        drew initial weights that differ in the last bit.
+        """
+        newest = checkpoint.latest(self.folder.checkpoints) if self.main else None
+        state = None if newest is None else checkpoint.load(newest)
+        self.resumed = state is not None
+        if parallel.process_count() > 1:
+            self.resumed, state = self._from_main(state)
+        if state is None:
             return
-        state = checkpoint.load(newest, self.placement.device)
         try:
             self.game.load_state_dict(state["game"])
             self.average.module.load_state_dict(state["average"])
@@ -279,7 +295,15 @@ class Trainer:
         self.batches.drawn, self.batches.read = state["drawn"], state["read"]
         fraction = self.schedule.fraction(self.step, self.batches.images_seen, self.seconds)
         self.schedule.start_at(fraction, self.seconds)
-        self.resumed = True
+
+    def _from_main(self, state: dict[str, Any] | None) -> tuple[bool, dict[str, Any]]:
+        """Whether the main process resumed, and the state from which all begin."""
+        from accelerate.utils import broadcast_object_list
+
+        box = [(self.resumed, checkpoint.pack(state or self._state()))] if self.main else [None]
+        broadcast_object_list(box)
+        resumed, (tree, tensors) = box[0]  # type: ignore[misc]
+        return resumed, checkpoint.unpack(tree, tensors)
 
 
 @torch.no_grad()
@@ -289,6 +313,11 @@ def _over_processes(record: Record) -> dict[str, float]:
         return {}
     means = parallel.mean(torch.stack([value.detach().float() for value in record.values.values()]))
     return dict(zip(record.values, means.tolist(), strict=True))
+
+
+def _sane(weight: torch.Tensor) -> bool:
+    """Whether every entry is finite and so is its square: beyond that no next round can come out well."""
+    return not weight.is_floating_point() or bool((weight.abs().amax() < LARGEST) if weight.numel() else True)
 
 
 class _Rate:
