@@ -14,7 +14,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 demo: $(READY)
-	$(BIN)/twoplayer train default --data digits --budget 2min --seed 0 --run runs/demo
+	$(BIN)/twoplayer train default --data digits --budget 3min --seed 0 --run runs/demo
 
 test: lint types
 	$(BIN)/python -m pytest

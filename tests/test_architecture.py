@@ -287,3 +287,12 @@ def test_training_imports_no_more_than_it_needs(tmp_path: Path) -> None:
     heavy = ("sklearn", "datasets", "matplotlib", "tensorboard", "torchvision", "torchmetrics", "scipy")
     found = python("-c", f"{code}; print([m for m in {heavy} if m in sys.modules])", folder=tmp_path)
     assert (found.stdout.strip(), found.returncode) == ("[]", 0)
+
+
+def test_the_readme_table_lists_every_method_as_it_is() -> None:
+    from twoplayer import methods
+
+    readme = (PACKAGE.parents[1] / "README.md").read_text(encoding="utf-8")
+    for name in methods.names():
+        about = methods.describe(name)
+        assert f"| `{name}` | {about.summary} | {about.source} | {about.year} |" in readme
