@@ -110,7 +110,7 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_is_told_in_one_sentence(saved: Path, damage: str) -> None:
     DAMAGES[damage](saved)
-    with pytest.raises(UserError, match=r"damaged.*remove .*000000007 to go on from the one before it") as complaint:
+    with pytest.raises(UserError, match=r"000000007 is damaged.*train anew in another --run folder") as complaint:
         checkpoint.load(saved)
     assert "\n" not in str(complaint.value)
 
@@ -155,3 +155,11 @@ def test_a_full_disk_leaves_the_earlier_checkpoints(saved: Path, monkeypatch: py
         monkeypatch.undo()
         assert [p.name for p in saved.parent.iterdir()] == ["000000007"]
     assert checkpoint.load(saved)["step"] == 7
+
+
+def test_a_damaged_checkpoint_names_the_one_before_it(tmp_path: Path) -> None:
+    for step in (3, 7):
+        checkpoint.save(tmp_path, step, {"weight": torch.zeros(3)}, keep=2)
+    (tmp_path / "000000007" / "weights.safetensors").write_bytes(b"cut")
+    with pytest.raises(UserError, match="remove it to go on from round 3"):
+        checkpoint.load(tmp_path / "000000007")

@@ -329,7 +329,7 @@ def test_divergence_stops_with_a_diagnosis(
     good = checkpoint.load(checkpoint.latest(tmp_path / "run" / "checkpoints"))
     assert all(t.isfinite().all() for t in good["average"].values())
     again = cli(command)
-    assert again.code == 3 and "stopped itself before" in again.err
+    assert again.code == 3 and "diverged before" in again.err
 
 
 def test_ctrl_c_before_the_first_round(cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:

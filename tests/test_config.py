@@ -228,7 +228,7 @@ def test_times(text: str, wanted: float) -> None:
 
 @pytest.mark.parametrize("text", ["soon", "10 parsecs", "1..5h", "", "-3s"])
 def test_what_is_no_time(text: str) -> None:
-    assert mistakes("gan1", "ring", budget=text) == [f"budget write a time such as 90s, 10min or 1.5h, not {text!r}"]
+    assert mistakes("gan1", "ring", budget=text) == [f"budget must be a time such as 90s, 10min or 1.5h, not {text!r}"]
 
 
 def test_one_way_to_stop() -> None:

@@ -52,7 +52,7 @@ def seconds(value: Any) -> Any:
             return sum(float(number) * (units[unit] if unit else 1) for number, unit in pieces)
     except (KeyError, ValueError):
         pass
-    raise ValueError("write a time such as 90s, 10min or 1.5h")
+    raise ValueError("must be a time such as 90s, 10min or 1.5h")
 
 
 class Optimizer(BaseModel):

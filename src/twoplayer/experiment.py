@@ -267,7 +267,7 @@ def _check_same(folder: RunFolder, config: Config) -> None:
         raise UserError(f"{folder.path} was trained with other settings ({changes}): give another --run folder")
     status = folder.status()
     if status["state"] == "diverged":
-        raise Diverged(f"{folder.path} stopped itself before: {status['message']}")
+        raise Diverged(f"nothing was trained now, since {folder.path} diverged before: {status['message']}")
 
 
 def _short(value: Any) -> str:

@@ -54,6 +54,10 @@ class Console:
             first = dataset.skipped[0]
             self._say(f"skipped {len(dataset.skipped)} unreadable, such as {first.path} ({first.reason})")
         self._say(f"run folder: {folder.path}")
+        rounds = max((int(c.name) for c in folder.checkpoints.glob("[0-9]*")), default=0)
+        if rounds:
+            over = folder.status()["state"] == "finished"
+            self._say(f"going on from round {rounds:,}" + (", where it was finished" if over else ""))
         if not self.quiet and self.terminal.is_terminal:
             self.live = Live(console=self.terminal, refresh_per_second=8, transient=True)
             self.live.start()

@@ -74,6 +74,9 @@ def run(arguments: list[str] | None = None) -> int:
         return int(root.main(arguments, prog_name="twoplayer", standalone_mode=False) or 0)
     except click.exceptions.Exit as stop:
         return stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 2
     except click.ClickException as error:
         return _complain(error.format_message(), 2)
     except UserError as error:

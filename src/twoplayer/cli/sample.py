@@ -12,7 +12,12 @@ __all__ = ["command"]
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--n", default=64, show_default=True, help="how many")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="PNG, NPY, NPZ, CSV (points) or a folder")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="PNG, NPY, NPZ, CSV (points) or a folder [default: samples.png]",
+)
 @click.option("--seed", default=0, show_default=True, help="seed of the latents")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")

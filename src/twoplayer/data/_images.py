@@ -108,6 +108,6 @@ class Images:
         if 100 * len(skipped) > count:
             first = min(skipped, key=lambda s: s.path)
             raise UserError(
-                f"{len(skipped)} of the {count} images of {self.name} cannot be read "
-                f"(the first is {first.path}: {first.reason}): remove or repair them"
+                f"{len(skipped)} of the {count} images of {self.name} cannot be read, "
+                f"and more than 1 % is too many (the first is {first.path}: {first.reason}): remove or repair them"
             )

@@ -158,4 +158,6 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def _reason(error: Exception) -> str:
+    if type(error).__name__ == "UnidentifiedImageError":  # its own words name an address in memory
+        return "not an image"
     return " ".join(str(error).split())[:200] or type(error).__name__

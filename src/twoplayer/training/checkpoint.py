@@ -67,7 +67,10 @@ def latest(folder: Path) -> Path | None:
 
 def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     """The state that `save` was given. Raises `UserError` for one that is damaged or from a newer version."""
-    go_on = f"remove {path} to go on from the one before it"
+    earlier = [p for p in _all(path.parent) if p < path]
+    go_on = (
+        f"remove it to go on from round {int(earlier[-1].name)}" if earlier else "train anew in another --run folder"
+    )
     try:
         head = json.loads((path / STATE).read_text())
         if head["format"] > FORMAT:

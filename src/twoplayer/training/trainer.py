@@ -31,6 +31,9 @@ from twoplayer.training.schedule import Schedule
 
 __all__ = ["Listener", "Progress", "Trainer"]
 
+GENTLE = 2e-4
+"""A learning rate that most methods of the field begin with, and the most that is advised after a divergence."""
+
 LARGEST = 1e18
 """A weight of this size has a square near the largest float32."""
 
@@ -100,9 +103,15 @@ class Trainer:
         self.batches = Batches(self.dataset, self.config.batch, self.config.seed, self.placement)
         self.schedule = Schedule(self.config)
         self.step, self.seconds, self.resumed = 0, 0.0, False
+        self._measured_for = 0.0
         self._rate = _Rate()
 
     # ------------------------------------------------------------------ the loop
+
+    @property
+    def finished(self) -> bool:
+        """Whether the config's end is reached."""
+        return self.schedule.finished(self.step, self.batches.images_seen, self.seconds)
 
     def run(self) -> None:
         """Train to the end. Raises `Diverged` or `Interrupted` after everything is saved."""
@@ -114,7 +123,7 @@ class Trainer:
         self._status("running")
         with Interrupt() as interrupt:
             self._since = time.perf_counter()
-            while not self.schedule.finished(self.step, self.batches.images_seen, self.seconds):
+            while not self.finished:
                 values = self._round()
                 stop = self._agree(interrupt)
                 self._between_rounds(values)
@@ -149,7 +158,7 @@ class Trainer:
             self._show_samples()
         if self.schedule.due("checkpoint", self.step, fraction, self.seconds):
             self._save()
-        if fraction < 1 and self.schedule.due("evaluate", self.step, fraction):
+        if fraction < 1 and self.schedule.due("evaluate", self.step, fraction) and self._can_afford_figures():
             self._save()  # a measurement can take minutes, and nobody should lose more than it
             self._evaluate()
 
@@ -209,7 +218,21 @@ class Trainer:
             for listener in self.listeners:
                 listener.on_figures(self.step, figures, note)
         self.placement.accelerator.wait_for_everyone()
-        self._since += time.perf_counter() - began
+        took = time.perf_counter() - began
+        self._since += took
+        self._measured_for += took
+
+    def _can_afford_figures(self) -> bool:
+        """Whether to measure on the way: always where the config says when, else a third of training's time at most.
+
+        The main process's clock decides for all, since only it measures.
+        """
+        if self.config.evaluate_every is not None:
+            return True
+        mine = torch.tensor([float(self._measured_for <= self.seconds / 3)], device=self.placement.device)
+        if parallel.process_count() > 1:
+            torch.distributed.broadcast(mine, 0)
+        return bool(mine)
 
     def _status(self, state: str, message: str | None = None) -> None:
         if self.main:
@@ -231,10 +254,10 @@ class Trainer:
 
     def _diverge(self, what: str) -> None:
         good = checkpoint.latest(self.folder.checkpoints)
-        rate = self.config.optimizer.learning_rate
+        gentler = min(self.config.optimizer.learning_rate / 4, GENTLE)
         message = (
             f"at round {self.step} {what}; the last good checkpoint is round {int(good.name) if good else 0}. Try "
-            f"--learning-rate {rate / 4:g}, or a regularizer that holds the critic back, such as --regularizers r1"
+            f"--learning-rate {gentler:g}, or a regularizer that holds the critic back, such as --regularizers r1"
         )
         if good is not None:
             state = checkpoint.load(good)
