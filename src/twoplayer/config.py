@@ -207,7 +207,7 @@ def _merge(tree: dict[str, Any], layer: Settings, mistakes: list[str]) -> list[t
 
 
 def _is_part(value: Any) -> bool:
-    return isinstance(value, str) or (isinstance(value, Mapping) and all(isinstance(key, str) for key in value))
+    return isinstance(value, str) or _is_options(value)
 
 
 def _part(old: Part | None, new: str | Mapping[str, Any], *, keep: bool = False) -> Part:
