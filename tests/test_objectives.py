@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from scipy.special import lambertw
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
@@ -17,6 +19,7 @@ from twoplayer.objectives._base import Adaptive, Objective
 
 CASES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in objectives.names()]
 CASES += [("relativistic", {"against": "average"}), ("least-squares", {"a": -1.0, "b": 1.0, "c": 0.0})]
+CASES += [("fgan-alpha", {"alpha": 3.0}), ("fgan-weighted-js", {"weight": 0.9}), ("fgan-kl", {"generator": "minimax"})]
 IDS = ["-".join([name, *map(str, options.values())]) for name, options in CASES]
 EACH = pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
 RANDOM = np.random.default_rng(0)
@@ -104,6 +107,34 @@ def log_sigmoid(x: np.ndarray) -> np.ndarray:
     return -np.logaddexp(0, -x)
 
 
+def lambert(t: np.ndarray) -> np.ndarray:
+    """W(e^(1 − t))."""
+    return lambertw(np.exp(1 - t)).real
+
+
+def variational(
+    name: str, g: Callable[[np.ndarray], np.ndarray], conjugate: Callable[[np.ndarray], np.ndarray], **options: Any
+) -> list[tuple[str, dict[str, Any], float, float]]:
+    """Both generator losses of an f-GAN with the activation g and the conjugate f*, as the paper's table has them."""
+    dual = conjugate(g(FAKE)).mean()
+    critic = dual - g(REAL).mean()
+    return [(name, options, critic, -g(FAKE).mean()), (name, {**options, "generator": "minimax"}, critic, -dual)]
+
+
+def weighted(pi: float) -> list[tuple[str, dict[str, Any], float, float]]:
+    return variational(
+        "fgan-weighted-js",
+        lambda v: -pi * np.log(pi) + log_sigmoid(v),
+        lambda t: (1 - pi) * np.log((1 - pi) / (1 - pi * np.exp(t / pi))),
+        weight=pi,
+    )
+
+
+def of_order(alpha: float, g: Callable[[np.ndarray], np.ndarray]) -> list[tuple[str, dict[str, Any], float, float]]:
+    power = alpha / (alpha - 1)
+    return variational("fgan-alpha", g, lambda t: ((t * (alpha - 1) + 1) ** power - 1) / alpha, alpha=alpha)
+
+
 CLOSED: list[tuple[str, dict[str, Any], float, float]] = [
     (
         "minimax",
@@ -134,10 +165,26 @@ CLOSED: list[tuple[str, dict[str, Any], float, float]] = [
         -log_sigmoid(FAKE - REAL.mean()).mean() - log_sigmoid(FAKE.mean() - REAL).mean(),
     ),
     ("began", {}, REAL.mean() - 0.5 * FAKE.mean(), FAKE.mean()),
+    *variational("fgan-total-variation", lambda v: np.tanh(v) / 2, lambda t: t),
+    *variational("fgan-kl", lambda v: v, lambda t: np.exp(t - 1)),
+    *variational("fgan-reverse-kl", lambda v: -np.exp(-v), lambda t: -1 - np.log(-t)),
+    *variational("fgan-pearson", lambda v: v, lambda t: t**2 / 4 + t),
+    *variational("fgan-neyman", lambda v: 1 - np.exp(-v), lambda t: 2 - 2 * np.sqrt(1 - t)),
+    *variational("fgan-squared-hellinger", lambda v: 1 - np.exp(-v), lambda t: t / (1 - t)),
+    *variational("fgan-jeffrey", lambda v: v, lambda t: lambert(t) + 1 / lambert(t) + t - 2),
+    *variational("fgan-js", lambda v: np.log(2) + log_sigmoid(v), lambda t: -np.log(2 - np.exp(t))),
+    *variational("fgan-gan", log_sigmoid, lambda t: -np.log(1 - np.exp(t))),
+    *weighted(0.5),
+    *weighted(0.2),
+    *of_order(0.5, lambda v: 2 + log_sigmoid(v)),
+    *of_order(-1.5, lambda v: 0.4 + log_sigmoid(v)),
+    *of_order(2.5, lambda v: np.logaddexp(0, v) - 1 / 1.5),
 ]
 
 
-@pytest.mark.parametrize(("name", "options", "critic", "generator"), CLOSED, ids=[c[0] for c in CLOSED])
+@pytest.mark.parametrize(
+    ("name", "options", "critic", "generator"), CLOSED, ids=["-".join([c[0], *map(str, c[1].values())]) for c in CLOSED]
+)
 def test_closed_form(name: str, options: dict[str, Any], critic: float, generator: float) -> None:
     found = losses(ready(name, **options).double(), torch.tensor(REAL), torch.tensor(FAKE))
     assert [loss.item() for loss in found] == pytest.approx([critic, generator], rel=1e-12)

@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-__all__ = ["Count", "NonNegative", "NonNegativeCount", "Positive", "Share"]
+from twoplayer.errors import UserError
+
+__all__ = ["Count", "NonNegative", "NonNegativeCount", "OpenShare", "Order", "Positive", "Share", "within"]
+
+
+def _neither_0_nor_1(value: float) -> float:
+    if value in (0, 1):
+        raise ValueError("must be another number than 0 and 1, which are fgan-reverse-kl and fgan-kl")
+    return value
+
 
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
+OpenShare = Annotated[float, Field(gt=0, lt=1)]
+Order = Annotated[float, Field(description="other than 0 and 1"), AfterValidator(_neither_0_nor_1)]
+"""The order of an α-divergence."""
 Count = Annotated[int, Field(ge=1)]
 NonNegativeCount = Annotated[int, Field(ge=0)]
+
+
+def within(kind: Any, **option: Any) -> Any:
+    """The value of the one option given, as `kind` wants it. Raises `UserError` that names the option.
+
+    >>> within(OpenShare, weight=0.25)
+    0.25
+    """
+    ((name, value),) = option.items()
+    try:
+        return TypeAdapter(kind, config=ConfigDict(allow_inf_nan=False)).validate_python(value)
+    except ValidationError as error:
+        said = error.errors()[0]["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+        raise UserError(f"{name} {said}, not {value!r}") from None

@@ -44,6 +44,9 @@ def describe(name: str) -> Method:
     if name not in names():
         raise UserError(f"no method is called {name!r}: {did_you_mean(name, names())}")
     preset = yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    if "like" in preset:  # another method's source, year and settings, but for what this one says itself
+        model = describe(preset.pop("like"))
+        preset = {"source": model.source, "year": model.year, **model.settings, **preset}
     return Method(name, preset.pop("summary"), preset.pop("source"), preset.pop("year"), preset)
 
 

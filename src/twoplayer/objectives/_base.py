@@ -7,14 +7,23 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-__all__ = ["Adaptive", "Objective"]
+from twoplayer.objectives._claim import Divergence
+
+__all__ = ["Adaptive", "Objective", "Weights"]
+
+Weights = tuple[Tensor, Tensor]
+"""Probabilities of real rows and of fake rows, each summing to one."""
 
 
 class Objective(nn.Module, ABC):
-    """What each player minimizes, as a function of critic outputs of shape ``(B,)``.
+    """What each player minimizes, as a function of critic outputs of shape ``(B,)``, and what that claims.
 
     A module, so that an objective with a state of its own saves and resumes with its buffers. Losses are
-    computed in the precision of the outputs they are given; critics return float32 at least.
+    computed in the precision of the outputs they are given, in float32 at least.
+
+    The claim: with p the data's density and q the model's, no critic's `estimate` passes `divergence`, the critic
+    of `optimal_output` reaches it, and against that critic, held fixed, the generator's loss has the gradient of
+    `followed`.
     """
 
     critic_output: ClassVar[Literal["score", "energy"]] = "score"
@@ -23,6 +32,8 @@ class Objective(nn.Module, ABC):
     """Whether the generator's loss also needs critic outputs on real samples."""
     needs_lipschitz: ClassVar[bool] = False
     """Whether the critic can lower its loss without end by growing steeper, so that a rule must hold its slope."""
+    pointwise: bool = True
+    """Whether the optimal critic output is a function of the density ratio alone."""
 
     @abstractmethod
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -31,6 +42,35 @@ class Objective(nn.Module, ABC):
     @abstractmethod
     def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """What the generator minimizes, a scalar; `real` is given where `pairs` is true."""
+
+    @property
+    @abstractmethod
+    def divergence(self) -> Divergence:
+        """What `estimate` reaches when the critic is optimal."""
+
+    @property
+    @abstractmethod
+    def followed(self) -> Divergence:
+        """What the generator descends: its loss has this one's gradient when the critic is optimal and held fixed.
+
+        Where the loss of a sample is ψ(u) at the ratio u = p/q, ∂E_q ψ(p/q) with ψ frozen is the gradient of
+        ∫ q φ(p/q) for the φ with φ(u) − u φ′(u) = ψ(u) + const. For most objectives that is another divergence
+        than the one the critic estimates (Arjovsky and Bottou 2017, theorem 2.5).
+        """
+
+    @abstractmethod
+    def optimal_output(self, log_ratio: Tensor) -> Tensor:
+        """The critic output, before any activation of the objective's own, that is best where log p/q = `log_ratio`.
+
+        Raises `UserError` where `pointwise` is false, with what is optimal instead.
+        """
+
+    @abstractmethod
+    def estimate(self, real: Tensor, fake: Tensor, weights: Weights | None = None) -> Tensor:
+        """The variational estimate of `divergence` in its unit, a scalar, from critic outputs ``(N,)`` and ``(M,)``.
+
+        It is a lower bound up to sampling error: means over rows, or over `weights`, as for a quadrature.
+        """
 
 
 class Adaptive(Objective):

@@ -1,6 +1,6 @@
 """BEGAN: an autoencoding critic whose balance with the generator is held by proportional control.
 
-Source: Berthelot et al. 2017, "BEGAN: Boundary Equilibrium Generative Adversarial Networks", section 3.4.
+Source: Berthelot et al. 2017, "BEGAN: Boundary Equilibrium Generative Adversarial Networks", eq. 1 and section 3.4.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import torch
 from torch import Tensor
 
 from twoplayer import parallel
-from twoplayer.objectives._base import Adaptive
+from twoplayer.errors import UserError
+from twoplayer.objectives._base import Adaptive, Weights
+from twoplayer.objectives._claim import Divergence
+from twoplayer.objectives._numerics import average, precise
 from twoplayer.ranges import NonNegative, Share
 
 __all__ = ["Began"]
@@ -25,6 +28,7 @@ class Began(Adaptive):
     """
 
     critic_output: ClassVar[Literal["score", "energy"]] = "energy"
+    pointwise = False
     balance: Tensor
 
     def __init__(self, *, diversity: Share = 0.5, rate: NonNegative = 0.001) -> None:
@@ -33,12 +37,33 @@ class Began(Adaptive):
         self.register_buffer("balance", torch.zeros(()))
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        return real.mean() - self.balance * fake.mean()
+        return average(precise(real)) - self.balance * average(precise(fake))
 
     def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        return fake.mean()
+        return average(precise(fake))
 
     @torch.no_grad()
     def adapt(self, real: Tensor, fake: Tensor) -> None:
         error = self.diversity * real.mean() - fake.mean()  # γℓ(x) − ℓ(G(z))
         self.balance.add_(self.rate * parallel.mean(error)).clamp_(0, 1)
+
+    @property
+    def divergence(self) -> Divergence:
+        """Of the errors, not of the samples; reached where the errors of one side lie below those of the other."""
+        formula = "W1 between the distributions of ℓ(x) and ℓ(G(z)) >= |E ℓ(x) − E ℓ(G(z))|"
+        return Divergence("Wasserstein-1 between reconstruction errors", formula, unit="pixel error")
+
+    @property
+    def followed(self) -> Divergence:
+        return Divergence("the mean reconstruction error", "E_q ℓ, with ℓ held fixed", unit="pixel error")
+
+    def optimal_output(self, log_ratio: Tensor) -> Tensor:
+        raise UserError(
+            "BEGAN's critic is an autoencoder, whose best reconstruction error no density ratio determines: "
+            "the game rests where E ℓ(G(z)) is diversity times E ℓ(x)"
+        )
+
+    def estimate(self, real: Tensor, fake: Tensor, weights: Weights | None = None) -> Tensor:
+        """|E ℓ(x) − E ℓ(G(z))| (eq. 1)."""
+        on_real, on_fake = weights or (None, None)
+        return (average(precise(real), on_real) - average(precise(fake), on_fake)).abs()

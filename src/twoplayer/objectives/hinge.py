@@ -8,16 +8,34 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import relu
 
-from twoplayer.objectives._base import Objective
+from twoplayer.objectives._claim import Divergence
+from twoplayer.objectives._separable import Separable
 
 __all__ = ["Hinge"]
 
 
-class Hinge(Objective):
+class Hinge(Separable):
     """E max(0, 1 − D(x)) + E max(0, 1 + D(G(z))) for the critic, −E D(G(z)) for the generator."""
 
-    def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        return relu(1 - real).mean() + relu(1 + fake).mean()
+    def real_terms(self, real: Tensor) -> Tensor:
+        return relu(1 - real)
 
-    def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        return -fake.mean()
+    def fake_terms(self, fake: Tensor) -> Tensor:
+        return relu(1 + fake)
+
+    def generator_terms(self, fake: Tensor) -> Tensor:
+        return -fake
+
+    def worth(self, loss: Tensor) -> Tensor:
+        return 1 - loss / 2  # at the optimum L = 2 ∫ min(p, q)
+
+    @property
+    def divergence(self) -> Divergence:
+        return Divergence("total variation", "½ ∫ |p − q|", lambda u: (u - 1).abs() / 2, "probability")
+
+    @property
+    def followed(self) -> Divergence:
+        return Divergence("twice total variation", "∫ |p − q|", lambda u: (u - 1).abs(), "probability")
+
+    def optimal_output(self, log_ratio: Tensor) -> Tensor:
+        return log_ratio.sign()

@@ -8,13 +8,13 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from twoplayer.objectives._base import Objective
-from twoplayer.objectives._logistic import logistic_critic_loss
+from twoplayer.objectives._claim import Divergence, jensen_shannon
+from twoplayer.objectives._logistic import Logistic
 
 __all__ = ["Minimax"]
 
 
-class Minimax(Objective):
+class Minimax(Logistic):
     r"""V(D, G) = E log σ(D(x)) + E log(1 − σ(D(G(z)))), maximized by the critic, minimized by the generator.
 
     >>> import torch
@@ -22,8 +22,9 @@ class Minimax(Objective):
     True
     """
 
-    def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        return logistic_critic_loss(real, fake)
+    def generator_terms(self, fake: Tensor) -> Tensor:
+        return -softplus(fake)  # log(1 − σ(d)) = −softplus(d)
 
-    def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        return -softplus(fake).mean()  # log(1 − σ(d)) = −softplus(d)
+    @property
+    def followed(self) -> Divergence:
+        return Divergence("twice Jensen-Shannon", "2·JSD − log 4 (theorem 1)", lambda u: 2 * jensen_shannon(u))

@@ -8,17 +8,24 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from twoplayer.objectives._base import Objective
-from twoplayer.objectives._logistic import logistic_critic_loss
+from twoplayer.objectives._claim import Divergence, jensen_shannon, power
+from twoplayer.objectives._logistic import Logistic
 
 __all__ = ["NonSaturating"]
 
 
-class NonSaturating(Objective):
+class NonSaturating(Logistic):
     """The minimax critic with a generator whose gradient does not vanish where the critic is sure."""
 
-    def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        return logistic_critic_loss(real, fake)
+    def generator_terms(self, fake: Tensor) -> Tensor:
+        return softplus(-fake)  # −log σ(d)
 
-    def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        return softplus(-fake).mean()  # −log σ(d)
+    @property
+    def followed(self) -> Divergence:
+        """Arjovsky and Bottou 2017, "Towards Principled Methods for Training GANs", theorem 2.5."""
+        reverse = power(0)
+        return Divergence(
+            "reverse Kullback-Leibler less twice Jensen-Shannon",
+            "KL(q‖p) − 2·JSD",
+            lambda u: reverse(u) - 2 * jensen_shannon(u),
+        )

@@ -1,0 +1,81 @@
+"""f-GAN, α-divergence: f(u) = (u^α − 1 − α(u − 1)) / (α(α − 1)).
+
+Source: Nowozin et al. 2016, "f-GAN", table 6, with another activation for α > 1.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from twoplayer.objectives._claim import Divergence, power
+from twoplayer.objectives._numerics import log_softplus, softplus_inverse, tame_exp
+from twoplayer.objectives._variational import Variational
+from twoplayer.ranges import Order, within
+
+__all__ = ["FganAlpha"]
+
+
+class FganAlpha(Variational):
+    """f*(t) = ((α − 1)t + 1)^(α/(α − 1))/α − 1/α, for t < 1/(1 − α) if α < 1, for t > −1/(α − 1) if α > 1.
+
+    T = 1/(1 − α) − softplus(−V) for α < 1. For α > 1 the paper's T = V leaves the domain, where f* is no longer
+    real: here T = softplus(V) − 1/(α − 1). Raises `UserError` for an `alpha` of 0 or 1.
+
+    A critic that cannot tell outputs about 1/(α − 1), so that orders near 1 ask for large outputs, and `fgan-kl`, their
+    limit, does not. Between about 0.59 and 1 the bound passes float32's range within |V| <= 50; there its exponential
+    goes on as its tangent.
+    """
+
+    threshold = 0.0
+
+    def __init__(self, *, alpha: Order = 0.5, generator: Literal["alternative", "minimax"] = "alternative") -> None:
+        super().__init__(generator=generator)
+        self.alpha: float = within(Order, alpha=alpha)
+        self._side = 1 if self.alpha > 1 else -1  # T is end + side · softplus(side · V)
+        self._end = -1 / (self.alpha - 1)
+        self._scale = math.log(abs(self.alpha - 1))
+
+    @property
+    def domain(self) -> tuple[float, float]:
+        return (self._end, math.inf) if self._side > 0 else (-math.inf, self._end)
+
+    def f(self, u: Tensor) -> Tensor:
+        return power(self.alpha)(u)
+
+    def conjugate(self, t: Tensor) -> Tensor:
+        base: Tensor = (self.alpha - 1) * t + 1
+        return (base ** (self.alpha / (self.alpha - 1)) - 1) / self.alpha
+
+    def activation(self, v: Tensor) -> Tensor:
+        t: Tensor = self._end + self._side * softplus(self._side * v)
+        return t
+
+    def conjugate_of_activation(self, v: Tensor) -> Tensor:
+        """(α − 1)T + 1 is |α − 1| softplus(±V), whose logarithm neither over- nor underflows."""
+        log_base = self._scale + log_softplus(self._side * v)
+        return (tame_exp(self.alpha / (self.alpha - 1) * log_base) - 1) / self.alpha
+
+    def optimal_output(self, log_ratio: Tensor) -> Tensor:
+        return self._side * softplus_inverse((self.alpha - 1) * log_ratio - self._scale)
+
+    @property
+    def divergence(self) -> Divergence:
+        return _of_order(self.alpha)
+
+    @property
+    def alternative(self) -> Divergence:
+        return _of_order(self.alpha - 1)
+
+
+def _of_order(order: float) -> Divergence:
+    match order:
+        case 0:
+            return Divergence("reverse Kullback-Leibler", "KL(q‖p)", power(0))
+        case 1:
+            return Divergence("Kullback-Leibler", "KL(p‖q)", power(1))
+    formula = f"(∫ p^α q^(1 − α) − 1)/(α(α − 1)), α = {order:g}"
+    return Divergence(f"α-divergence of order {order:g}", formula, power(order), "1")

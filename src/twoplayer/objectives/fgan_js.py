@@ -1,0 +1,48 @@
+"""f-GAN, Jensen-Shannon: f(u) = u log u − (u + 1) log((u + 1)/2), twice the Jensen-Shannon divergence.
+
+Source: Nowozin et al. 2016, "f-GAN", table 6, whose f carries no factor ½.
+"""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from twoplayer.objectives._claim import Divergence, jensen_shannon, power
+from twoplayer.objectives._variational import Variational
+
+__all__ = ["FganJS"]
+
+
+class FganJS(Variational):
+    """f*(t) = −log(2 − e^t) for t < log 2, T = log 2 − log(1 + e^(−V)), optimal at V = log p/q."""
+
+    domain = (-math.inf, math.log(2))
+    threshold = 0.0
+
+    def f(self, u: Tensor) -> Tensor:
+        return 2 * jensen_shannon(u)
+
+    def conjugate(self, t: Tensor) -> Tensor:
+        return -(2 - t.exp()).log()
+
+    def activation(self, v: Tensor) -> Tensor:
+        return math.log(2) - softplus(-v)
+
+    def conjugate_of_activation(self, v: Tensor) -> Tensor:
+        return softplus(v) - math.log(2)
+
+    def optimal_output(self, log_ratio: Tensor) -> Tensor:
+        return log_ratio
+
+    @property
+    def divergence(self) -> Divergence:
+        return Divergence("twice Jensen-Shannon", "2·JSD = KL(p‖m) + KL(q‖m), m = (p + q)/2", self.f)
+
+    @property
+    def alternative(self) -> Divergence:
+        reverse = power(0)
+        name = "reverse Kullback-Leibler less twice Jensen-Shannon"
+        return Divergence(name, "KL(q‖p) − 2·JSD", lambda u: reverse(u) - self.f(u))

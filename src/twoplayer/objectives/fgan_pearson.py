@@ -1,0 +1,50 @@
+"""f-GAN, Pearson χ²: f(u) = (u − 1)².
+
+Source: Nowozin et al. 2016, "f-GAN", table 6.
+"""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from twoplayer.objectives._claim import Divergence, power
+from twoplayer.objectives._variational import Variational
+
+__all__ = ["FganPearson"]
+
+
+class FganPearson(Variational):
+    """f*(t) = t²/4 + t, T = V, optimal at 2(p/q − 1).
+
+    f is taken on the whole line, as in the paper. On u >= 0 alone f* would be −1 for t < −2, a tighter bound whose
+    critic stops learning there.
+    """
+
+    domain = (-math.inf, math.inf)
+    threshold = 0.0
+
+    def f(self, u: Tensor) -> Tensor:
+        return (u - 1).square()
+
+    def conjugate(self, t: Tensor) -> Tensor:
+        return t.square() / 4 + t
+
+    def activation(self, v: Tensor) -> Tensor:
+        return v
+
+    def conjugate_of_activation(self, v: Tensor) -> Tensor:
+        return self.conjugate(v)
+
+    def optimal_output(self, log_ratio: Tensor) -> Tensor:
+        return 2 * log_ratio.expm1()
+
+    @property
+    def divergence(self) -> Divergence:
+        return Divergence("Pearson χ²", "∫ (p − q)²/q", self.f, "1")
+
+    @property
+    def alternative(self) -> Divergence:
+        forward = power(1)
+        return Divergence("twice Kullback-Leibler", "2 KL(p‖q)", lambda u: 2 * forward(u))

@@ -1,0 +1,46 @@
+"""f-GAN, total variation: f(u) = ½ |u − 1|.
+
+Source: Nowozin et al. 2016, "f-GAN", table 6.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from twoplayer.objectives._claim import Divergence
+from twoplayer.objectives._variational import Variational
+
+__all__ = ["FganTotalVariation"]
+
+
+class FganTotalVariation(Variational):
+    """f*(t) = t for |t| <= ½, T = ½ tanh V, optimal at ±½: V grows without end where p and q differ."""
+
+    domain = (-0.5, 0.5)
+    threshold = 0.0
+
+    def f(self, u: Tensor) -> Tensor:
+        return (u - 1).abs() / 2
+
+    def conjugate(self, t: Tensor) -> Tensor:
+        return t
+
+    def activation(self, v: Tensor) -> Tensor:
+        return v.tanh() / 2
+
+    def conjugate_of_activation(self, v: Tensor) -> Tensor:
+        return v.tanh() / 2
+
+    def optimal_output(self, log_ratio: Tensor) -> Tensor:
+        return torch.where(log_ratio == 0, log_ratio, log_ratio.sign() * math.inf)
+
+    @property
+    def divergence(self) -> Divergence:
+        return Divergence("total variation", "½ ∫ |p − q|", self.f, "probability")
+
+    @property
+    def alternative(self) -> Divergence:
+        return self.divergence  # f* is the identity, so that both losses are one

@@ -1,0 +1,55 @@
+"""Entropy and cross-entropy, in nats.
+
+They state the equivalence of maximum likelihood and minimal KL(data‖model): E_p[−ln q] = H(p) + KL(p‖q), of which the
+model q moves the last term alone (Goodfellow, 2016, "NIPS 2016 tutorial: Generative adversarial
+networks", section 2.1).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from twoplayer.errors import UserError
+from twoplayer.theory._base import Density
+from twoplayer.theory._checks import Array, same_dimension
+from twoplayer.theory._normal import normal_kl
+from twoplayer.theory._strata import Atoms, as_atoms, strata
+from twoplayer.theory.gaussian import Gaussian
+
+__all__ = ["cross_entropy", "entropy"]
+
+
+def entropy(p: Density) -> float:
+    """H(p) = −∫ p ln p: with respect to volume for a density, to length for segments, to counting for atoms.
+
+    >>> from twoplayer.theory import Uniform
+    >>> entropy(Uniform(0, 1))
+    0.0
+    """
+    if isinstance(p, Gaussian):
+        return float(p.dimension * (1 + np.log(2 * np.pi)) + p.log_determinant) / 2
+    return cross_entropy(p, p) + 0.0
+
+
+def cross_entropy(p: Density, q: Density) -> float:
+    """E_p[−ln q] = H(p) + KL(p‖q), infinite where p has mass and q has none.
+
+    For samples p and a density q it is the negative log likelihood of the samples under q, per sample. Raises
+    `UserError` where p has both atoms and a density: there is no one measure to take logarithms against.
+    """
+    same_dimension(p.dimension, q.dimension)
+    if isinstance(p, Gaussian) and isinstance(q, Gaussian):
+        return entropy(p) + normal_kl(p, q)
+    atoms = as_atoms(p)
+    if atoms is not None and as_atoms(q) is None:
+        return float(-(atoms.weights @ q.log_density(atoms.samples)))
+    with_mass = [s for s in strata(p, q) if s.mass.p]
+    if len({(isinstance(s, Atoms), isinstance(s, Atoms) or s.p[0][1].dimension) for s in with_mass}) > 1:
+        raise UserError("entropy needs a density that is all atoms, all segments or all volume; take the parts apart")
+    return sum(s.integral(_surprise) if s.mass.q else float("inf") for s in with_mass)
+
+
+def _surprise(log_p: Array, log_q: Array) -> Array:
+    """−p ln q, zero where p is."""
+    mass = np.exp(log_p)
+    return np.where(mass > 0, mass * -np.where(mass > 0, log_q, 0.0), 0.0)
