@@ -16,7 +16,7 @@ from twoplayer.registry import FAMILIES
 
 PACKAGE = Path(__file__).parents[1] / "src" / "twoplayer"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-LEAVES = {"objectives", "regularizers", "networks", "data", "metrics"}
+LEAVES = {"objectives", "regularizers", "networks", "data", "metrics", "theory"}
 LAYERS: list[set[str]] = [
     {"errors"},
     {"registry", "ranges", "rng", "parallel", "files", "cache", "hardware", "config"},
@@ -25,12 +25,13 @@ LAYERS: list[set[str]] = [
     {"algorithms"},
     {"methods", "folder", "pictures", "samples", "sampling"},
     {"training"},
+    {"lab"},
     {"opening", "run", "evaluate", "report", "experiment", "estimator"},
     {"cli"},
     {"__init__", "__main__"},
 ]
 """From the ground up; within the ground floor, the run's files and the public API, modules may know each other."""
-SOCIAL = [1, 5, 7]
+SOCIAL = [1, 5, 8]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 
@@ -78,7 +79,7 @@ def test_leaf_families_never_import_each_other() -> None:
 
 def test_only_build_makes_players_from_names() -> None:
     """Outside it, no one calls ``create`` of the families that a config names."""
-    makers = LEAVES - {"data", "metrics"} | {"games", "algorithms"}
+    makers = LEAVES - {"data", "metrics", "theory"} | {"games", "algorithms"}
     users = {path for path in MODULES if set(imported(path)) & makers and part(path) not in makers}
     importers = {
         path.relative_to(PACKAGE).as_posix()
@@ -113,21 +114,39 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from twoplayer.objectives._base import Objective
+from twoplayer.objectives._claim import Divergence
+from twoplayer.objectives._separable import Separable
 
 __all__ = ["Lopsided"]
 
 
-class Lopsided(Objective):
+class Lopsided(Separable):
     def __init__(self, *, tilt: float = 2.0) -> None:
         super().__init__()
         self.tilt = tilt
 
-    def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        return self.tilt * fake.square().mean() - real.clamp(-1, 1).mean()
+    def real_terms(self, real: Tensor) -> Tensor:
+        return -real.clamp(-1, 1)
 
-    def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        return -fake.mean()
+    def fake_terms(self, fake: Tensor) -> Tensor:
+        return self.tilt * fake.square()
+
+    def generator_terms(self, fake: Tensor) -> Tensor:
+        return -fake
+
+    def worth(self, loss: Tensor) -> Tensor:
+        return -loss
+
+    @property
+    def divergence(self) -> Divergence:
+        return Divergence("lopsided", "the sup of the value")
+
+    @property
+    def followed(self) -> Divergence:
+        return self.divergence
+
+    def optimal_output(self, log_ratio: Tensor) -> Tensor:
+        return (log_ratio.exp() / (2 * self.tilt)).clamp(max=1)
 '''
 SMALL_BIAS = '''"""Small bias: every critic bias is held near zero."""
 

@@ -75,7 +75,7 @@ def test_help_names_every_verb(cli: Callable[..., Outcome]) -> None:
     shown = cli("--help")
     assert shown.code == 0
     verbs = [line.split()[0] for line in shown.out.split("Verbs:")[1].splitlines() if line[2:3].strip()]
-    assert verbs[:5] == ["train", "sample", "evaluate", "report", "list"]
+    assert verbs[:6] == ["train", "sample", "evaluate", "report", "lab", "list"]
     for verb in verbs:
         assert cli(f"{verb} --help").code == 0
     assert cli("--version").out.startswith("twoplayer")

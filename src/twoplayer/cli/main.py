@@ -19,7 +19,7 @@ __all__ = ["main"]
 
 FOLDER = Path(__file__).parent
 NOT_VERBS = {"main", "__init__"}
-ORDER = ("train", "sample", "evaluate", "report", "list")
+ORDER = ("train", "sample", "evaluate", "report", "lab", "list")
 
 
 class Verbs(click.Group):

@@ -1,0 +1,94 @@
+"""Put the theory to the test: demonstrations with figures, pictures and a computed verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from twoplayer.errors import UserError
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="run every demonstration")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("lab"),
+    show_default=True,
+    help="folder of the pages",
+)
+@click.option("--seed", default=0, show_default=True, help="seed of everything random")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+def command(names: tuple[str, ...], everything: bool, output: Path, seed: int, as_json: bool) -> None:
+    """Run the demonstrations NAMES, print their figures and write one HTML page each; without NAMES, list them.
+
+    \b
+    twoplayer lab
+    twoplayer lab parallel-segments
+    twoplayer lab --all -o lab
+    """
+    from twoplayer import lab
+    from twoplayer.files import json_text, write_atomic
+
+    if everything and names:
+        raise UserError("give the names of demonstrations or --all, not both")
+    chosen = lab.names() if everything else list(dict.fromkeys(names))
+    about = [lab.describe(name) for name in chosen]  # unknown names before the first minute is spent
+    if not about:
+        click.echo(_contents(as_json))
+        return
+    if output.is_file():
+        raise UserError(f"{output} is a file: give -o a folder for the pages")
+    from twoplayer.lab._page import contents_page, findings_page
+
+    found = []
+    for name in chosen:
+        findings = lab.perform(name, seed=seed)
+        page = output / f"{name}.html"
+        write_atomic(page, findings_page(findings))
+        found.append(findings)
+        if not as_json:
+            click.echo(_told(findings, page))
+    if len(found) > 1:
+        write_atomic(output / "index.html", contents_page(found))
+    if as_json:
+        documents = [{**f.document(), "page": output / f"{f.name}.html"} for f in found]
+        click.echo(json_text(documents, indent=2))
+    elif len(found) > 1:
+        click.echo(f"{sum(f.held for f in found)} of {len(found)} held: {output / 'index.html'}")
+
+
+def _contents(as_json: bool) -> str:
+    from twoplayer import lab
+    from twoplayer.files import json_text
+
+    members = [lab.describe(name) for name in lab.names()]
+    if as_json:
+        return json_text([{"name": m.name, "title": m.summary, "source": m.source} for m in members], indent=2)
+    width = max(len(m.name) for m in members)
+    return "\n".join(f"{m.name:<{width}}  {m.summary}" for m in members)
+
+
+def _told(findings: Any, page: Path) -> str:
+    """The findings as plain text."""
+    from twoplayer.lab._findings import Table, shown
+
+    lines = [f"{findings.name}: {findings.title}", f"  {findings.statement}"]
+    for part in findings.parts:
+        if isinstance(part, Table):
+            lines += ["", f"  {part.title}", *_grid([part.columns, *[[shown(c) for c in row] for row in part.rows]])]
+    lines += ["", "  checks"]
+    lines += _grid([(c.label, shown(c.measured), c.demand, c.verdict) for c in findings.checks])
+    lines += ["", f"  {findings.verdict} ({findings.seconds:.1f} s)", f"  {page}", ""]
+    return "\n".join(lines)
+
+
+def _grid(rows: list[Any]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["    " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]

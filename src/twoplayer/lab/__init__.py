@@ -1,0 +1,33 @@
+"""The lab: demonstrations of the theory, one file each, discovered by name, each with a verdict that is computed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twoplayer.registry import Family
+
+if TYPE_CHECKING:
+    from twoplayer.lab._findings import Findings
+
+__all__ = ["create", "describe", "family", "names", "perform"]
+
+family = Family(__name__)
+names, create, describe = family.names, family.create, family.describe
+
+
+def perform(name: str, *, seed: int = 0, **options: Any) -> Findings:
+    """Run one demonstration and return what it found: text, tables, pictures and checks.
+
+    Raises `UserError` for an unknown name or option.
+
+    >>> perform("earth-mover").held
+    True
+    """
+    from twoplayer.lab._drawing import house_style
+    from twoplayer.lab._findings import Findings
+
+    demonstration = create(name, **options)
+    findings = Findings(describe(name), demonstration.statement, seed)
+    with house_style(), findings.timed():
+        demonstration.show(findings)
+    return findings

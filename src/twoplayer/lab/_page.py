@@ -1,0 +1,50 @@
+"""The lab's pages: one self-contained HTML file per demonstration, and one that lists the verdicts."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+from markupsafe import Markup
+
+from twoplayer import __version__
+from twoplayer.lab._findings import Findings, Paragraph, Picture, Table, shown
+
+__all__ = ["contents_page", "findings_page"]
+
+
+def findings_page(findings: Findings) -> str:
+    """One demonstration as HTML that loads nothing from elsewhere."""
+    return _render("page.html", findings=findings, parts=[_part(p) for p in findings.parts])
+
+
+def contents_page(all_findings: Sequence[Findings]) -> str:
+    """The verdicts of several demonstrations, each linked to its page in the same folder."""
+    return _render("contents.html", all_findings=all_findings, held=sum(f.held for f in all_findings))
+
+
+def _part(part: Paragraph | Table | Picture) -> dict[str, Any]:
+    match part:
+        case Paragraph():
+            return {"kind": "text", "text": part.text}
+        case Table():
+            return {"kind": "table", "table": part}
+        case Picture():
+            data = base64.b64encode(part.svg).decode()
+            return {"kind": "picture", "picture": part, "uri": f"data:image/svg+xml;base64,{data}"}
+
+
+def _render(template: str, **contents: Any) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["shown"] = shown
+    style = Markup(_resource("twoplayer.report", "style.css") + _resource("twoplayer.lab", "lab.css"))
+    text = _resource("twoplayer.lab", template)
+    return environment.from_string(text).render(style=style, version=__version__, **contents)
+
+
+def _resource(package: str, name: str) -> str:
+    return files(package).joinpath(name).read_text(encoding="utf-8")

@@ -1,0 +1,114 @@
+"""Likelihood and quality: high likelihood without quality, and quality without likelihood
+
+Source: Theis et al. 2016, "A note on the evaluation of generative models", section 3.2; the share 0.01 is theirs.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+
+from twoplayer import theory
+from twoplayer.lab._base import Demonstration
+from twoplayer.lab._drawing import sheet
+from twoplayer.lab._findings import Findings
+from twoplayer.ranges import Count, Share
+from twoplayer.rng import derive, numpy_generator
+
+__all__ = ["LikelihoodAndQuality"]
+
+SAMPLES = 4000
+WIDTH = 0.02
+"""Standard deviation of the kernel around each memorized image, in units of the grey range."""
+NOISE = 0.35
+
+
+class LikelihoodAndQuality(Demonstration):
+    """A mixture of `components` Gaussians fitted to handwritten digits plays the data, so that likelihoods are exact.
+
+    Model A is `share` of the data's own density and noise for the rest; model B keeps `memorized` training images.
+    """
+
+    statement: ClassVar[str] = (
+        "A model that draws noise 99 times in 100, q = 0.01·p + 0.99·noise, loses at most log 100 = 4.605 nats of "
+        "likelihood, whatever the dimension; a model that only repeats its training images draws perfect ones and has "
+        "next to no likelihood on new data. Likelihood and quality do not imply each other."
+    )
+
+    def __init__(self, *, share: Share = 0.01, memorized: Count = 200, components: Count = 20) -> None:
+        self.share, self.memorized, self.components = share, memorized, components
+
+    def show(self, findings: Findings) -> None:
+        random = numpy_generator(findings.seed, "likelihood")
+        data = _digits(self.components, derive(findings.seed, "mixture"))
+        train, test = data.sample(self.memorized, random), data.sample(SAMPLES, random)
+        side = train.shape[1]
+        noise = theory.Gaussian(np.full(side, 0.3), NOISE)
+        models = {
+            "the data's own density": data,
+            f"A: {self.share:g} data, {1 - self.share:g} noise": theory.Mixture(
+                [self.share, 1 - self.share], [data, noise]
+            ),
+            "B: memorized": theory.Mixture(
+                np.full(len(train), 1 / len(train)), [theory.Gaussian(image, WIDTH) for image in train]
+            ),
+        }
+        low = np.quantile(data.log_density(test), 0.01)
+        rows, drawn = [], {}
+        for name, model in models.items():
+            drawn[name] = model.sample(SAMPLES, random)
+            typical = float((data.log_density(drawn[name]) >= low).mean())
+            rows.append((name, float(model.log_density(test).mean()), typical))
+        findings.say(
+            f"The data are a mixture of {self.components} Gaussians fitted to scikit-learn's 8x8 digits, {side} "
+            "dimensions. A sample counts as good when the data's density there is no lower than at the least "
+            "likely hundredth of real samples."
+        )
+        findings.table(
+            "Likelihood and quality",
+            ("model", "log-likelihood per new image, nats", "share of good samples"),
+            rows,
+            note=f"On {SAMPLES:,} new images and {SAMPLES:,} samples of each model.",
+        )
+        findings.picture("What the models draw", _pictures(drawn), caption=_CAPTION)
+        own, mixed, copied = rows
+        findings.at_most("likelihood that A loses, in nats", own[1] - mixed[1], -math.log(self.share), within=1e-9)
+        findings.equal("A's share of good samples", mixed[2], self.share * own[2], within=4 * _error(self.share))
+        findings.at_least("B's share of good samples", copied[2], 0.9 * own[2])
+        findings.at_least("likelihood that B loses, in nats", own[1] - copied[1], 100.0)
+        findings.at_least("A's likelihood over B's, in nats", mixed[1] - copied[1], 100.0)
+
+
+_CAPTION = (
+    "Three rows of samples: the data's own density draws digits; model A, whose likelihood is almost as high, draws "
+    "noise; model B, whose likelihood is ruinous, draws digits."
+)
+
+
+def _digits(components: int, seed: int) -> Any:
+    from sklearn.datasets import load_digits
+    from sklearn.mixture import GaussianMixture
+
+    images = load_digits().data / 16.0
+    fitted = GaussianMixture(components, reg_covar=2e-3, random_state=seed % 2**32, max_iter=30, tol=1e-2).fit(images)
+    parts = [theory.Gaussian(m, covariance=c) for m, c in zip(fitted.means_, fitted.covariances_, strict=True)]
+    return theory.Mixture(fitted.weights_ / fitted.weights_.sum(), parts)
+
+
+def _error(share: float) -> float:
+    """The standard error of a share counted on `SAMPLES` samples."""
+    return math.sqrt(share * (1 - share) / SAMPLES)
+
+
+def _pictures(drawn: dict[str, Any]) -> Any:
+    figure, axes = sheet(len(drawn), 1, height=1.05)
+    for panel, (name, samples) in zip(axes, drawn.items(), strict=True):
+        strip = samples[:14].reshape(14, 8, 8).clip(0, 1)
+        panel.imshow(
+            np.concatenate(np.pad(strip, ((0, 0), (0, 0), (0, 1)), constant_values=0.5), axis=1), cmap="gray_r"
+        )
+        panel.set_title(name, fontsize=9.5)
+        panel.set_axis_off()
+    return figure

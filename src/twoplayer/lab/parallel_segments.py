@@ -1,0 +1,126 @@
+"""Parallel segments: KL is infinite, JSD is log 2, and only Wasserstein knows how far apart they are
+
+Source: Arjovsky et al. 2017, "Wasserstein GAN", example 1 and figure 1.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+
+from twoplayer import theory
+from twoplayer.lab._base import Demonstration
+from twoplayer.lab._drawing import sheet
+from twoplayer.lab._findings import Findings
+from twoplayer.lab._play import fit_critic, scores, small_critic, tensor
+from twoplayer.objectives.fgan_kl import FganKL
+from twoplayer.objectives.non_saturating import NonSaturating
+from twoplayer.objectives.wasserstein import Wasserstein
+from twoplayer.ranges import Count
+from twoplayer.regularizers.gradient_penalty import GradientPenalty
+from twoplayer.rng import numpy_generator
+
+__all__ = ["ParallelSegments"]
+
+SHIFTS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+SAMPLES = 4096
+
+
+class ParallelSegments(Demonstration):
+    """Exact divergences between (0, U[0,1]) and (θ, U[0,1]), and what critics trained for `steps` steps estimate."""
+
+    statement: ClassVar[str] = (
+        "For p = (0, U[0, 1]) and q = (θ, U[0, 1]) with θ ≠ 0: KL = ∞ both ways, JSD = log 2, W₁ = |θ|; at θ = 0 all "
+        "are 0. Only W₁ is continuous in θ, so only W₁ gives a generator a gradient to follow."
+    )
+
+    def __init__(self, *, steps: Count = 300) -> None:
+        self.steps = steps
+
+    def show(self, findings: Findings) -> None:
+        rows = [self._row(shift, findings.seed) for shift in SHIFTS]
+        findings.table(
+            "Exact divergence, and what a trained critic estimates of it",
+            ("θ", "KL", "estimate", "JSD", "estimate", "W₁", "estimate"),
+            [
+                (r["shift"], r["kl"], r["kl estimate"], r["jsd"], r["jsd estimate"], r["w"], r["w estimate"])
+                for r in rows
+            ],
+            note=f"Estimates on {SAMPLES:,} fresh samples after {self.steps} critic steps: f-GAN's KL critic, the "
+            "original GAN's critic, and a Wasserstein critic under gradient penalty.",
+        )
+        findings.picture("What the critics see as θ varies", _curves(rows), caption=_CAPTION)
+        self._exact(findings, rows)
+        self._learned(findings, rows)
+        self._slopes(findings)
+
+    def _row(self, shift: float, seed: int) -> dict[str, float]:
+        p, q = _segment(0.0), _segment(shift)
+        row = {
+            "shift": shift,
+            "kl": theory.kl(p, q),
+            "jsd": theory.jensen_shannon(p, q),
+            "w": theory.wasserstein(p, q),
+        }
+        players = {"kl": (FganKL(), ()), "jsd": (NonSaturating(), ()), "w": (Wasserstein(), (GradientPenalty(),))}
+        for name, (objective, rules) in players.items():
+            critic = small_critic(2, seed=seed, filters=64, depth=2)
+            fit_critic(critic, objective, p, q, steps=self.steps, rules=rules, batch=256, rate=3e-3, seed=seed)
+            random = numpy_generator(seed, "estimate")
+            real, fake = (scores(critic, d.sample(SAMPLES, random)) for d in (p, q))
+            row[f"{name} estimate"] = float(objective.estimate(*(tensor(s).double() for s in (real, fake))))
+        return row
+
+    def _exact(self, findings: Findings, rows: list[dict[str, float]]) -> None:
+        apart = [r for r in rows if r["shift"]]
+        together = next(r for r in rows if not r["shift"])
+        findings.equal("least exact KL, θ ≠ 0", min(r["kl"] for r in apart), math.inf, within=0)
+        worst = max(apart, key=lambda r: abs(r["jsd"] - math.log(2)))
+        findings.equal("exact JSD farthest from log 2, θ ≠ 0", worst["jsd"], math.log(2), within=1e-12)
+        findings.equal("greatest | W₁ − |θ| |", max(abs(r["w"] - abs(r["shift"])) for r in rows), 0, within=1e-12)
+        findings.equal("everything at θ = 0", max(together[k] for k in ("kl", "jsd", "w")), 0, within=1e-12)
+
+    def _learned(self, findings: Findings, rows: list[dict[str, float]]) -> None:
+        apart = [r for r in rows if r["shift"]]
+        together = next(r for r in rows if not r["shift"])
+        findings.at_least("least learned JSD, θ ≠ 0", min(r["jsd estimate"] for r in apart), 0.95 * math.log(2))
+        findings.equal("learned JSD at θ = 0", together["jsd estimate"], 0, within=0.03)
+        off = max(abs(r["w estimate"] - abs(r["shift"])) for r in rows)
+        findings.equal("greatest error of the learned W₁", off, 0, within=0.1)
+        findings.at_least(
+            "least learned KL, θ ≠ 0 (no finite value is enough)", min(r["kl estimate"] for r in apart), 5
+        )
+
+    def _slopes(self, findings: Findings) -> None:
+        step = 1e-3
+        jsd = [theory.jensen_shannon(_segment(0), _segment(t)) for t in (0.5 - step, 0.5 + step)]
+        w = [theory.wasserstein(_segment(0), _segment(t)) for t in (0.5 - step, 0.5 + step)]
+        findings.equal("∂JSD/∂θ at θ = ½: nothing to follow", (jsd[1] - jsd[0]) / (2 * step), 0, within=1e-9)
+        findings.equal("∂W₁/∂θ at θ = ½", (w[1] - w[0]) / (2 * step), 1, within=1e-9)
+
+
+_CAPTION = (
+    "Left: JSD, exact (line) and as the original GAN's critic estimates it (squares): flat at log 2 but for θ = 0. "
+    "Right: W₁, exact and as a gradient-penalized Wasserstein critic estimates it: a slope that points home everywhere."
+)
+
+
+def _segment(shift: float) -> Any:
+    return theory.Segment((shift, 0.0), (shift, 1.0))
+
+
+def _curves(rows: list[dict[str, float]]) -> Any:
+    figure, (left, right) = sheet(1, 2, height=3.0)
+    fine = np.linspace(-1, 1, 201)
+    shifts = [r["shift"] for r in rows]
+    left.plot(fine, np.where(np.abs(fine) < 1e-9, 0, math.log(2)), label="exact")
+    left.plot(shifts, [r["jsd estimate"] for r in rows], "s", color="#c65300", label="critic's estimate")
+    left.set(title="Jensen-Shannon", xlabel="θ", ylabel="nats")
+    right.plot(fine, np.abs(fine), label="exact")
+    right.plot(shifts, [r["w estimate"] for r in rows], "s", color="#c65300", label="critic's estimate")
+    right.set(title="Wasserstein-1", xlabel="θ", ylabel="distance")
+    for panel in (left, right):
+        panel.legend(loc="center right" if panel is left else "upper center")
+    return figure

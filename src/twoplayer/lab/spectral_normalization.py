@@ -1,0 +1,290 @@
+"""Spectral normalization: power iteration finds the largest singular value, and their product bounds the critic's slope
+
+Source: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial Networks", eq. 7 and Algorithm 1; the
+rate of power iteration after Golub & Van Loan 2013, "Matrix Computations", theorem 8.2.1.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from twoplayer import theory
+from twoplayer.data.ring import Ring
+from twoplayer.lab._base import Demonstration
+from twoplayer.lab._drawing import sheet
+from twoplayer.lab._findings import Findings
+from twoplayer.lab._play import fit_critic, small_critic
+from twoplayer.objectives.hinge import Hinge
+from twoplayer.ranges import Count, Positive
+from twoplayer.regularizers.spectral_norm import SpectralNorm
+from twoplayer.rng import numpy_generator, torch_generator
+
+__all__ = ["SpectralNormalization"]
+
+GAPS = (0.5, 0.8, 0.95)
+"""σ₂/σ₁ of the three matrices."""
+SHAPE = (24, 16)
+ITERATIONS = 200
+ROUNDING = 1e-12
+LOOKS = 40
+"""Times at which a training critic is looked at."""
+WIDTH, LAYERS = 64, 4
+SLACK = (1 + WIDTH ** (-2 / 3)) ** LAYERS - 1
+"""What a product of layers may exceed 1 by while they move. σ̂ lies below σ₁, at worst about where the next singular
+value is; at the edge of a random matrix's spectrum they lie a share n^(−2/3) apart (Tracy & Widom 1994)."""
+
+
+class SpectralNormalization(Demonstration):
+    """Power iteration on three matrices, then a critic trained for `steps` steps without and with `spectral-norm`."""
+
+    statement: ClassVar[str] = (
+        "One power iteration shrinks the direction's error by (σ₂/σ₁)² and that of σ̂ = uᵀWv ≤ σ₁ by (σ₂/σ₁)⁴. With "
+        "activations of slope at most 1 a critic's Lipschitz constant is at most Π σ(Wₗ); W/σ̂ makes that bound 1, and "
+        "one iteration per training step is enough to follow weights that move."
+    )
+
+    def __init__(self, *, steps: Count = 400, rate: Positive = 1e-3) -> None:
+        self.steps, self.rate = steps, rate
+
+    def show(self, findings: Findings) -> None:
+        runs = [_power(gap, numpy_generator(findings.seed, "matrix", k)) for k, gap in enumerate(GAPS)]
+        self._matrices(findings, runs)
+        plain, normalized = (self._train(rules, findings.seed) for rules in ((), (SpectralNorm(),)))
+        self._trained(findings, plain, normalized)
+
+    def _matrices(self, findings: Findings, runs: list[_Power]) -> None:
+        findings.say(
+            f"Three matrices of {SHAPE[0]}x{SHAPE[1]} with σ₁ = 1 and σ₂ as below, all others at most σ₂/2. "
+            "The library's own `spectral-norm` iterates on each from a random start; the singular value "
+            "decomposition says how far it is."
+        )
+        findings.picture("Power iteration against the decomposition", _falls(runs), caption=_FALLS)
+        findings.table(
+            "Error per iteration",
+            ("σ₂/σ₁", "σ̂ shrinks by", "(σ₂/σ₁)⁴", "direction shrinks by", "(σ₂/σ₁)²", "iterations to 1 %"),
+            [(r.gap, r.value_rate, r.gap**4, r.angle_rate, r.gap**2, r.first_below(0.01)) for r in runs],
+        )
+        off = max(float(np.abs(r.estimates - r.predicted).max()) for r in runs)
+        findings.equal("σ̂ against its closed form, at worst", off, 0, within=ROUNDING)
+        above = max(float(r.estimates.max()) - 1 for r in runs)
+        findings.at_most("σ̂ above σ₁, at most", above, 0, within=ROUNDING)
+        rates = max((r.value_rate / r.gap**4 for r in runs), key=lambda q: abs(q - 1))
+        findings.equal("rate of σ̂ over (σ₂/σ₁)⁴, at worst", rates, 1, within=0.01)
+        rates = max((r.angle_rate / r.gap**2 for r in runs), key=lambda q: abs(q - 1))
+        findings.equal("rate of the direction over (σ₂/σ₁)², at worst", rates, 1, within=0.01)
+
+    def _train(self, rules: tuple[SpectralNorm, ...], seed: int) -> _Trained:
+        real, fake = Ring(radius=1.4, deviation=0.1).density(), theory.Gaussian([0.0, 0.0], 1.0)
+        critic, looks = small_critic(2, seed=seed, filters=WIDTH, depth=LAYERS - 1), []
+        every = max(1, self.steps // LOOKS)
+
+        def look(step: int) -> None:
+            if step % every == 0 or step == self.steps:
+                looks.append(_look(critic, step, seed))
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)  # the start of the power iterations
+            fit_critic(
+                critic,
+                Hinge(),
+                real,
+                fake,
+                steps=self.steps,
+                rules=rules,
+                rate=self.rate,
+                batch=256,
+                seed=seed,
+                watch=look,
+            )
+            return _Trained(looks, _look(_normalized(critic), self.steps, seed))
+
+    def _trained(self, findings: Findings, plain: _Trained, normalized: _Trained) -> None:
+        findings.say(
+            f"Then a critic with three hidden layers of {WIDTH} leaky ReLU units learns to tell a ring of Gaussians "
+            "from a round one, by the hinge. Its Lipschitz constant is sought among 2,000 points of the square "
+            "[−3, 3]² and by climbing from the steepest of them; its bound is the product of its layers' norms by "
+            "decomposition."
+        )
+        findings.picture("Bound and measured slope in training", _growth(plain, normalized), caption=_GROWTH)
+        first, last, after, held = plain.looks[0], plain.looks[-1], plain.normalized, normalized.looks[-1]
+        findings.table(
+            "Slope and bound",
+            ("critic", "measured slope", "product of norms", *[f"σ of layer {k}" for k in range(1, LAYERS + 1)]),
+            [
+                (name, look.slope, look.bound, *look.norms)
+                for name, look in (
+                    ("untrained", first),
+                    ("trained freely", last),
+                    ("the same, normalized afterwards", after),
+                    ("trained with spectral-norm", held),
+                )
+            ],
+        )
+        everything = [*plain.looks, *normalized.looks, after]
+        findings.at_most(
+            "slope over product of norms, at worst", max(k.slope / k.bound for k in everything), 1, within=1e-5
+        )
+        findings.at_least("free critic: slope gained in training", last.slope / first.slope, 2.0)
+        findings.equal("normalized afterwards: product of norms", after.bound, 1, within=SLACK)
+        findings.equal("spectral-norm: product of norms at the end", held.bound, 1, within=0.01)
+        worst = max(k.bound for k in normalized.looks)
+        findings.at_most("spectral-norm: product of norms at any time", worst, 1, within=SLACK)
+        steepest = max(k.slope for k in normalized.looks)
+        findings.at_most("spectral-norm: slope at any time", steepest, 1)
+
+
+_FALLS = (
+    "Straight lines on a logarithmic axis: the error of σ̂ (left) and of the direction (right) falls by a constant "
+    "factor per iteration, fast where the second singular value is half the first, slowly where it is 0.95 of it. Thin "
+    "dotted lines through the last point have the slopes that theory gives."
+)
+_GROWTH = (
+    "Left, logarithmic, without normalization: the product of the layers' norms lies far above the steepest slope "
+    "found, and both grow. Right, with one power iteration per step: the product keeps a little above 1 while the "
+    "weights move, comes to 1 as they settle, and the slope lies far below it."
+)
+
+
+@dataclass(frozen=True)
+class _Power:
+    """One matrix's iterations: estimate, closed form and sine of the angle to v₁ after 1, 2, ... of them."""
+
+    gap: float
+    estimates: np.ndarray[Any, np.dtype[np.float64]]
+    predicted: np.ndarray[Any, np.dtype[np.float64]]
+    angles: np.ndarray[Any, np.dtype[np.float64]]
+
+    @property
+    def errors(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return 1 - self.estimates
+
+    @property
+    def value_rate(self) -> float:
+        return _rate(self.errors)
+
+    @property
+    def angle_rate(self) -> float:
+        return _rate(self.angles)
+
+    def first_below(self, error: float) -> int:
+        return int(np.argmax(self.errors < error)) + 1
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A critic at one time: the steepest slope found, and its layers' norms."""
+
+    step: int
+    slope: float
+    norms: Sequence[float]
+
+    @property
+    def bound(self) -> float:
+        return math.prod(self.norms)
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A training, and its last critic after normalization."""
+
+    looks: list[_Look]
+    normalized: _Look
+
+
+def _power(gap: float, random: np.random.Generator) -> _Power:
+    """Algorithm 1 on a matrix of singular values 1, gap, and less, as the library runs it."""
+    rows, columns = SHAPE
+    left, right = (np.linalg.qr(random.normal(size=(n, columns)))[0] for n in SHAPE)
+    values = np.array([1.0, gap, *gap * np.linspace(0.5, 0, columns - 2)])
+    layer = nn.Linear(columns, rows, bias=False, dtype=torch.float64)
+    weight = torch.from_numpy(left * values @ right.T)
+    start = random.normal(size=rows)
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+    estimates, angles = [], []
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        SpectralNorm().install(layer)
+        tracked: Any = layer.parametrizations.weight[0]  # type: ignore[union-attr, index]
+        tracked.u.copy_(torch.from_numpy(start / np.linalg.norm(start)))
+        for _ in range(ITERATIONS):
+            estimates.append(float(weight.norm() / layer.weight.norm()))
+            v = tracked.v.numpy()
+            angles.append(float(np.linalg.norm(v - right[:, 0] * (right[:, 0] @ v))))
+    steps, weights = np.arange(1, ITERATIONS + 1)[:, None], (start @ left) ** 2
+    squares = (weights * values ** (4 * steps)).sum(1) / (weights * values ** (4 * steps - 2)).sum(1)
+    return _Power(gap, np.array(estimates), np.sqrt(squares), np.array(angles))
+
+
+def _rate(errors: np.ndarray[Any, Any]) -> float:
+    """The factor per iteration, from where lesser singular values no longer count to where rounding begins to."""
+    (usable,) = np.nonzero((errors < 1e-3) & (errors > 1e-10) & (np.arange(len(errors)) >= 4))
+    return float((errors[usable[-1]] / errors[usable[0]]) ** (1 / (usable[-1] - usable[0])))
+
+
+def _look(critic: nn.Module, step: int, seed: int) -> _Look:
+    critic.eval()  # a look must not iterate
+    norms = [
+        float(torch.linalg.matrix_norm(m.weight.detach(), 2)) for m in critic.modules() if isinstance(m, nn.Linear)
+    ]
+    found = _Look(step, _steepest(critic, torch_generator(seed, "steepest", step)), norms)
+    critic.train()
+    return found
+
+
+def _steepest(critic: nn.Module, random: torch.Generator) -> float:
+    """The greatest ‖∇D‖ found; leaky ReLU makes it piecewise constant, so the climb is by ever smaller random steps."""
+    points, best, width = 6 * torch.rand(2000, 2, generator=random) - 3, 0.0, 0.5
+    for _ in range(5):
+        points.requires_grad_()
+        (gradient,) = torch.autograd.grad(critic(points).sum(), points)
+        slopes = gradient.norm(dim=1)
+        best = max(best, float(slopes.max()))
+        top = points.detach()[slopes.topk(40).indices].repeat(15, 1)
+        points, width = top + width * torch.randn(top.shape, generator=random), width / 3
+    return best
+
+
+def _normalized(critic: nn.Module) -> nn.Module:
+    """A copy whose layers are divided by their norms now, if they were not before."""
+    other = copy.deepcopy(critic)
+    SpectralNorm().install(other)
+    return other
+
+
+def _falls(runs: list[_Power]) -> Any:
+    figure, (left, right) = sheet(1, 2, height=3.3, sharey=True)
+    steps = np.arange(1, 41)
+    for axes, title, errors, power in (
+        (left, "1 − σ̂/σ₁", [r.errors for r in runs], 4),
+        (right, "sine of the angle to v₁", [r.angles for r in runs], 2),
+    ):
+        for run, error, marker in zip(runs, errors, ("o", "s", "^"), strict=True):
+            shown = np.where(error[:40] > 1e-14, error[:40], np.nan)
+            (line,) = axes.semilogy(steps, shown, marker, markersize=3.5, label=f"σ₂/σ₁ = {run.gap:g}")
+            anchor = int(np.nonzero(error[:40] > 1e-13)[0][-1])
+            guide = error[anchor] * run.gap ** (power * (steps - 1.0 - anchor))
+            axes.semilogy(steps, np.where(guide < 1, guide, np.nan), ":", color=line.get_color(), linewidth=1)
+        axes.set(title=title, xlabel="iterations", ylim=(1e-14, 3))
+    left.legend(fontsize=8.5)
+    return figure
+
+
+def _growth(plain: _Trained, normalized: _Trained) -> Any:
+    figure, panels = sheet(1, 2, height=3.2)
+    for axes, trained, title in zip(panels, (plain, normalized), ("without", "with spectral-norm"), strict=True):
+        steps = [look.step for look in trained.looks]
+        axes.plot(steps, [look.bound for look in trained.looks], label="product of norms")
+        axes.plot(steps, [look.slope for look in trained.looks], label="slope found")
+        axes.set(title=title, xlabel="critic steps")
+        axes.legend(fontsize=8.5)
+    panels[0].set_yscale("log")
+    panels[1].set_ylim(0, 1.3)
+    return figure

@@ -1,0 +1,318 @@
+"""Vanishing gradients: the better the critic, the less the generator learns, and how instance noise cures it
+
+Source: Arjovsky & Bottou 2017, "Towards Principled Methods for Training Generative Adversarial Networks", theorems 2.4
+to 2.6, section 3, figures 2 and 3; Sønderby et al. 2016, "Amortised MAP Inference for Image Super-resolution", 3.3.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from twoplayer.lab._base import Demonstration
+from twoplayer.lab._drawing import sheet
+from twoplayer.lab._findings import Findings
+from twoplayer.lab._play import fit_critic, small_critic
+from twoplayer.networks.mlp import MLP
+from twoplayer.objectives._base import Objective
+from twoplayer.objectives.minimax import Minimax
+from twoplayer.objectives.non_saturating import NonSaturating
+from twoplayer.objectives.wasserstein import Wasserstein
+from twoplayer.ranges import Count, NonNegative, Positive
+from twoplayer.regularizers._base import Regularizer
+from twoplayer.regularizers.gradient_penalty import GradientPenalty
+from twoplayer.regularizers.instance_noise import InstanceNoise
+from twoplayer.rng import derive, torch_generator
+
+__all__ = ["VanishingGradients"]
+
+LOOK = 512
+"""Latents on which every gradient is taken: the same for all critics, so that only the critic makes a difference."""
+NODES = 256
+"""Gauss-Legendre nodes along the curve: the exact optimal critic under noise is a ratio of two sums over them."""
+ORDERS = 2.0
+"""Demanded of the saturating gradient's fall over 1,000 steps; figure 2 of the paper shows 5 in 4,000, on images."""
+SHORT = 300
+"""Steps of the Wasserstein critic, whose steps are dear and which has arrived long before."""
+NEAR = 0.25
+"""How near a learned critic must bring the generator's gradient to the exact one, as a share."""
+
+
+class VanishingGradients(Demonstration):
+    """`critics` critics learn for `steps` steps to tell a fixed generator's curve from the same curve, moved away."""
+
+    statement: ClassVar[str] = (
+        "Where the supports are disjoint and the critic is within ε of perfect, ‖∇ E log(1 − D(g(z)))‖ ≤ M ε/(1 − ε) "
+        "with M² = E‖J g(z)‖²: the saturating gradient vanishes as the critic learns. The gradient of −log D does not, "
+        "but it grows, and with it its variance over critics. Noise on both sides makes the supports overlap, and "
+        "the gradient tends to that of the optimal critic, which is not zero."
+    )
+
+    def __init__(
+        self, *, steps: Count = 1000, critics: Count = 3, distance: NonNegative = 2.0, deviation: Positive = 1.0
+    ) -> None:
+        self.steps, self.critics, self.distance, self.deviation = steps, critics, distance, deviation
+
+    def show(self, findings: Findings) -> None:
+        scene = _Scene(self.distance, self.deviation, findings.seed)
+        times = _times(self.steps)
+        noise = InstanceNoise(deviation=self.deviation, fade=0)
+        seeds = [derive(findings.seed, "critic", k) for k in range(self.critics)]
+        plain = [self._watch(scene, Minimax(), (), times, seed) for seed in seeds]
+        noisy = self._watch(scene, Minimax(), (noise,), times, seeds[0])
+        earth = self._watch(scene, Wasserstein(), (GradientPenalty(),), times, seeds[0], SHORT)
+        curves = {
+            "bound": [float(np.mean([c[t].bound for c in plain])) for t in range(len(times))],
+            "saturating": [float(np.mean([c[t].minimax.norm() for c in plain])) for t in range(len(times))],
+            "logd": [float(np.mean([c[t].logd.norm() for c in plain])) for t in range(len(times))],
+            "variance": [_variance([c[t].logd for c in plain]) for t in range(len(times))],
+            "noisy": [float(look.blurred.norm()) for look in noisy],
+            "earth": [float(look.linear.norm()) for look in earth],
+        }
+        findings.say(
+            "The generator is fixed: it bends a line of latents into a curve in the plane. The data are that curve "
+            f"moved by {self.distance:g}, {scene.gap:.2f} away at the nearest. Critics are trained from scratch on "
+            f"fresh samples, and on {LOOK} fixed latents the gradient that the generator would get is measured as they "
+            "learn."
+        )
+        findings.picture("The generator's gradient as the critic learns", _curves(times, curves), caption=_CAPTION)
+        self._tables(findings, scene, times, curves, (noisy[-1].blurred, earth[-1].linear))
+        self._vanishing(findings, scene, curves, plain)
+        self._cured(findings, scene, noisy[-1].blurred, earth[-1].linear)
+
+    def _watch(
+        self,
+        scene: _Scene,
+        objective: Objective,
+        rules: tuple[Regularizer, ...],
+        times: list[int],
+        seed: int,
+        most: int = 10**9,
+    ) -> list[_Look]:
+        steps = min(self.steps, most)
+        critic, looks = small_critic(2, seed=seed, filters=64, depth=2), []
+
+        def look(step: int) -> None:
+            if step in times:
+                looks.append(scene.look(critic))
+
+        fit_critic(
+            critic,
+            objective,
+            scene.data,
+            scene.model,
+            steps=steps,
+            rules=rules,
+            batch=128,
+            rate=3e-3,
+            seed=seed,
+            watch=look,
+        )
+        return looks
+
+    def _tables(
+        self,
+        findings: Findings,
+        scene: _Scene,
+        times: list[int],
+        curves: dict[str, list[float]],
+        last: tuple[Tensor, Tensor],
+    ) -> None:
+        earth = dict(zip(times, curves["earth"], strict=False))
+        shown = [t for t, step in enumerate(times) if step in (0, 1, 10, 50, 200, SHORT, self.steps)]
+        findings.table(
+            "Norm of the generator's gradient",
+            (
+                "critic steps",
+                "log(1 − D)",
+                "bound M ε/(1 − ε)",
+                "−log D",
+                "variance of −log D",
+                "with noise",
+                "Wasserstein",
+            ),
+            [
+                (
+                    times[t],
+                    *[curves[k][t] for k in ("saturating", "bound", "logd", "variance", "noisy")],
+                    earth.get(times[t]),
+                )
+                for t in shown
+            ],
+            note=f"The first four are means over {self.critics} critics, the variance E‖g − E g‖² over the same. Noise "
+            f"has deviation {self.deviation:g}; the Wasserstein critic is under gradient penalty.",
+        )
+        exact = scene.blurred(scene.optimal), scene.gradient(Wasserstein(), scene.potential)
+        findings.table(
+            "After the last step, against the exact gradient",
+            ("generator", "norm", "exact norm", "cosine"),
+            [
+                (name, float(mine.norm()), float(best.norm()), _cosine(mine, best))
+                for name, mine, best in zip(("saturating, with noise", "Wasserstein"), last, exact, strict=True)
+            ],
+            note="Exact: by the optimal critic log p/q of the blurred curves, and by the potential of a translation.",
+        )
+
+    def _vanishing(
+        self, findings: Findings, scene: _Scene, curves: dict[str, list[float]], plain: list[list[_Look]]
+    ) -> None:
+        lost = math.log10(curves["saturating"][0] / curves["saturating"][-1])
+        share = max(float(look.minimax.norm()) / look.bound for looks in plain for look in looks)
+        findings.at_least("distance between the supports", scene.gap, 1e-3)
+        findings.at_least("orders of magnitude that the saturating gradient loses", lost, ORDERS)
+        findings.at_most("saturating gradient over the bound of theorem 2.4, at worst", share, 1.0)
+        findings.at_least("gradient of −log D, end over start", curves["logd"][-1] / curves["logd"][0], 1.0)
+        grown = curves["variance"][-1] / curves["variance"][0]
+        findings.at_least("variance of −log D's gradient over critics, end over start", grown, 1.0)
+
+    def _cured(self, findings: Findings, scene: _Scene, noisy: Tensor, earth: Tensor) -> None:
+        exact = scene.blurred(scene.optimal)
+        findings.equal("with noise: norm over that of the optimal critic", noisy.norm() / exact.norm(), 1, within=NEAR)
+        findings.at_least("with noise: cosine with the optimal critic's gradient", _cosine(noisy, exact), 1 - NEAR)
+        exact = scene.gradient(Wasserstein(), scene.potential)
+        findings.equal("Wasserstein: norm over the exact one", earth.norm() / exact.norm(), 1, within=NEAR)
+        findings.at_least("Wasserstein: cosine with the exact gradient", _cosine(earth, exact), 1 - NEAR)
+
+
+_CAPTION = (
+    "Left, both axes logarithmic: the saturating gradient (solid) falls below its bound (long dashes; none where ε ≥ "
+    "1) by orders of magnitude, while that of −log D grows, that of the noisy critic levels off and Wasserstein's "
+    "stays where it is. Right: the variance of −log D's gradient from one critic to another grows with training."
+)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What the generator hears of a critic: gradients by its parameters, in one row each."""
+
+    minimax: Tensor
+    logd: Tensor
+    blurred: Tensor
+    """Of log(1 − D) at noisy samples."""
+    linear: Tensor
+    """Of −D, the Wasserstein generator's."""
+    bound: float
+
+
+class _Curve:
+    """The distribution of g(z) + shift, z uniform on [−1, 1]: a curve in the plane."""
+
+    dimension = 2
+
+    def __init__(self, generator: nn.Module, shift: Tensor) -> None:
+        self.generator, self.shift = generator, shift
+
+    def at(self, latents: Any) -> Tensor:
+        with torch.no_grad():
+            return self.generator(torch.as_tensor(latents, dtype=torch.float32)) + self.shift  # type: ignore[no-any-return]
+
+    def sample(self, n: int, rng: np.random.Generator) -> Any:
+        return self.at(rng.uniform(-1, 1, (n, 1))).numpy()
+
+
+class _Scene:
+    """A fixed generator, the data at `distance` across its curve's long axis, and what theory knows of the two."""
+
+    def __init__(self, distance: float, deviation: float, seed: int) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive(seed, "generator"))
+            self.generator = MLP(filters=32, depth=2).generator(1, (2,))
+        nodes, weights = np.polynomial.legendre.leggauss(NODES)
+        self.model = _Curve(self.generator, torch.zeros(2))
+        self.curve, self.weights = self.model.at(nodes[:, None]), torch.as_tensor(weights / 2, dtype=torch.float32)
+        self.across = torch.linalg.svd(self.curve - self.curve.mean(0)).Vh[-1]
+        self.data = _Curve(self.generator, distance * self.across)
+        self.deviation = deviation
+        random = torch_generator(seed, "look")
+        self.latents = torch.rand(LOOK, 1, generator=random) * 2 - 1
+        self.noise = deviation * torch.randn(LOOK, 2, generator=random)
+        self.steepness = self._steepness()
+        self.gap = float(torch.cdist(self.curve, self.curve + self.data.shift).min())
+
+    def look(self, critic: nn.Module) -> _Look:
+        return _Look(
+            self.gradient(Minimax(), critic),
+            self.gradient(NonSaturating(), critic),
+            self.blurred(critic),
+            self.gradient(Wasserstein(), critic),
+            self.bound(critic),
+        )
+
+    def gradient(self, objective: Objective, critic: Callable[[Tensor], Tensor], noise: Tensor | float = 0.0) -> Tensor:
+        """∇ of the generator's loss on the fixed latents, flattened, in float64."""
+        loss = objective.generator_loss(critic(self.generator(self.latents) + noise))
+        found = torch.autograd.grad(loss, list(self.generator.parameters()))
+        return torch.cat([g.flatten() for g in found]).double()
+
+    def blurred(self, critic: Callable[[Tensor], Tensor]) -> Tensor:
+        return self.gradient(Minimax(), critic, self.noise)
+
+    def bound(self, critic: nn.Module) -> float:
+        """Theorem 2.4 on the fixed latents: ε is the greatest D + ‖∇D‖ there, where a perfect critic has 0."""
+        points = self.generator(self.latents).detach().requires_grad_()
+        output = critic(points).sigmoid()
+        (slope,) = torch.autograd.grad(output.sum(), points)
+        error = float((output.detach() + slope.norm(dim=1)).max())
+        return self.steepness * error / (1 - error) if error < 1 else math.inf
+
+    def optimal(self, points: Tensor) -> Tensor:
+        """log p/q of data and model under the noise, at points ``(n, 2)``."""
+        real, fake = (
+            torch.logsumexp(self.weights.log() - torch.cdist(points, c).square() / (2 * self.deviation**2), dim=1)
+            for c in (self.curve + self.data.shift, self.curve)
+        )
+        return real - fake
+
+    def potential(self, points: Tensor) -> Tensor:
+        """A translation is moved straight: the optimal 1-Lipschitz critic is linear along it."""
+        value: Tensor = points @ self.across
+        return value
+
+    def _steepness(self) -> float:
+        """M = √E‖J g(z)‖² of theorem 2.4, J by the parameters, in operator norm."""
+        parameters = dict(self.generator.named_parameters())
+
+        def point(values: dict[str, Tensor], latent: Tensor) -> Tensor:
+            return torch.func.functional_call(self.generator, values, (latent[None],))[0]  # type: ignore[no-any-return]
+
+        jacobian = torch.func.vmap(torch.func.jacrev(point), (None, 0))(parameters, self.latents)
+        rows = torch.cat([j.flatten(2) for j in jacobian.values()], dim=2).detach()
+        return float(torch.linalg.matrix_norm(rows @ rows.mT, 2).mean().sqrt())
+
+
+def _times(steps: int) -> list[int]:
+    """0, the powers shown in the table, and a fine enough grid for the curves."""
+    grid = np.geomspace(1, steps, 25).round().astype(int).tolist()
+    return sorted({0, *grid, *[t for t in (1, 10, 50, 200, SHORT, 1000) if t <= steps]})
+
+
+def _variance(gradients: list[Tensor]) -> float:
+    stacked = torch.stack(gradients)
+    return float((stacked - stacked.mean(0)).square().sum(1).mean())
+
+
+def _cosine(a: Tensor, b: Tensor) -> float:
+    return float(torch.nn.functional.cosine_similarity(a, b, dim=0))
+
+
+def _curves(times: list[int], curves: dict[str, list[float]]) -> Any:
+    figure, (left, right) = sheet(1, 2, height=3.6, width_ratios=(1.7, 1))
+    for key, label in (
+        ("saturating", "log(1 − D)"),
+        ("bound", "its bound"),
+        ("logd", "−log D"),
+        ("noisy", "log(1 − D), noise"),
+        ("earth", "Wasserstein"),
+    ):
+        left.loglog(times[1 : len(curves[key])], curves[key][1:], label=label)
+    left.set(xlabel="critic steps", ylabel="norm of the gradient")
+    left.legend(fontsize=8.5)
+    right.loglog(times[1:], curves["variance"][1:], marker="o", markersize=3)
+    right.set(title="−log D, over critics", xlabel="critic steps", ylabel="variance")
+    return figure

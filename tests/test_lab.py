@@ -1,0 +1,172 @@
+"""The lab: checks that compute their verdict, pages that stand alone, and demonstrations that can fail."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from twoplayer import lab
+from twoplayer.cli.main import run
+from twoplayer.errors import UserError
+from twoplayer.lab._findings import Check, Findings, shown
+from twoplayer.lab._page import contents_page, findings_page
+from twoplayer.registry import Description
+
+QUICK = "earth-mover"
+
+
+def findings() -> Findings:
+    return Findings(Description("made-up", "lab", "A title", "A source", "twoplayer.lab"), "A claim.", 0)
+
+
+# ---- checks
+
+
+@pytest.mark.parametrize(
+    ("check", "held"),
+    [
+        (Check("x", 1.0, "=", 1.05, 0.1), True),
+        (Check("x", 1.0, "=", 1.2, 0.1), False),
+        (Check("x", math.inf, "=", math.inf), True),
+        (Check("x", 5.0, "=", math.inf), False),
+        (Check("x", math.nan, "=", 0.0, 9.0), False),
+        (Check("x", 1.0, "<=", 1.0), True),
+        (Check("x", 1.2, "<=", 1.0, 0.1), False),
+        (Check("x", 0.8, ">=", 1.0, 0.1), False),
+        (Check("x", 0.95, ">=", 1.0, 0.1), True),
+        (Check("x", math.nan, ">=", 0.0), False),
+    ],
+)
+def test_a_check_holds_when_its_number_does(check: Check, held: bool) -> None:
+    assert check.held is held
+    assert check.verdict.startswith("held" if held else "did not hold")
+
+
+def test_the_excess_says_by_how_much() -> None:
+    assert Check("x", 1.3, "=", 1.0, 0.1).excess == pytest.approx(0.2)
+    assert Check("x", 0.7, ">=", 1.0).excess == pytest.approx(0.3)
+    assert Check("x", 1.0, "<=", 3.0).excess == pytest.approx(-2.0)
+    assert "by 0.2" in Check("x", 1.3, "=", 1.0, 0.1).verdict
+
+
+def test_one_failed_check_breaks_the_verdict() -> None:
+    found = findings()
+    found.equal("fits", 1.0, 1.0, within=0.1)
+    assert found.held and found.verdict == "held: 1 of 1 checks"
+    found.at_most("too large", 3.0, 1.0)
+    assert not found.held
+    assert "1 of 2" in found.verdict and "too large" in found.verdict
+
+
+def test_a_demonstration_without_a_check_is_an_error() -> None:
+    found = findings()
+    with pytest.raises(TypeError, match="checks nothing"), found.timed():
+        pass
+
+
+def test_cells_are_shown_in_words() -> None:
+    assert [shown(c) for c in (None, math.inf, -math.inf, 3, "a", -0.00012345)] == [
+        "–",
+        "∞",
+        "−∞",
+        "3",
+        "a",
+        "−0.0001234",
+    ]
+
+
+# ---- pages
+
+
+def test_a_page_stands_alone_and_says_what_failed() -> None:
+    found = findings()
+    found.say("Words with <angle> brackets.")
+    found.table("Numbers", ("name", "value"), [("one", 1.0), ("none", None)])
+    found.at_most("too large", 3.0, 1.0)
+    page = findings_page(found)
+    assert "&lt;angle&gt;" in page and "did not hold" in page and "too large" in page
+    assert not re.search(r"(?:src|href)=\"(?!data:)", page)
+    assert 'class="verdict broken"' in page
+
+
+def test_the_contents_count_what_held() -> None:
+    good, bad = findings(), findings()
+    good.equal("fits", 1, 1, within=0)
+    bad.equal("fits", 1, 2, within=0)
+    assert "1 of 2 demonstrations held" in contents_page([good, bad])
+
+
+# ---- the family
+
+
+def test_every_demonstration_has_a_title_a_source_and_a_statement() -> None:
+    assert len(lab.names()) >= 13
+    for name in lab.names():
+        about = lab.describe(name)
+        assert about.summary and about.source, name
+        assert len(lab.family.find(name).statement) > 40, name
+
+
+def test_the_same_seed_finds_the_same() -> None:
+    one, two = lab.perform(QUICK, seed=3), lab.perform(QUICK, seed=3)
+    assert [c.measured for c in one.checks] == [c.measured for c in two.checks]
+    assert findings_page(one).split("<footer>")[0] == findings_page(two).split("<footer>")[0]
+
+
+def test_unknown_names_and_options_are_refused() -> None:
+    with pytest.raises(UserError, match="did you mean earth-mover"):
+        lab.perform("earth-moover")
+    with pytest.raises(UserError, match="no option"):
+        lab.perform(QUICK, point=3)
+
+
+# ---- the command line
+
+
+def test_lab_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["lab"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in lab.names())
+    assert run(["lab", "--json"]) == 0
+    assert {d["name"] for d in json.loads(capsys.readouterr().out)} == set(lab.names())
+
+
+def test_lab_runs_prints_and_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["lab", QUICK, "-o", str(tmp_path / "pages")]) == 0
+    printed = capsys.readouterr().out
+    assert "held:" in printed and "cheapest plan" in printed
+    page = (tmp_path / "pages" / f"{QUICK}.html").read_text()
+    assert "data:image/svg+xml;base64," in page and "<script" not in page
+    assert not (tmp_path / "pages" / "index.html").exists()
+
+
+def test_lab_prints_one_json_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["lab", QUICK, "strong-and-weak", "-o", str(tmp_path), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [d["name"] for d in document] == [QUICK, "strong-and-weak"]
+    assert all(d["held"] and d["checks"] for d in document)
+    assert "strong-and-weak.html" in (tmp_path / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nothing-like-it"], "known:"),
+        (["earth-moover"], "did you mean earth-mover?"),
+        (["--all", QUICK], "not both"),
+        ([QUICK, "-o", "FILE"], "is a file"),
+    ],
+)
+def test_mistakes_cost_one_sentence(
+    arguments: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("kept")
+    assert run(["lab", *[str(file) if a == "FILE" else a for a in arguments]]) == 2
+    told = capsys.readouterr().err
+    assert sentence in told and told.count("\n") == 1
+    assert file.read_text() == "kept"
