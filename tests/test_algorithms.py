@@ -34,13 +34,13 @@ def test_every_algorithm_moves_both_players_and_resumes(name: str) -> None:
     def make() -> Algorithm:
         return algorithms.create(name, game(), adam)
 
-    once, stream = make(), Stream()
-    before = copy.deepcopy(once.game.state_dict())
+    once, stream, z = make(), Stream(), torch.ones(5, LATENT)
+    before, drawn = copy.deepcopy(once.game.state_dict()), once.sampler(z).detach()
     values = once.round(stream).values
     after = once.game.state_dict()
-    for player in once.game.players:
-        assert once.updates[player] >= 1
-        assert any(not torch.equal(before[k], after[k]) for k in after if k.startswith(player))
+    assert all(once.updates[player] >= 1 for player in once.game.players)
+    assert any(not torch.equal(before[k], after[k]) for k in after if k.startswith("critic"))
+    assert not torch.equal(once.sampler(z), drawn)  # by weights, or by steps that follow them
     assert all(v.shape == () and not v.requires_grad for v in values.values())
     assert once.sampler(torch.zeros(5, LATENT)).shape == (5, 2)
 
@@ -53,6 +53,7 @@ def test_every_algorithm_moves_both_players_and_resumes(name: str) -> None:
         later.round(rest)
     assert later.updates == once.updates
     assert all(torch.equal(later.game.state_dict()[k], v) for k, v in once.game.state_dict().items())
+    assert torch.equal(later.sampler(z), once.sampler(z))
     about = algorithms.describe(name)
     assert about.summary and importlib.import_module(about.module).__all__ == [type(once).__name__]
 

@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LEAVES = {"objectives", "regularizers", "networks", "data", "metrics", "theory"}
 LAYERS: list[set[str]] = [
     {"errors"},
-    {"registry", "ranges", "rng", "parallel", "files", "cache", "hardware", "config"},
+    {"registry", "ranges", "rng", "parallel", "files", "cache", "hardware", "config", "pages"},
     LEAVES,
     {"games"},
     {"algorithms"},

@@ -12,7 +12,7 @@ from PIL import Image
 
 from twoplayer import experiment, methods
 from twoplayer.cli import main
-from twoplayer.config import Config, Optimizer, seconds
+from twoplayer.config import STOPS, Config, Optimizer, seconds
 from twoplayer.errors import UserError
 from twoplayer.experiment import settle
 
@@ -97,8 +97,10 @@ def test_a_resolved_config_spells_itself(
 def test_presets_cite_and_stop(method: str) -> None:
     about = methods.describe(method)
     assert about.summary and about.source and 2014 <= about.year <= 2030
-    for data, steps in (("ring", 5000), ("digits", 20_000)):
-        assert settle(method, data).steps == steps
+    for data, kind, steps in (("ring", "points", 5000), ("digits", "images", 20_000)):
+        own = {k: v for layer in about.layers(kind) for k, v in layer.items() if k in STOPS}
+        config = settle(method, data)
+        assert {k: v for k in STOPS if (v := getattr(config, k)) is not None} == (own or {"steps": steps})
     assert settle(data="ring").method == "default"
 
 
@@ -214,7 +216,10 @@ def test_numbers_among_words_and_words_among_numbers(tmp_path: Path) -> None:
     assert settle("gan1", photos, channels="none").data["channels"] is None
     assert mistakes("gan1", photos, channels="2") == ["data.channels: must be 1 or 3, not '2'"]
     # "none" is a normalization, not the absence of a choice.
-    assert settle("default", "digits").critic == {"name": "dcgan", "normalization": "none"}
+    assert settle("default", "digits", **{"critic.normalization": "none"}).critic == {
+        "name": "dcgan",
+        "normalization": "none",
+    }
     assert settle("gan1", "digits", **{"critic.normalization": None}).critic == {"name": "dcgan"}
 
 

@@ -12,7 +12,7 @@ import pytest
 from twoplayer import lab
 from twoplayer.cli.main import run
 from twoplayer.errors import UserError
-from twoplayer.lab._findings import Check, Findings, shown
+from twoplayer.lab._findings import Check, Findings, Picture, Table, shown
 from twoplayer.lab._page import contents_page, findings_page
 from twoplayer.registry import Description
 
@@ -124,6 +124,67 @@ def test_unknown_names_and_options_are_refused() -> None:
         lab.perform(QUICK, point=3)
 
 
+SMALL: dict[str, dict[str, int]] = {
+    "earth-mover": {"points": 8},
+    "strong-and-weak": {},
+    "maximum-likelihood": {"samples": 2000},
+    "likelihood-and-quality": {"components": 4, "memorized": 50},
+    "value-and-jsd": {"steps": 60},
+    "optimal-discriminator": {"steps": 20},
+    "parallel-segments": {"steps": 15},
+    "mode-covering": {"rounds": 15},
+    "variational-bounds": {"steps": 15},
+    "functional-gradient": {"steps": 60},
+    "functional-descent": {"levels": 8},
+    "log-d-trick": {"rounds": 5},
+}
+TRAINED = {
+    "optimal-discriminator": "share of the divergence found",
+    "parallel-segments": "error of the learned W",
+    "mode-covering": "that the f-GAN learned",
+    "variational-bounds": "share of the divergence found",
+    "functional-descent": "last KL above the floor",
+    "log-d-trick": "at the end",
+}
+"""What a critic, or a game, that hardly trained must be found out by."""
+
+
+@pytest.fixture(scope="module")
+def small() -> dict[str, Findings]:
+    return {name: lab.perform(name, **options) for name, options in SMALL.items()}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_demonstrations_show_tables_pictures_and_checks(name: str, small: dict[str, Findings]) -> None:
+    found = small[name]
+    assert found.checks and len({c.label for c in found.checks}) == len(found.checks)
+    pictures = [p for p in found.parts if isinstance(p, Picture)]
+    assert pictures and all(p.svg.startswith(b"<?xml") and p.caption for p in pictures)
+    for table in (p for p in found.parts if isinstance(p, Table)):
+        assert table.rows and all(len(row) == len(table.columns) for row in table.rows), table.title
+    assert "nan" not in findings_page(found).split("</style>")[1].replace("data:image", "").split("svg")[0]
+
+
+@pytest.mark.parametrize("name", [n for n in SMALL if n not in TRAINED])
+def test_what_is_exact_holds_at_any_size(name: str, small: dict[str, Findings]) -> None:
+    assert small[name].held, small[name].verdict
+
+
+@pytest.mark.parametrize(("name", "label"), TRAINED.items())
+def test_a_critic_that_hardly_trained_is_found_out(name: str, label: str, small: dict[str, Findings]) -> None:
+    broken = [c.label for c in small[name].checks if not c.held]
+    assert any(label in b for b in broken), broken
+    exact = [c for c in small[name].checks if c.tolerance and c.tolerance <= 1e-9]
+    assert all(c.held for c in exact), [c for c in exact if not c.held]
+
+
+def test_options_out_of_range_are_refused() -> None:
+    with pytest.raises(UserError, match="points"):
+        lab.perform("earth-mover", points=-1)
+    with pytest.raises(UserError, match="share"):
+        lab.perform("likelihood-and-quality", share=2.0)
+
+
 # ---- the command line
 
 
@@ -155,7 +216,7 @@ def test_lab_prints_one_json_document(tmp_path: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nothing-like-it"], "known:"),
+        (["nothing-like-it"], "no demonstration is called"),
         (["earth-moover"], "did you mean earth-mover?"),
         (["--all", QUICK], "not both"),
         ([QUICK, "-o", "FILE"], "is a file"),

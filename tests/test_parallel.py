@@ -40,6 +40,10 @@ CASES: dict[str, dict[str, Any]] = {
     "variance": {"method": "wgan", "data": "ring", "regularizers": "variance,r1,r2,instance-noise", "limit": 0.01,
                  **PLAIN},
     "sngan": {"method": "sngan", "data": "ring", "critic_steps": 1, "networks": "mlp-shortcut", **PLAIN},
+    "icfg": {"method": "icfg", "data": "ring", "levels": 5, "pool": 64, "trials": 2, **PLAIN},
+    "xicfg": {"method": "xicfg", "data": "digits", "generator": "mlp", "levels": 3, "pool": 48, "fit_epochs": 2,
+              "pool_stages": 2, **PLAIN},
+    "unrolled": {"method": "unrolled", "data": "ring", "unroll": 2, **PLAIN},
     "budget": {"method": "gan1", "data": "ring", "steps": None, "budget": "1s", "log_every": 100, "evaluate_every": 0,
                "checkpoint_every": None, "sample_every": 10_000},
 }  # fmt: skip

@@ -48,9 +48,16 @@ class Evaluation:
 
 
 def evaluate(
-    run: Run, *, n: int | None = None, seed: int | None = None, say: Callable[[str], None] | None = None
+    run: Run,
+    *,
+    n: int | None = None,
+    seed: int | None = None,
+    refine: int | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Draw `n` samples (the published protocol's count by default) and measure all that applies.
+
+    `refine` is how many of its functional gradient steps a generator that has them applies, all by default.
 
     Raises `UserError` where the data that the run was trained on are gone or have changed.
     """
@@ -61,6 +68,6 @@ def evaluate(
     count = min(run.config.evaluate_count, sample_count(dataset.kind)) if n is None else n
     if count < 2:
         raise UserError(f"cannot measure {count} samples: ask for at least 2")
-    samples = run.draw(count, run.config.seed if seed is None else seed, "evaluation")
+    samples = run.draw(count, run.config.seed if seed is None else seed, "evaluation", refine)
     measured = measure(samples, dataset, device=run.placement.device, say=say)
     return Evaluation(str(run.path), run.step, run.images_seen, count, tuple(measured.figures), measured.note)

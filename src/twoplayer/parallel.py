@@ -6,7 +6,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-__all__ = ["average_gradients", "mean", "process_count", "process_index"]
+__all__ = ["average_gradients", "gather", "largest", "mean", "process_count", "process_index"]
 
 
 def process_count() -> int:
@@ -42,3 +42,20 @@ def average_gradients(gradients: list[Tensor]) -> list[Tensor]:
     flat /= process_count()
     pieces = torch.split(flat, [g.numel() for g in gradients])
     return [piece.view(g.shape) for piece, g in zip(pieces, gradients, strict=True)]
+
+
+def largest(x: Tensor) -> Tensor:
+    """The largest entry of `x` in any process, without a gradient."""
+    top = x.detach().amax()
+    if process_count() > 1:
+        dist.all_reduce(top, dist.ReduceOp.MAX)
+    return top
+
+
+def gather(rows: Tensor) -> Tensor:
+    """Every process's `rows` one after the other; `rows` itself in a single process or where there are none."""
+    if process_count() == 1 or not len(rows):
+        return rows
+    pieces = [torch.empty(rows.shape, dtype=rows.dtype, device=rows.device) for _ in range(process_count())]
+    dist.all_gather(pieces, rows.contiguous())
+    return torch.cat(pieces)

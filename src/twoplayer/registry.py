@@ -101,7 +101,7 @@ class Family:
 
     @property
     def _singular(self) -> str:
-        return {"data": "data source", "metrics": "metric", "regularizers": "regularizer"}.get(
+        return {"data": "data source", "lab": "demonstration", "metrics": "metric"}.get(
             self.label, self.label.rstrip("s")
         )
 

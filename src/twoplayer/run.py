@@ -115,27 +115,31 @@ class Run:
             ) from error
         return sampler.eval().requires_grad_(False)
 
-    def sample(self, n: int = 64, *, seed: int = 0) -> Samples:
-        """`n` samples; the same seed gives the same ones."""
+    def sample(self, n: int = 64, *, seed: int = 0, refine: int | None = None) -> Samples:
+        """`n` samples; the same seed gives the same ones.
+
+        `refine` is how many of its functional gradient steps a generator that has them applies, all by default.
+        """
         if n < 1:
             raise UserError(f"cannot draw {n} samples: ask for at least 1")
-        return Samples(self.draw(n, seed, "sample"), self._reference())
+        return Samples(self.draw(n, seed, "sample", refine), self._reference())
 
-    def draw(self, n: int, seed: int, purpose: str) -> np.ndarray:
+    def draw(self, n: int, seed: int, purpose: str, refine: int | None = None) -> np.ndarray:
         """`n` samples as the data are stored, from the latents that (seed, purpose) fix."""
-        from twoplayer.sampling import Form, draw, latents
+        from twoplayer.sampling import Form, draw, latents, refined
 
         z = latents(n, self.config.latent_dim, self.config.prior, seed, purpose)
-        return draw(self.generator, z, Form.of(self.data), self.placement)
+        with refined(self.generator, refine) as generator:
+            return draw(generator, z, Form.of(self.data), self.placement)
 
-    def evaluate(self, *, n: int | None = None, seed: int | None = None) -> Evaluation:
+    def evaluate(self, *, n: int | None = None, seed: int | None = None, refine: int | None = None) -> Evaluation:
         """Every metric that applies, on `n` samples, beside the same figures for held-out real data.
 
-        With the run's own seed (None) these are the samples that training measured.
+        With the run's own seed (None) these are the samples that training measured. `refine` as for `sample`.
         """
         from twoplayer.evaluate import evaluate
 
-        return evaluate(self, n=n, seed=seed)
+        return evaluate(self, n=n, seed=seed, refine=refine)
 
     def report(self, output: Path | str | None = None) -> Path:
         """Write the run's page, one self-contained file, and return its path."""

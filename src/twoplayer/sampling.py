@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from twoplayer.algorithms._refined import Refined
 from twoplayer.data._base import point_type
+from twoplayer.errors import UserError
 from twoplayer.rng import torch_generator
 
-__all__ = ["Form", "draw", "latents", "to_stored"]
+__all__ = ["Form", "draw", "latents", "refined", "to_stored"]
 
 CHUNK = 500
 """Samples per pass; the result does not depend on it beyond the rounding of the network's kernels."""
@@ -40,6 +43,29 @@ def latents(count: int, dimension: int, prior: str, seed: int, purpose: str) -> 
     if prior == "normal":
         return torch.randn(count, dimension, generator=random)
     return torch.rand(count, dimension, generator=random) * 2 - 1
+
+
+@contextmanager
+def refined(generator: nn.Module, levels: int | None) -> Iterator[nn.Module]:
+    """The generator with only the first `levels` of its functional gradient steps; None leaves it as it is.
+
+    Raises `UserError` where it has no such steps, or fewer.
+    """
+    if levels is None:
+        yield generator
+        return
+    if not isinstance(generator, Refined):
+        raise UserError(
+            "this run's generator takes no functional gradient steps: leave refine out, it is for cfg, icfg and xicfg"
+        )
+    most = int(generator.steps.taken)
+    if not 0 <= levels <= most:
+        raise UserError(f"refine must be from 0 to {most}, the steps that this run's generator has, not {levels}")
+    generator.refine = levels
+    try:
+        yield generator
+    finally:
+        generator.refine = None
 
 
 @torch.no_grad()

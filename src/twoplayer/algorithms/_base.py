@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 from twoplayer import parallel
 from twoplayer.games._base import Batch, Game, Loss
 
-__all__ = ["Algorithm", "OptimizerFactory", "Record"]
+__all__ = ["Algorithm", "Memory", "OptimizerFactory", "Record"]
 
 OptimizerFactory = Callable[[str, list[nn.Parameter]], Optimizer]
 """Makes the optimizer of the player of that name."""
@@ -25,9 +25,18 @@ class Record:
     """What one round did: detached scalars by name, such as ``critic_loss`` and ``generator_gradient_norm``."""
 
     values: dict[str, Tensor] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    """Choices made in this round that a person should hear of."""
 
     def add(self, values: Mapping[str, Tensor]) -> None:
         self.values.update(values)
+
+
+class Memory(Protocol):
+    """Something that an algorithm keeps from round to round, as modules and optimizers keep their state."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, state: dict[str, Any], /) -> object: ...
 
 
 class Algorithm(ABC):
@@ -39,12 +48,17 @@ class Algorithm(ABC):
     """Optimizer steps taken so far, by player."""
     watching: bool = False
     """Whether to measure gradient norms in this round; the trainer sets it for the rounds it logs."""
+    pool: int | None = None
+    """How many samples it keeps and moves, if it does; a batch must not be larger."""
+    done: bool = False
+    """Whether there is nothing left to do, whatever the config's end."""
 
     def __init__(self, game: Game, make_optimizer: OptimizerFactory) -> None:
         self.game = game
         self.parameters = {name: list(player.parameters()) for name, player in game.players.items()}
         self.optimizers = {name: make_optimizer(name, ps) for name, ps in self.parameters.items()}
         self.updates = dict.fromkeys(self.parameters, 0)
+        self.memories: dict[str, Memory] = {}
 
     @abstractmethod
     def round(self, batches: Iterator[Batch]) -> Record:
@@ -72,15 +86,19 @@ class Algorithm(ABC):
         return parts
 
     def state(self) -> dict[str, Any]:
-        """Everything to resume from besides the game's own state dict."""
+        """Everything to resume from besides the game's own state dict; every process must ask at once."""
         return {
             "updates": dict(self.updates),
+            "done": self.done,
+            "memories": {name: memory.state_dict() for name, memory in self.memories.items()},
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a state that `state` gave."""
-        self.updates = dict(state["updates"])
+        self.updates, self.done = dict(state["updates"]), state.get("done", False)
+        for name, memory in self.memories.items():
+            memory.load_state_dict(state["memories"][name])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
             for parameter, kept in optimizer.state.items():

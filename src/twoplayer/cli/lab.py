@@ -53,10 +53,10 @@ def command(names: tuple[str, ...], everything: bool, output: Path, seed: int, a
         page = output / f"{name}.html"
         write_atomic(page, findings_page(findings))
         found.append(findings)
+        if len(chosen) > 1:  # after each, so that an interruption loses none
+            write_atomic(output / "index.html", contents_page(found))
         if not as_json:
             click.echo(_told(findings, page))
-    if len(found) > 1:
-        write_atomic(output / "index.html", contents_page(found))
     if as_json:
         documents = [{**f.document(), "page": output / f"{f.name}.html"} for f in found]
         click.echo(json_text(documents, indent=2))

@@ -117,6 +117,7 @@ def _words(annotation: Any) -> Iterator[str]:
 def _bounds(field: Any) -> Iterator[str]:
     for bound in field.metadata:
         yield from (f"{sign} {getattr(bound, name)}" for name, sign in SIGNS.items() if hasattr(bound, name))
+    yield from [field.description] if field.description else []
 
 
 def _default(option: Any) -> Any:

@@ -19,9 +19,10 @@ __all__ = ["command"]
     help="PNG, NPY, NPZ, CSV (points) or a folder [default: samples.png]",
 )
 @click.option("--seed", default=0, show_default=True, help="seed of the latents")
+@click.option("--refine", type=int, help="functional gradient steps to apply [default: all that it has]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
-def command(run: Path, n: int, output: Path | None, seed: int, device: str, as_json: bool) -> None:
+def command(run: Path, n: int, output: Path | None, seed: int, refine: int | None, device: str, as_json: bool) -> None:
     """Draw samples from RUN, a run folder.
 
     \b
@@ -31,7 +32,7 @@ def command(run: Path, n: int, output: Path | None, seed: int, device: str, as_j
     from twoplayer.files import json_text
     from twoplayer.run import Run
 
-    samples = Run(run, device=device).sample(n, seed=seed)
+    samples = Run(run, device=device).sample(n, seed=seed, refine=refine)
     written = samples.save(output or Path("samples.png"))
     if as_json:
         shape = list(samples.array.shape)

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Batch", "Game", "Loss", "in_precision"]
+__all__ = ["Batch", "Game", "Loss", "SampleGame", "in_precision"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -67,8 +67,11 @@ class Game(nn.Module, ABC):
         """The generator's move for a batch, with a graph into the generator when gradients are enabled."""
 
     @abstractmethod
-    def critic_loss(self, batch: Batch, generated: Any) -> Loss:
-        """The critic's loss; nothing flows back into the generator."""
+    def critic_loss(self, batch: Batch, generated: Any, *, ahead: bool = False) -> Loss:
+        """The critic's loss; nothing flows back into the generator, unless it only looks `ahead`.
+
+        A look ahead is a critic step that is not taken: it leaves no trace in the game.
+        """
 
     @abstractmethod
     def generator_loss(self, batch: Batch, generated: Any) -> Loss:
@@ -86,6 +89,20 @@ class Game(nn.Module, ABC):
     @abstractmethod
     def sampler(self) -> nn.Module:
         """The module that is averaged, sampled from and shipped: latents ``(B, latent_dim)`` to samples."""
+
+
+class SampleGame(Game):
+    """A game whose critic judges a generator's samples as they are, and nothing beside them.
+
+    Samples can then be moved along the critic's slope by themselves.
+    """
+
+    generator: nn.Module
+    critic: nn.Module
+
+    @abstractmethod
+    def latents(self, batch: Batch, times: int = 1) -> Tensor:
+        """This process's rows of `times` batches of latents, ``(size·times, latent_dim)``."""
 
 
 def in_precision(method: Callable[Concatenate[G, P], R]) -> Callable[Concatenate[G, P], R]:

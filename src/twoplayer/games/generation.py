@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from twoplayer.errors import UserError
-from twoplayer.games._base import Batch, Game, Loss, in_precision
+from twoplayer.games._base import Batch, Loss, SampleGame, in_precision
 from twoplayer.objectives._base import Adaptive, Objective
 from twoplayer.regularizers._base import Constraint, Penalty, Perturbation, Regularizer, Scored
 from twoplayer.rng import normal_rows, uniform_rows
@@ -21,7 +21,7 @@ from twoplayer.rng import normal_rows, uniform_rows
 __all__ = ["Generation"]
 
 
-class Generation(Game):
+class Generation(SampleGame):
     """Generator against critic, on latents from `prior` ("normal": N(0, I); "uniform": U(−1, 1)).
 
     Raises `UserError` where the objective cannot play with the critic, and warns of pairings that are known to
@@ -58,10 +58,12 @@ class Generation(Game):
         return self.generator(self.latents(batch))  # type: ignore[no-any-return]
 
     @in_precision
-    def critic_loss(self, batch: Batch, generated: Tensor) -> Loss:
-        real, fake = self._perturb(batch.real, batch, "real"), self._perturb(generated.detach(), batch, "fake")
+    def critic_loss(self, batch: Batch, generated: Tensor, *, ahead: bool = False) -> Loss:
+        generated = generated if ahead else generated.detach()
+        real, fake = self._perturb(batch.real, batch, "real"), self._perturb(generated, batch, "fake")
         scored = self._score(real, fake)
-        self._last = scored.real_output.detach(), scored.fake_output.detach()
+        if not ahead:
+            self._last = scored.real_output.detach(), scored.fake_output.detach()
         value = self.objective.critic_loss(scored.real_output, scored.fake_output)
         parts = {"critic_loss": value, "real_score": scored.real_output.mean(), "fake_score": scored.fake_output.mean()}
         total = value
@@ -86,15 +88,18 @@ class Generation(Game):
         if isinstance(self.objective, Adaptive) and self._last is not None:
             self.objective.adapt(*self._last)
 
-    def latents(self, batch: Batch) -> Tensor:
-        """This process's rows of the whole batch's latents, ``(size, latent_dim)``."""
-        shape, random = (batch.size, int(self.generator.latent_dim)), batch.random("latents")  # type: ignore[arg-type]
-        return normal_rows(shape, random) if self.prior == "normal" else uniform_rows(shape, random) * 2 - 1
+    def latents(self, batch: Batch, times: int = 1) -> Tensor:
+        """This process's rows of the whole batch's latents, ``(size·times, latent_dim)``."""
+        shape, random = (batch.size, times, int(self.generator.latent_dim)), batch.random("latents")  # type: ignore[arg-type]
+        drawn = normal_rows(shape, random) if self.prior == "normal" else uniform_rows(shape, random) * 2 - 1
+        return drawn.flatten(0, 1)
 
     def _score(self, real: Tensor, fake: Tensor) -> Scored:
         wants_gradient = any(p.needs_input_gradient for p in self.penalties)
         if wants_gradient:
-            real, fake = real.detach().requires_grad_(), fake.detach().requires_grad_()
+            real = real.detach().requires_grad_()
+            # Looking ahead, the critic's weights depend on the fakes too; a view's slope is the critic's alone.
+            fake = fake.view_as(fake) if fake.requires_grad else fake.detach().requires_grad_()
         if wants_gradient or _mixes_rows(self.critic):
             # Batch statistics of real and fake samples apart (Radford et al. 2016; Ioffe 2015 in the critic).
             return Scored(real, fake, self.critic(real), self.critic(fake))
@@ -116,10 +121,10 @@ class Generation(Game):
                 f"{_name(self.objective)} needs a critic that returns one {wanted} per sample, but this critic "
                 f"returns one {given}: {advice}"
             )
-        sloped = [p for p in self.penalties if p.reads_input_gradient]
+        sloped = [p for p in self.penalties if p.fights_batch_statistics]
         if sloped and _mixes_rows(self.critic):
             warnings.warn(
-                f"{_name(sloped[0])} looks at the critic's slope sample by sample, but batch normalization makes each "
+                f"{_name(sloped[0])} sets the critic's slope sample by sample, but batch normalization makes each "
                 "output depend on the whole batch; set critic.normalization to layer or none (Gulrajani et al. 2017, "
                 "section 4)",
                 stacklevel=2,

@@ -18,15 +18,18 @@ names, create, describe = family.names, family.create, family.describe
 def perform(name: str, *, seed: int = 0, **options: Any) -> Findings:
     """Run one demonstration and return what it found: text, tables, pictures and checks.
 
-    Raises `UserError` for an unknown name or option.
+    Raises `UserError` for an unknown name or option, and for an option out of its range.
 
     >>> perform("earth-mover").held
     True
     """
     from twoplayer.lab._drawing import house_style
     from twoplayer.lab._findings import Findings
+    from twoplayer.ranges import within
 
-    demonstration = create(name, **options)
+    known = family.options(name)
+    settled = {k: within(known[k].annotation, **{k: v}) if k in known else v for k, v in options.items()}
+    demonstration = create(name, **settled)
     findings = Findings(describe(name), demonstration.statement, seed)
     with house_style(), findings.timed():
         demonstration.show(findings)

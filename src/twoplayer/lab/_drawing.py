@@ -17,7 +17,16 @@ COLOURS = ("#0072b2", "#c65300", "#00805c", "#cc79a7", "#4a4843", "#56b4e9", "#b
 """After Okabe & Ito 2008; every line also has a dash or a marker of its own."""
 MAP = "cividis"
 """The colour map of surfaces: read alike with any colour vision, and in grey."""
-DASHES: tuple[Any, ...] = ("-", (0, (6, 2.5)), (0, (1.5, 1.8)), (0, (6, 2, 1.5, 2)), (0, (3, 1.5)), (0, (5, 1)), (0, (8, 4)), (0, (1, 1)))
+DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (6, 2.5)),
+    (0, (1.5, 1.8)),
+    (0, (6, 2, 1.5, 2)),
+    (0, (3, 1.5)),
+    (0, (5, 1)),
+    (0, (8, 4)),
+    (0, (1, 1)),
+)
 
 STYLE: dict[str, Any] = {
     "figure.dpi": 100,

@@ -50,6 +50,12 @@ class Check:
         return self.excess <= 0
 
     @property
+    def gravity(self) -> float:
+        """The excess in units of what was demanded, by which failed checks are ranked."""
+        scale = abs(self.expected) + self.tolerance
+        return self.excess if scale == 0 or math.isinf(scale) else self.excess / scale
+
+    @property
     def demand(self) -> str:
         """What was demanded, in signs: ``= 0.693 ± 0.01``."""
         slack = f" ± {shown(self.tolerance)}" if self.tolerance else ""
@@ -106,7 +112,7 @@ class Findings:
         self.parts.append(Table(title, columns, rows, note))
 
     def picture(self, title: str, figure: Figure, *, caption: str) -> None:
-        """A drawing from `sheet`; the caption says in words what it shows. The figure is closed."""
+        """A drawing from `sheet`; the caption says in words what it shows."""
         from twoplayer.lab._drawing import svg
 
         self.parts.append(Picture(title, caption, svg(figure)))
@@ -147,7 +153,7 @@ class Findings:
         total = len(self.checks)
         if not failed:
             return f"held: {total} of {total} checks"
-        worst = max(failed, key=lambda check: check.excess / (abs(check.expected) + check.tolerance or 1.0))
+        worst = max(failed, key=lambda check: check.gravity)
         return (
             f"did not hold: {total - len(failed)} of {total} checks; {worst.label}: {shown(worst.measured)}, "
             f"demanded {worst.demand}"

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Any
-
-from markupsafe import Markup
 
 from twoplayer import __version__
 from twoplayer.lab._findings import Findings, Paragraph, Picture, Table, shown
+from twoplayer.pages import resource, template
 
 __all__ = ["contents_page", "findings_page"]
 
@@ -36,15 +34,6 @@ def _part(part: Paragraph | Table | Picture) -> dict[str, Any]:
             return {"kind": "picture", "picture": part, "uri": f"data:image/svg+xml;base64,{data}"}
 
 
-def _render(template: str, **contents: Any) -> str:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["shown"] = shown
-    style = Markup(_resource("twoplayer.report", "style.css") + _resource("twoplayer.lab", "lab.css"))
-    text = _resource("twoplayer.lab", template)
-    return environment.from_string(text).render(style=style, version=__version__, **contents)
-
-
-def _resource(package: str, name: str) -> str:
-    return files(package).joinpath(name).read_text(encoding="utf-8")
+def _render(name: str, **contents: Any) -> str:
+    style = resource("twoplayer.lab", "lab.css")
+    return template("twoplayer.lab", name).render(style=style, shown=shown, version=__version__, **contents)

@@ -97,21 +97,18 @@ class Match:
                 optimizer(parameters) if optimizer else torch.optim.Adam(parameters, rates[player], betas=(0.5, 0.999))
             )
 
-        self.density, self.batch, self.seed = density, batch, seed
+        self.density, self.seed = density, seed
         self.game = Generation(*players, objective, regularizers)
         self.algorithm = algorithm(self.game, make)
         self.batches = (Draw(density, batch, seed, number) for number in count())
         self.rounds = 0
 
     @one_thread()
-    def play(self, rounds: int, *, watching: bool = False) -> dict[str, float]:
-        """Play, and return the last round's record."""
-        record: dict[str, Tensor] = {}
+    def play(self, rounds: int) -> None:
+        """Play so many rounds more."""
         for _ in range(rounds):
-            self.algorithm.watching = watching
-            record = self.algorithm.round(self.batches).values
+            self.algorithm.round(self.batches)
             self.rounds += 1
-        return {name: float(value) for name, value in record.items()}
 
     def sample(self, n: int = 2500) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Samples of the generator as it stands, ``(n, dimension)``, from latents that depend on the seed alone."""

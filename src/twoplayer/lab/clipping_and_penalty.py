@@ -163,8 +163,8 @@ class ClippingAndPenalty(Demonstration):
 
 _SURFACES = (
     "Level lines of four critics over the data (dots); brighter is more real. Clipped critics (left) are plain funnels "
-    "that only say how far out a point is; penalized ones (right) rise towards the data and show where the single "
-    "Gaussians lie."
+    "that only say how far out a point is; penalized ones (right) follow the data: on the ring a summit at "
+    "each Gaussian and a hollow in the middle; the grid's closer Gaussians they resolve less in so few steps."
 )
 _WEIGHTS = (
     "Histograms of the weights. The clipped critic's stand in two columns at the ends of the box; the penalized "

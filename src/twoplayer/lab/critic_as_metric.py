@@ -205,6 +205,10 @@ def _curves(records: dict[str, list[_Look]]) -> Any:
         below.plot(rounds, [look.distance for look in looks], color="#00805c", marker="s", markersize=3.5)
         below.set(xlabel="rounds", ylim=(0, None))
         below.set_xscale("symlog", linthresh=5)
+        below.set_xlim(0, 1.1 * rounds[-1])
+        ticks = [0, *[t for t in (5, 20, 100, 500) if t <= rounds[-1]]]
+        below.set_xticks(ticks, [str(t) for t in ticks])
+        below.minorticks_off()
     axes[1].axhline(math.log(2), color="#4a4843", linestyle="--", linewidth=1)
     axes[1].set_ylim(0, 1)
     axes[0].set_ylabel("critic's estimate")

@@ -50,9 +50,8 @@ class EarthMover(Demonstration):
         price = theory.potential(p, q)(places[:, None])
         independent = float((np.outer(heap, hole) * np.abs(places[:, None] - places)).sum())
         findings.say(
-            f"{sum(HEAP)} shovels of dirt lie on {len(HEAP)} places as {HEAP} and shall lie as {HOLE}. Each entry "
-            f"of the "
-            "plan says how much goes from the row's place to the column's."
+            f"{sum(HEAP)} shovels of dirt lie on {len(HEAP)} places as {HEAP} and shall lie as {HOLE}. Each entry of "
+            "the plan says how much goes from the row's place to the column's."
         )
         findings.picture("The pile, the hole, and the cheapest plan", _piles(heap, hole, matrix), caption=_told(matrix))
         findings.table(

@@ -63,8 +63,8 @@ class LikelihoodAndQuality(Demonstration):
             rows.append((name, float(model.log_density(test).mean()), typical))
         findings.say(
             f"The data are a mixture of {self.components} Gaussians fitted to scikit-learn's 8x8 digits, {side} "
-            "dimensions. A sample counts as good when the data's density there is no lower than at the least "
-            "likely hundredth of real samples."
+            "dimensions. A sample counts as good when the data's density there is no lower than at the least likely "
+            "hundredth of real samples."
         )
         findings.table(
             "Likelihood and quality",

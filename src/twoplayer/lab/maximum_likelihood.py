@@ -29,8 +29,7 @@ class MaximumLikelihood(Demonstration):
 
     statement: ClassVar[str] = (
         "−E_data log q_θ(x) = H(data) + KL(data‖q_θ): the entropy does not depend on θ, so the θ of greatest "
-        "likelihood is "
-        "the θ of least KL(data‖model), and on samples the average log-likelihood estimates it."
+        "likelihood is the θ of least KL(data‖model), and on samples the average log-likelihood estimates it."
     )
 
     def __init__(self, *, samples: Count = 20000) -> None:
@@ -77,9 +76,9 @@ class MaximumLikelihood(Demonstration):
 
 
 _CAPTION = (
-    "The negative expected log-likelihood is KL(data‖model) lifted by the data's entropy: both are least at the "
-    "same θ, "
-    "the data's mean, between the two bells. KL(model‖data) is least on the larger bell: it seeks a mode."
+    "The negative expected log-likelihood is KL(data‖model) lifted by the data's entropy: both are least at the same "
+    "θ, the data's mean, between the two bells. KL(model‖data) is least further on, towards the larger bell: it seeks "
+    "a mode."
 )
 
 

@@ -51,8 +51,9 @@ class OptimalDiscriminator(Demonstration):
     """Two known densities on a line, and critics of several objectives trained between them for `steps` steps."""
 
     statement: ClassVar[str] = (
-        "For a fixed generator the critic that maximizes V(G, D) is D*(x) = p(x)/(p(x) + q(x)), that is the logit "
-        "log p(x)/q(x). Every other objective has its own such function of the density ratio."
+        "For a fixed generator the critic that maximizes V(G, D) is D*(x) = p(x)/(p(x) + q(x)), that is the logit log "
+        "p(x)/q(x). Any objective that scores samples one by one, without a constraint on the critic's slope, has a "
+        "function of the density ratio of its own."
     )
 
     def __init__(self, *, steps: Count = 1000) -> None:
@@ -109,10 +110,9 @@ class OptimalDiscriminator(Demonstration):
 
 
 _CAPTION = (
-    "Left: the densities of the data and of the generator, and between 0 and 1 the exact p/(p+q) with the sigmoid "
-    "of the "
-    "learned critic on it. Right: the learned outputs of three other objectives (marks) on their optimal functions of "
-    "the density ratio (lines)."
+    "Left: the densities of the data and of the generator, and between 0 and 1 the exact p/(p+q) with the sigmoid of "
+    "the learned critic on it. Right: the learned outputs of three other objectives (marks) on their optimal "
+    "functions of the density ratio (lines)."
 )
 
 

@@ -37,21 +37,21 @@ ROUNDING = 1e-12
 LOOKS = 40
 """Times at which a training critic is looked at."""
 WIDTH, LAYERS = 64, 4
-SLACK = (1 + WIDTH ** (-2 / 3)) ** LAYERS - 1
-"""What a product of layers may exceed 1 by while they move. σ̂ lies below σ₁, at worst about where the next singular
-value is; at the edge of a random matrix's spectrum they lie a share n^(−2/3) apart (Tracy & Widom 1994)."""
+SLACK = 0.25
+"""What a product of layers may exceed 1 by while they move. σ̂ lags where another singular value overtakes the tracked
+one, since the iteration starts with next to no share in the new direction; no theorem says by how much at most."""
 
 
 class SpectralNormalization(Demonstration):
-    """Power iteration on three matrices, then a critic trained for `steps` steps without and with `spectral-norm`."""
+    """Power iteration on three matrices, then critics trained for `steps` steps at the paper's `rate`."""
 
     statement: ClassVar[str] = (
         "One power iteration shrinks the direction's error by (σ₂/σ₁)² and that of σ̂ = uᵀWv ≤ σ₁ by (σ₂/σ₁)⁴. With "
-        "activations of slope at most 1 a critic's Lipschitz constant is at most Π σ(Wₗ); W/σ̂ makes that bound 1, and "
-        "one iteration per training step is enough to follow weights that move."
+        "activations of slope at most 1 a critic's Lipschitz constant is at most Π σ(Wₗ); W/σ̂ makes that bound 1, but "
+        "for what one iteration per training step lags behind weights that move."
     )
 
-    def __init__(self, *, steps: Count = 400, rate: Positive = 1e-3) -> None:
+    def __init__(self, *, steps: Count = 500, rate: Positive = 2e-4) -> None:
         self.steps, self.rate = steps, rate
 
     def show(self, findings: Findings) -> None:
@@ -115,6 +115,7 @@ class SpectralNormalization(Demonstration):
         )
         findings.picture("Bound and measured slope in training", _growth(plain, normalized), caption=_GROWTH)
         first, last, after, held = plain.looks[0], plain.looks[-1], plain.normalized, normalized.looks[-1]
+        loose = max(normalized.looks, key=lambda k: k.bound)
         findings.table(
             "Slope and bound",
             ("critic", "measured slope", "product of norms", *[f"σ of layer {k}" for k in range(1, LAYERS + 1)]),
@@ -124,6 +125,7 @@ class SpectralNormalization(Demonstration):
                     ("untrained", first),
                     ("trained freely", last),
                     ("the same, normalized afterwards", after),
+                    (f"with spectral-norm, at its loosest (step {loose.step})", loose),
                     ("trained with spectral-norm", held),
                 )
             ],
@@ -132,11 +134,11 @@ class SpectralNormalization(Demonstration):
         findings.at_most(
             "slope over product of norms, at worst", max(k.slope / k.bound for k in everything), 1, within=1e-5
         )
-        findings.at_least("free critic: slope gained in training", last.slope / first.slope, 2.0)
+        findings.at_least("free critic: slope at the end", last.slope, 1.0)
+        findings.at_least("free critic: product of norms, end over start", last.bound / first.bound, 1.0)
         findings.equal("normalized afterwards: product of norms", after.bound, 1, within=SLACK)
-        findings.equal("spectral-norm: product of norms at the end", held.bound, 1, within=0.01)
-        worst = max(k.bound for k in normalized.looks)
-        findings.at_most("spectral-norm: product of norms at any time", worst, 1, within=SLACK)
+        findings.equal("spectral-norm: product of norms at the end", held.bound, 1, within=0.05)
+        findings.at_most("spectral-norm: product of norms at any time", loose.bound, 1, within=SLACK)
         steepest = max(k.slope for k in normalized.looks)
         findings.at_most("spectral-norm: slope at any time", steepest, 1)
 

@@ -26,7 +26,7 @@ class StrongAndWeak(Demonstration):
 
     statement: ClassVar[str] = (
         "On a compact set, KL(pₙ‖p) → 0 implies JSD(pₙ, p) → 0 implies W₁(pₙ, p) → 0; no arrow can be turned round. "
-        "The bounds behind the arrows are TV ≤ √(KL/2), JSD ≤ log 2 · TV and W₁ ≤ diameter · TV."
+        "The bounds behind the arrows are TV ≤ √(KL/2), JSD ≤ log 2 · TV, TV ≤ √(2·JSD) and W₁ ≤ diameter · TV."
     )
 
     def show(self, findings: Findings) -> None:
@@ -39,10 +39,8 @@ class StrongAndWeak(Demonstration):
         figures = {title: [_divergences(p, q) for p, q in pairs] for title, pairs in families.items()}
         findings.say(
             "First: a bell on [−2, 2] whose centre moves to 0 as 1/n. Second: a unit interval with one n-th of its "
-            "mass "
-            "on the neighbouring one, where the limit has none. Third: a segment that slides onto another, disjoint "
-            "from "
-            "it until the end. Fourth: an atom at 0 with one n-th of its mass at n."
+            "mass on the neighbouring one, where the limit has none. Third: a segment that slides onto another, "
+            "disjoint from it until the end. Fourth: an atom at 0 with one n-th of its mass at n."
         )
         findings.picture("Four ways to a limit", _curves(figures), caption=_CAPTION)
         findings.table(
@@ -61,6 +59,8 @@ class StrongAndWeak(Demonstration):
             )
         slack = max(r["tv"] - math.sqrt(r["kl"] / 2) for r in rows)
         findings.at_most("Pinsker: greatest TV − √(KL/2)", slack, 0.0, within=1e-9)
+        slack = max(r["tv"] - math.sqrt(2 * r["jsd"]) for r in rows)
+        findings.at_most("Pinsker to the mixture: greatest TV − √(2·JSD)", slack, 0.0, within=1e-9)
         findings.at_most(
             "greatest JSD − log 2 · TV", max(r["jsd"] - math.log(2) * r["tv"] for r in rows), 0, within=1e-9
         )

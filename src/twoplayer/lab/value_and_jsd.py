@@ -30,9 +30,8 @@ class ValueAndJSD(Demonstration):
     """Generators N(θ, 1) before data N(0, 1): the value at the exact optimal critic, and at critics that learned."""
 
     statement: ClassVar[str] = (
-        "At the optimal critic the minimax value is V(G, D*) = −log 4 + 2·JSD(p, q). It is least where the "
-        "generator is "
-        "the data's distribution, and there it is −log 4 = −1.386; any other critic gives less."
+        "At the optimal critic the minimax value is V(G, D*) = −log 4 + 2·JSD(p, q). It is least where the generator "
+        "is the data's distribution, and there it is −log 4 = −1.386; any other critic gives less."
     )
 
     def __init__(self, *, steps: Count = 400) -> None:
@@ -67,9 +66,8 @@ class ValueAndJSD(Demonstration):
 
 
 _CAPTION = (
-    "The value at the optimal critic (line) lies on −log 4 + 2·JSD (crosses), is least at θ = 0 with −log 4 "
-    "(dashed), and "
-    "levels off at 0 where the two distributions no longer overlap; learned critics (squares) stay just below it."
+    "The value at the optimal critic (line) lies on −log 4 + 2·JSD (crosses), is least at θ = 0 with −log 4 (dashed), "
+    "and levels off at 0 where the two distributions no longer overlap; learned critics (squares) stay just below it."
 )
 
 

@@ -122,7 +122,6 @@ def _curves(paths: dict[str, tuple[list[tuple[int, float]], float]]) -> Any:
 
 
 _CAPTION = (
-    "Each line is one critic's estimate as a share of its exact divergence over its training steps. All rise "
-    "towards 1; "
-    "none crosses it."
+    "Each line is one critic's estimate as a share of its exact divergence, over its training steps; the dotted line "
+    "at 1 is the divergence itself."
 )

@@ -31,8 +31,8 @@ class Penalty(Regularizer):
 
     needs_input_gradient: ClassVar[bool] = False
     """Whether the samples in `Scored` must have required gradients when the critic saw them."""
-    reads_input_gradient: ClassVar[bool] = True
-    """Whether it differentiates the critic by its input, which mixes samples where the critic has batch norm."""
+    fights_batch_statistics: ClassVar[bool] = False
+    """Whether it sets the slope at every sample by itself, which means nothing where outputs depend on the batch."""
 
     @abstractmethod
     def penalty(self, critic: nn.Module, scored: Scored, random: torch.Generator) -> Tensor:

@@ -5,6 +5,8 @@ Source: Gulrajani et al. 2017, "Improved Training of Wasserstein GANs", eq. 3.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -21,12 +23,14 @@ class GradientPenalty(Penalty):
     `one_sided` punishes only slopes above the target (section 4 of the paper).
     """
 
+    fights_batch_statistics: ClassVar[bool] = True
+
     def __init__(self, *, weight: NonNegative = 10.0, target: NonNegative = 1.0, one_sided: bool = False) -> None:
         self.weight, self.target, self.one_sided = weight, target, one_sided
 
     def penalty(self, critic: nn.Module, scored: Scored, random: torch.Generator) -> Tensor:
         share = uniform_rows((len(scored.real),) + (1,) * (scored.real.dim() - 1), random)
-        between = torch.lerp(scored.fake.detach(), scored.real.detach(), share.to(scored.real)).requires_grad_()
+        between = torch.lerp(scored.fake, scored.real.detach(), share.to(scored.real)).requires_grad_()
         slope = torch.linalg.vector_norm(input_gradient(critic(between), between), dim=1)
         excess = slope - self.target
         if self.one_sided:

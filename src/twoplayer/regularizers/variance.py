@@ -6,8 +6,6 @@ as a penalty).
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 
@@ -20,8 +18,6 @@ __all__ = ["Variance"]
 
 class Variance(Penalty):
     """weight · [max(0, Var D(x) − limit)² + max(0, Var D(G(z)) − limit)²], variances over the whole batch."""
-
-    reads_input_gradient: ClassVar[bool] = False
 
     def __init__(self, *, weight: NonNegative = 1.0, limit: NonNegative = 1.0) -> None:
         self.weight, self.limit = weight, limit

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Any
 
-from markupsafe import Markup, escape
-
+from twoplayer.pages import resource, template
 from twoplayer.report import _words as words
 from twoplayer.report._curves import game_charts, metric_charts
 from twoplayer.report._frames import Frame, chosen, embedded, frame
@@ -20,11 +18,7 @@ LISTED = 200  # unreadable files named one by one
 
 def page(record: Record) -> str:
     """The whole report as HTML."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["breakable"] = _breakable
-    return environment.from_string(_part("template.html")).render(_contents(record))
+    return template("twoplayer.report", "template.html").render(_contents(record))
 
 
 def _contents(record: Record) -> dict[str, Any]:
@@ -32,8 +26,7 @@ def _contents(record: Record) -> dict[str, Any]:
     frames = _frames(record)
     skipped = [(str(s.get("path")), str(s.get("reason", ""))) for s in record.data.get("skipped") or []]
     return {
-        "style": Markup(_part("style.css")),
-        "script": Markup(_part("script.js")),
+        "script": resource("twoplayer.report", "script.js"),
         "run": record.name,
         "method": method,
         "data": data,
@@ -62,15 +55,3 @@ def _frames(record: Record) -> list[Frame]:
     unit = words.seen_unit(record)
     candidates = [frame(sample, unit) for sample in chosen(record.samples)]
     return [candidate for candidate in candidates if candidate is not None]
-
-
-def _part(name: str) -> str:
-    return files("twoplayer.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _breakable(name: str) -> Markup:
-    """A long name that may break after its separators on a narrow screen."""
-    escaped = str(escape(name))
-    for separator in "_./":
-        escaped = escaped.replace(separator, f"{separator}<wbr>")
-    return Markup(escaped)

@@ -15,7 +15,8 @@ class Average:
 
     After n rounds the decay is min(`decay`, (1 + n) / (10 + n)), so that the random initial weights are soon
     forgotten. With decay 0 it is the module itself as it stands. Running statistics of batch normalization are
-    averaged like weights.
+    averaged like weights. What a submodule declares with ``averaged = False`` is not averaged but shared, the very
+    same tensors, so that neither memory nor checkpoints hold it twice.
 
     Source: Karras et al. 2018, "Progressive Growing of GANs", section 4; Yazıcı et al. 2019, "The Unusual
     Effectiveness of Averaging in GAN Training".
@@ -24,8 +25,10 @@ class Average:
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay, self.updates = decay, 0
         self.source = module
-        self.module = copy.deepcopy(module).eval().requires_grad_(False)
-        self._pairs = list(zip(_tensors(self.module), _tensors(module), strict=True))
+        shared = {id(t): t for part in module.modules() if not getattr(part, "averaged", True) for t in part.buffers()}
+        self.module = copy.deepcopy(module, {**shared}).eval().requires_grad_(False)
+        pairs = zip(_tensors(self.module), _tensors(module), strict=True)
+        self._pairs = [(mean, now) for mean, now in pairs if mean is not now]
 
     @torch.no_grad()
     def update(self) -> None:
@@ -40,4 +43,4 @@ class Average:
 
 
 def _tensors(module: nn.Module) -> list[Tensor]:
-    return [t.detach() for t in (*module.parameters(), *module.buffers())]
+    return [*module.parameters(), *module.buffers()]

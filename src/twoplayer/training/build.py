@@ -14,6 +14,7 @@ from torch.optim import SGD, Adam, RMSprop
 from twoplayer import algorithms, games, networks, objectives, regularizers
 from twoplayer.algorithms._base import Algorithm, OptimizerFactory
 from twoplayer.config import Config, Optimizer
+from twoplayer.errors import UserError
 from twoplayer.games._base import Game
 from twoplayer.rng import derive
 from twoplayer.training.placement import Placement
@@ -32,9 +33,17 @@ class Players:
 
 
 def build(config: Config, shape: tuple[int, ...], placement: Placement) -> Players:
-    """The game and algorithm that a config names, for samples of `shape`; weights drawn from the run's seed."""
+    """The game and algorithm that a config names, for samples of `shape`; weights drawn from the run's seed.
+
+    Raises `UserError` where they do not fit each other, or the batch.
+    """
     game = build_game(config, shape, placement)
     algorithm = _make(algorithms, config.algorithm, game, _optimizers(config.optimizer, placement))
+    if algorithm.pool is not None and algorithm.pool < config.batch:
+        raise UserError(
+            f"a pool of {algorithm.pool} is smaller than a batch of {config.batch}: set pool to at least "
+            f"{config.batch}, or batch to at most {algorithm.pool}"
+        )
     return Players(game, algorithm)
 
 

@@ -91,9 +91,12 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
 
 
 def pack(state: Mapping[str, Any]) -> tuple[Any, dict[str, Tensor]]:
-    """A state as plain values with keys where its tensors were, and those tensors on the CPU by key."""
+    """A state as plain values with keys where its tensors were, and those tensors on the CPU by key.
+
+    A tensor that lies in the state twice, at the same place in memory, is kept once.
+    """
     tensors: dict[str, Tensor] = {}
-    return _take_tensors(state, "", tensors), tensors
+    return _take_tensors(state, "", tensors, {}), tensors
 
 
 def unpack(tree: Any, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -101,15 +104,19 @@ def unpack(tree: Any, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
     return _put_tensors(tree, tensors)  # type: ignore[no-any-return]
 
 
-def _take_tensors(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
-    """`value` with every tensor moved into `tensors` and its key left in its place."""
+def _take_tensors(value: Any, path: str, tensors: dict[str, Tensor], keys: dict[Any, str]) -> Any:
+    """`value` with every tensor moved into `tensors` and its key left in its place; `keys` by place in memory."""
     if isinstance(value, Tensor):
-        tensors[path] = value.detach().cpu().contiguous().clone()
-        return {"$tensor": path}
+        place = (value.data_ptr(), value.dtype, value.shape, value.stride()) if value.numel() else path
+        key = keys.setdefault(place, path)
+        if key == path:
+            tensors[path] = value.detach().cpu().contiguous().clone()
+        return {"$tensor": key}
     if isinstance(value, Mapping):
-        return {"$items": [[k, _take_tensors(v, f"{path}.{k}" if path else str(k), tensors)] for k, v in value.items()]}
+        items = [(k, v, f"{path}.{k}" if path else str(k)) for k, v in value.items()]
+        return {"$items": [[k, _take_tensors(v, where, tensors, keys)] for k, v, where in items]}
     if isinstance(value, list | tuple):
-        return [_take_tensors(v, f"{path}.{i}", tensors) for i, v in enumerate(value)]
+        return [_take_tensors(v, f"{path}.{i}", tensors, keys) for i, v in enumerate(value)]
     return value
 
 

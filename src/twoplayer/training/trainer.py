@@ -110,8 +110,9 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether the config's end is reached."""
-        return self.schedule.finished(self.step, self.batches.images_seen, self.seconds)
+        """Whether the config's end is reached, or the algorithm has nothing left to do."""
+        over = self.schedule.finished(self.step, self.batches.images_seen, self.seconds)
+        return over or self.algorithm.done
 
     def run(self) -> None:
         """Train to the end. Raises `Diverged` or `Interrupted` after everything is saved."""
@@ -141,6 +142,7 @@ class Trainer:
         self.batches.rounds = self.step
         torch.manual_seed(derive(self.config.seed, "round", self.step))
         record = self.algorithm.round(self.batches)
+        self._note(record)
         self.step += 1
         self.average.update()
         values = None
@@ -185,6 +187,11 @@ class Trainer:
         self.folder.log(self.folder.progress, progress.line())
         for listener in self.listeners:
             listener.on_progress(progress)
+
+    def _note(self, record: Record) -> None:
+        for note in record.notes:
+            for listener in self.listeners:
+                listener.on_note(note)
 
     def _show_samples(self) -> None:
         if not self.main:
@@ -277,8 +284,9 @@ class Trainer:
     def _save(self) -> None:
         if not all(_sane(weight) for weight in self.game.state_dict().values()):
             self._diverge("a weight was no longer a number that can be squared")
+        state = self._state()  # every process may have a part of it
         if self.main:
-            checkpoint.save(self.folder.checkpoints, self.step, self._state(), self.config.keep_checkpoints)
+            checkpoint.save(self.folder.checkpoints, self.step, state, self.config.keep_checkpoints)
         self.schedule.saved(self.seconds)
         self.placement.accelerator.wait_for_everyone()
 

@@ -1,0 +1,152 @@
+"""What CFG, ICFG and xICFG share: a pool that is moved along the critic's slope, one functional step at a time."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from twoplayer import parallel
+from twoplayer.algorithms._base import Algorithm, OptimizerFactory, Record
+from twoplayer.algorithms._pool import Pool
+from twoplayer.algorithms._refined import Refined, Scaling, Steps
+from twoplayer.algorithms._step_size import StepSize
+from twoplayer.errors import UserError
+from twoplayer.games._base import Batch, Game, SampleGame
+
+__all__ = ["Functional"]
+
+TYPICAL = 128
+"""Pool rows whose statistics stand for those of all."""
+CHUNK = 320
+"""Pool rows in one pass of the critic; larger ones gain nothing on a CPU."""
+
+
+class Functional(Algorithm, ABC):
+    """Moves samples, not weights: every step adds η s(x) ∇D(x) to the whole pool and keeps a snapshot of the critic.
+
+    The critic moves by the game's own loss, so that any objective and regularizer combine; logistic losses make its
+    output the log density ratio that the theory is about.
+
+    Raises `UserError` for settings without meaning, a game in which samples do not stand alone, and a critic that
+    has no slope to climb.
+    """
+
+    game: SampleGame
+    pool: int
+
+    def __init__(
+        self,
+        game: Game,
+        make_optimizer: OptimizerFactory,
+        *,
+        levels: int,
+        pool: int,
+        scaling: Scaling,
+        step_size: StepSize,
+    ) -> None:
+        _check(levels, pool)
+        if not isinstance(game, SampleGame):
+            raise UserError(
+                "functional gradient steps move samples along the critic's slope, and this game's critic judges more "
+                "than samples: set game to generation"
+            )
+        _check_slope(game)
+        super().__init__(game, make_optimizer)
+        self.levels, self.pool, self.step_size = levels, pool, step_size
+        steps = Steps(game.critic, levels, scaling)
+        base = copy.deepcopy(game.generator).eval().requires_grad_(False)
+        self.refined = Refined(base, steps)
+        self.rows = Pool(next(game.critic.parameters()).device)
+        self.memories = {"refined": self.refined, "pool": self.rows, "step_size": step_size}
+
+    @property
+    def sampler(self) -> Refined:
+        return self.refined
+
+    @torch.no_grad()
+    def fill(self, batch: Batch) -> None:
+        """A new pool: latents, rounded up to whole batches, and what the base makes of them."""
+        latents = self.game.latents(batch, -(-self.pool // (batch.size * parallel.process_count())))
+        with self.game.autocast():
+            samples = torch.cat([self.refined.base(z) for z in torch.split(latents, CHUNK)])
+        self.rows.fill(latents, samples.contiguous(memory_format=_layout(batch.real)))
+
+    def minibatches(self, batch: Batch) -> Iterator[Tensor]:
+        """Shuffled minibatches of pool rows without end, as numbers, since samples move meanwhile."""
+        order = self.rows.minibatches(batch.size, batch.random("pool order"))
+        while True:
+            yield from order
+
+    def move_critic(self, batch: Batch, rows: Tensor) -> Record:
+        """One critic step on real samples and those rows of the pool as they are now."""
+        self.step_size.look(batch.real)
+        record = Record(self.move("critic", self.game.critic_loss(batch, self.rows.samples[rows])))
+        self.game.after_critic_step()
+        return record
+
+    @torch.no_grad()
+    def advance(self, size: int, room: float = 1.0) -> Record:
+        """One functional step of the whole pool along the critic as it is now.
+
+        `size` is a minibatch's on this process, `room` as `StepSize.choose` takes it.
+        """
+        steps, samples, undecided = self.refined.steps, self.rows.samples, self.step_size.settled is None
+        level, slope = steps.add(self.game.critic), torch.empty_like(samples)
+        first = self.rows.columns(size, TYPICAL // parallel.process_count())
+        rest = torch.ones(len(samples), dtype=torch.bool, device=samples.device)
+        rest[first] = False
+        with self.game.autocast():
+            slope[first] = steps.record(samples[first], level)
+            for rows in torch.split(rest.nonzero().squeeze(1), CHUNK):
+                slope[rows] = steps.slope(samples[rows], level)
+        steps.rates[level] = self.step_size.choose(samples, slope, room)
+        rate = float(steps.rates[level])
+        samples += rate * slope
+        length = rate * parallel.mean(slope.square().mean()).sqrt()
+        record = Record({"step_size": steps.rates[level].clone(), "step_length": length})
+        if undecided and self.step_size.settled is not None:
+            record.notes.append(f"step size {self.step_size.settled:.3g}, chosen by the critic's first slopes")
+        return record
+
+    def gap(self, record: Record) -> float:
+        """|D(real) − D(fake)| at the last critic step."""
+        values = record.values
+        return abs(float(parallel.mean(values["real_score"] - values["fake_score"])))
+
+
+def _check(levels: int, pool: int) -> None:
+    if levels < 1:
+        raise UserError(f"levels must be at least 1, not {levels}: it counts functional steps")
+    if pool < 2:
+        raise UserError(f"pool must be at least 2, not {pool}: it counts samples, a batch or more")
+
+
+def _check_slope(game: SampleGame) -> None:
+    critic, shape = game.critic, getattr(game.critic, "shape", None)
+    if getattr(critic, "output", "score") != "score":
+        raise UserError(
+            "functional gradient steps climb the critic's score, and this critic returns an energy: take another "
+            "critic, such as dcgan or mlp"
+        )
+    if shape is None:
+        return
+    like = next(critic.parameters())
+    probe = torch.zeros(2, *shape, dtype=like.dtype, device=like.device, requires_grad=True)
+    was, _ = critic.training, critic.eval()
+    score = critic(probe)
+    (slope,) = torch.autograd.grad(score.sum(), probe, allow_unused=True) if score.requires_grad else (None,)
+    critic.train(was)
+    if slope is None:
+        raise UserError(
+            "functional gradient steps need the critic's gradient by its input, and this critic has none: take "
+            "another critic, such as dcgan or mlp"
+        )
+
+
+def _layout(real: Tensor) -> torch.memory_format:
+    channels_last = real.dim() == 4 and real.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if channels_last else torch.contiguous_format

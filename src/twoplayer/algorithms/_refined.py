@@ -1,0 +1,136 @@
+"""A generator followed by functional gradient steps: what CFG, ICFG and xICFG give back."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Literal, final
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from twoplayer.algorithms._frozen_norm import FrozenNorm, freeze_norms
+
+__all__ = ["Refined", "Scaling", "Steps"]
+
+Scaling = Literal["one", "gan0", "gan1"]
+"""s(x): 1, (1 + exp(−D))⁻¹ or (1 + exp(D))⁻¹; Johnson & Zhang 2018, section 3.4."""
+
+
+@final
+class Steps(nn.Module):
+    """Up to `levels` functional steps x + η_t s(x) ∇D_t(x), each with its snapshot of the critic and its η.
+
+    A sample never depends on those drawn beside it, yet a step is what it was for the samples that it was made for:
+    batch normalization is frozen with their statistics, on the way back too. With mere running statistics, in eval
+    mode, samples climb what the critic cannot see in training, such as shifts that it normalizes away: on
+    Fashion-MNIST its outputs for real and generated images were 8 apart after 9,000 images, instead of 0.8. Snapshots
+    are buffers in one flat matrix; memory grows with their number alone. `averaged` tells the averaging of weights
+    to share them as they are.
+    """
+
+    averaged = False
+    weights: Tensor
+    rates: Tensor
+    taken: Tensor
+
+    def __init__(self, critic: nn.Module, levels: int, scaling: Scaling) -> None:
+        super().__init__()
+        self.levels, self.scaling = levels, scaling
+        # In tuples, since its weights are not ours: a skeleton that runs on a snapshot's.
+        skeleton = freeze_norms(copy.deepcopy(critic).eval().requires_grad_(False).to("meta"))
+        self.norms = ([part for part in skeleton.modules() if isinstance(part, FrozenNorm)],)
+        self.skeleton = (skeleton,)
+        self.layout = {name: tensor.shape for name, tensor in _held(skeleton).items()}
+        like = next(critic.parameters()).detach()
+        size = sum(shape.numel() for shape in self.layout.values())
+        self.register_buffer("weights", like.new_zeros(levels, size))
+        self.register_buffer("rates", like.new_zeros(levels, dtype=torch.float32))
+        self.register_buffer("taken", torch.zeros((), dtype=torch.int64, device=like.device))
+
+    def clear(self) -> None:
+        """Forget all steps."""
+        self.taken.zero_()
+
+    @torch.no_grad()
+    def add(self, critic: nn.Module, rate: float = 0.0) -> int:
+        """Take a snapshot as the next step and return its level, counted from 0."""
+        level, held = int(self.taken), _held(critic)
+        for name, piece in self._pieces(level).items():
+            piece.copy_(held[name]) if name in held else piece.zero_()
+        self.rates[level] = rate
+        self.taken += 1
+        return level
+
+    def record(self, samples: Tensor, level: int) -> Tensor:
+        """s(x) ∇D(x) of samples ``(B, *shape)`` with the critic in train mode, whose statistics freeze with it."""
+        if not self.norms[0]:
+            return self.slope(samples, level)
+        pieces = self._pieces(level)
+        apart = {name: piece.clone() for name, piece in pieces.items()}  # written to between forward and backward
+        for norm in self.norms[0]:
+            norm.recording = True
+        slope = self._slope(samples, apart)
+        for norm in self.norms[0]:
+            norm.recording = False
+        for name, piece in pieces.items():
+            piece.copy_(apart[name])
+        return slope
+
+    def slope(self, samples: Tensor, level: int) -> Tensor:
+        """s(x) ∇D(x) with that level's critic, ``(B, *shape)``, without a graph."""
+        return self._slope(samples, self._pieces(level))
+
+    def _slope(self, samples: Tensor, held: dict[str, Tensor]) -> Tensor:
+        with torch.enable_grad():
+            x = samples.detach().requires_grad_()
+            score = functional_call(self.skeleton[0], held, (x,))
+            (gradient,) = torch.autograd.grad(score.sum(), x)  # of the input alone: snapshots ask for none
+        return scale(score.detach(), self.scaling).view(-1, *[1] * (x.dim() - 1)) * gradient
+
+    def _pieces(self, level: int) -> dict[str, Tensor]:
+        """That snapshot's tensors by name, as views."""
+        flat = torch.split(self.weights[level], [shape.numel() for shape in self.layout.values()])
+        return {name: piece.view(shape) for (name, shape), piece in zip(self.layout.items(), flat, strict=True)}
+
+    def forward(self, samples: Tensor, level: int) -> Tensor:
+        """One functional step, x + η s(x) ∇D(x)."""
+        return samples + float(self.rates[level]) * self.slope(samples, level)
+
+
+@final
+class Refined(nn.Module):
+    """Latents ``(B, latent_dim)`` through `base`, then through the first `refine` steps taken (None: all of them).
+
+    Source: Johnson & Zhang 2018, "Composite Functional Gradient Learning of Generative Adversarial Models",
+    Algorithms 1 to 3: the G_T that they return.
+    """
+
+    def __init__(self, base: nn.Module, steps: Steps) -> None:
+        super().__init__()
+        self.base, self.steps = base, steps
+        self.latent_dim: Any = base.latent_dim
+        self.refine: int | None = None
+
+    def forward(self, latents: Tensor) -> Tensor:
+        samples: Tensor = self.base(latents)
+        for level in range(int(self.steps.taken) if self.refine is None else self.refine):
+            samples = self.steps(samples, level)
+        return samples
+
+
+def scale(score: Tensor, scaling: Scaling) -> Tensor:
+    """s(x) of critic outputs D(x), elementwise."""
+    match scaling:
+        case "gan0":
+            return torch.sigmoid(score)
+        case "gan1":
+            return torch.sigmoid(-score)
+        case _:
+            return torch.ones_like(score)
+
+
+def _held(module: nn.Module) -> dict[str, Tensor]:
+    """Every floating-point parameter and buffer by name."""
+    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    return {name: t.detach() for name, t in tensors.items() if t.is_floating_point()}

@@ -1,0 +1,77 @@
+"""CFG: functional gradient steps, each along a critic that was fitted to near-optimality for it.
+
+Source: Johnson & Zhang 2018, "Composite Functional Gradient Learning of Generative Adversarial Models", Algorithm 1.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import final
+
+import torch
+from torch import Tensor
+
+from twoplayer import parallel
+from twoplayer.algorithms._base import OptimizerFactory, Record
+from twoplayer.algorithms._growing import Growing
+from twoplayer.algorithms._refined import Scaling
+from twoplayer.algorithms._step_size import StepSize
+from twoplayer.errors import UserError
+from twoplayer.games._base import Batch, Game
+from twoplayer.ranges import Count, Positive, Share
+
+__all__ = ["CFG"]
+
+BLOCK = 20
+"""Critic steps whose mean loss is compared with that of as many before."""
+
+
+@final
+class CFG(Growing):
+    """Each of `levels` (T) rounds fits the critic and moves the `pool` once.
+
+    The critic moves until the mean loss of 20 steps is no lower than that of the 20 before, and `critic_steps` times
+    at most. It starts from the last round's weights, or with `fresh` from its first ones, as Algorithm 1 is printed.
+    `scaling` is s(x): one, gan0 or gan1. `step_size` is η; left out, the first step moves samples by `step_share` of
+    the data's standard deviation, all others take its η, and what a step may move falls linearly to 0.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        make_optimizer: OptimizerFactory,
+        *,
+        levels: Count = 200,
+        critic_steps: Count = 200,
+        fresh: bool = False,
+        pool: Count = 10_000,
+        scaling: Scaling = "one",
+        step_size: Positive | None = None,
+        step_share: Share = 0.03,
+    ) -> None:
+        if critic_steps < 1:
+            raise UserError(f"critic_steps must be at least 1, not {critic_steps}")
+        size = StepSize(step_size, step_share, 1)
+        super().__init__(game, make_optimizer, levels=levels, pool=pool, scaling=scaling, step_size=size)
+        self.critic_steps, self.fresh = critic_steps, fresh
+        self.first = copy.deepcopy(self.game.critic.state_dict()) if fresh else {}
+
+    def fit_critic(self, batches: Iterator[Batch], rows: Iterator[Tensor]) -> Record:
+        if self.fresh:
+            self.game.critic.load_state_dict(self.first)
+            self.optimizers["critic"].state.clear()
+        record, losses, best = Record(), list[Tensor](), float("inf")
+        for _ in range(self.critic_steps):  # Algorithm 1, line 2
+            record.add(self.move_critic(next(batches), next(rows)).values)
+            losses.append(record.values["critic_loss"])
+            if len(losses) % BLOCK == 0:
+                if (mean := _mean(losses)) >= best:
+                    break
+                best = mean
+        return record
+
+
+def _mean(losses: list[Tensor]) -> float:
+    """The mean of the last block, over all processes."""
+    return float(parallel.mean(torch.stack(losses[-BLOCK:]).mean()))

@@ -1,0 +1,57 @@
+"""ICFG: functional gradient steps along one persistent critic that moves a few minibatches between them.
+
+Source: Johnson & Zhang 2018, "Composite Functional Gradient Learning of Generative Adversarial Models", Algorithm 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import final
+
+from torch import Tensor
+
+from twoplayer.algorithms._base import OptimizerFactory, Record
+from twoplayer.algorithms._growing import Growing
+from twoplayer.algorithms._refined import Scaling
+from twoplayer.algorithms._step_size import StepSize
+from twoplayer.errors import UserError
+from twoplayer.games._base import Batch, Game
+from twoplayer.ranges import Count, Positive, Share
+
+__all__ = ["ICFG"]
+
+
+@final
+class ICFG(Growing):
+    """Each of `levels` (T) rounds moves the critic `critic_steps` (U) times and the `pool` once.
+
+    `scaling` is s(x): one, gan0 or gan1. `step_size` is η; left out, each of the first `trials` steps moves samples
+    by `step_share` of the data's standard deviation, the median η of the later half of them is kept, and what a
+    step may move falls linearly to 0.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        make_optimizer: OptimizerFactory,
+        *,
+        levels: Count = 200,
+        critic_steps: Count = 5,
+        pool: Count = 10_000,
+        scaling: Scaling = "one",
+        step_size: Positive | None = None,
+        step_share: Share = 0.02,
+        trials: Count = 50,
+    ) -> None:
+        if critic_steps < 1:
+            raise UserError(f"critic_steps must be at least 1, not {critic_steps}")
+        size = StepSize(step_size, step_share, trials)
+        super().__init__(game, make_optimizer, levels=levels, pool=pool, scaling=scaling, step_size=size)
+        self.critic_steps = critic_steps
+
+    def fit_critic(self, batches: Iterator[Batch], rows: Iterator[Tensor]) -> Record:
+        record = Record()
+        for batch, numbers in islice(zip(batches, rows, strict=False), self.critic_steps):  # Algorithm 2, line 3
+            record.add(self.move_critic(batch, numbers).values)
+        return record

@@ -1,0 +1,75 @@
+"""Unrolled: the generator plays against the critic as it will be after k more steps, and sees how it gets there.
+
+Source: Metz et al. 2017, "Unrolled Generative Adversarial Networks", eq. 7 and 10 to 12.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, final
+
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from twoplayer.algorithms._base import OptimizerFactory
+from twoplayer.algorithms._lookahead import Lookahead
+from twoplayer.algorithms._turns import Turns
+from twoplayer.errors import UserError
+from twoplayer.games._base import Batch, Game, Loss
+from twoplayer.ranges import Count, NonNegativeCount
+
+__all__ = ["Unrolled"]
+
+
+@final
+class Unrolled(Turns):
+    """The generator's gradient goes through `unroll` critic steps, second-order terms included; 0 is alternating.
+
+    The steps looked ahead repeat the round's minibatch, with its real samples, latents and noise, and are never
+    taken: the critic itself moves `critic_steps` times a round as ever, and its buffers stay as they are. They go by
+    Adam, as in the paper's code, from the moments of the critic's own optimizer where that is Adam, or by plain
+    gradients (`inner` sgd), at the critic's learning rate. Costs about `unroll` + 1 critic steps with double
+    backward passes, and memory for all of them.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        make_optimizer: OptimizerFactory,
+        *,
+        unroll: NonNegativeCount = 5,
+        inner: Literal["adam", "sgd"] = "adam",
+        critic_steps: Count = 1,
+        reuse: bool = True,
+    ) -> None:
+        if unroll < 0:
+            raise UserError(f"unroll must be at least 0, not {unroll}")
+        super().__init__(game, make_optimizer, critic_steps=critic_steps, reuse=reuse)
+        self.unroll, self.inner = unroll, inner
+        self.stage = _Stage(game)
+
+    def answer(self, batch: Batch, generated: Any) -> Loss:
+        if not self.unroll:
+            return self.game.generator_loss(batch, generated)
+        critic = self.game.players["critic"]
+        ahead = Lookahead(critic, self.optimizers["critic"], self.inner)
+        for _ in range(self.unroll):  # eq. 7
+            ahead.step(self._play(ahead.held, "critic_loss", batch, generated, ahead=True).total)
+        return self._play(ahead.held, "generator_loss", batch, generated)  # eq. 10
+
+    def _play(self, held: dict[str, Tensor], loss: str, *arguments: Any, **options: Any) -> Loss:
+        """A loss of the game with another critic's weights and buffers."""
+        prefix = next(name for name, part in self.game.named_modules() if part is self.game.players["critic"])
+        swapped = {f"game.{prefix}.{name}": tensor for name, tensor in held.items()}
+        played: Loss = functional_call(self.stage, swapped, (loss, *arguments), options)
+        return played
+
+
+class _Stage(nn.Module):
+    """Calls a game's methods as a module's forward, which is what `functional_call` swaps weights for."""
+
+    def __init__(self, game: Game) -> None:
+        super().__init__()
+        self.game = game
+
+    def forward(self, method: str, *arguments: Any, **options: Any) -> Any:
+        return getattr(self.game, method)(*arguments, **options)

@@ -1,0 +1,142 @@
+"""xICFG: ICFG from an approximator of fixed size, which is then fitted to where its samples went, again and again.
+
+Source: Johnson & Zhang 2018, "Composite Functional Gradient Learning of Generative Adversarial Models", Algorithm 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import final
+
+import torch
+from torch import Tensor
+
+from twoplayer import parallel
+from twoplayer.algorithms._base import OptimizerFactory, Record
+from twoplayer.algorithms._functional import Functional
+from twoplayer.algorithms._refined import Scaling
+from twoplayer.algorithms._step_size import StepSize
+from twoplayer.errors import UserError
+from twoplayer.games._base import Batch, Game, Loss
+from twoplayer.ranges import Count, Positive, Share
+
+__all__ = ["XICFG"]
+
+MOST_CUTS = 3
+"""How often the fitting rate may be cut in a stage."""
+
+
+@final
+class XICFG(Functional):
+    """A round is a stage: a `pool` from the approximator G̃, `levels` (T) functional steps, then G̃ fitted to them.
+
+    Before each step the critic moves `critic_steps` (U) times; it and its optimizer persist. G̃ takes `fit_epochs`
+    over the pool, its rate cut tenfold whenever its loss rises, from a new optimizer in each stage with
+    `fresh_optimizer`, as published. The same pool is refined further in `pool_stages` stages before a new one is
+    drawn. `scaling` is s(x): one, gan0 or gan1. `step_size` is η; left out, each of the first `trials` steps moves
+    samples by `step_share` of the data's standard deviation, the median η of the later half of them is kept, and no
+    step moves them farther than that share.
+    Training is done when |D(real) − D(fake)| exceeds `gap_limit` after `gap_stages` stages.
+
+    What is sampled is the paper's G_T: the G̃ that the last stage began with, and that stage's T steps.
+    """
+
+    def __init__(
+        self,
+        game: Game,
+        make_optimizer: OptimizerFactory,
+        *,
+        levels: Count = 15,
+        critic_steps: Count = 1,
+        pool: Count = 640,
+        pool_stages: Count = 1,
+        fit_epochs: Count = 3,
+        fresh_optimizer: bool = False,
+        scaling: Scaling = "one",
+        step_size: Positive | None = None,
+        step_share: Share = 0.02,
+        trials: Count = 45,
+        gap_limit: Positive | None = 40.0,
+        gap_stages: Count = 2_000,
+    ) -> None:
+        for name, value in {"critic_steps": critic_steps, "fit_epochs": fit_epochs, "pool_stages": pool_stages}.items():
+            if value < 1:
+                raise UserError(f"{name} must be at least 1, not {value}")
+        size = StepSize(step_size, step_share, trials)
+        super().__init__(game, make_optimizer, levels=levels, pool=pool, scaling=scaling, step_size=size)
+        self.critic_steps, self.pool_stages, self.fit_epochs = critic_steps, pool_stages, fit_epochs
+        self.fresh_optimizer, self.gap_limit, self.gap_stages = fresh_optimizer, gap_limit, gap_stages
+        self.fit_rate = float(self.optimizers["generator"].param_groups[0]["lr"])
+
+    def round(self, batches: Iterator[Batch]) -> Record:
+        first = next(batches)
+        if not self.updates["generator"] and first.real.dim() > 2:
+            self._begin(first)
+        self._draw_pool(first)  # Algorithm 3, line 2
+        record = self._refine(chain([first], batches), self.minibatches(first))  # line 3
+        fit = self._fit(self.rows.latents, self.rows.samples, first)  # line 4
+        record.add({"fit_loss": fit})
+        self.game.end_round()
+        self.rows.age += 1
+        if self.rows.age >= self.pool_stages:
+            self.rows.clear()
+        if self.gap_limit is not None and first.rounds + 1 >= self.gap_stages:
+            self.done = self.gap(record) > self.gap_limit
+        return record
+
+    def _begin(self, batch: Batch) -> None:
+        """Regress G̃ onto a random linear map (σ 0.01), clamped to [−1, 1]."""
+        self.fill(batch)
+        latents, samples = self.rows.latents, self.rows.samples
+        random = batch.random("linear map")
+        weights = torch.randn(latents.shape[1], samples[0].numel(), generator=random, device=random.device) * 0.01
+        targets = (latents @ weights.to(latents)).clamp_(-1, 1).view(samples.shape)
+        self._fit(latents, targets, batch)
+        self.rows.clear()
+
+    def _draw_pool(self, batch: Batch) -> None:
+        """G_0 is the approximator as it stands; the pool is new, or goes on from where it was."""
+        self.refined.base.load_state_dict(self.game.generator.state_dict())
+        self.refined.steps.clear()
+        if not len(self.rows):
+            self.fill(batch)
+
+    def _refine(self, batches: Iterator[Batch], rows: Iterator[Tensor]) -> Record:
+        """ICFG, Algorithm 2."""
+        record = Record()
+        for _ in range(self.levels):
+            for _ in range(self.critic_steps):
+                batch = next(batches)
+                record.add(self.move_critic(batch, next(rows)).values)
+            step = self.advance(batch.size)
+            record.add(step.values)
+            record.notes += step.notes
+        return record
+
+    def _fit(self, latents: Tensor, targets: Tensor, batch: Batch) -> Tensor:
+        """Least squares of G̃ on (z, G_T(z)); the last epoch's mean squared error per value."""
+        optimizer, cuts, last = self.optimizers["generator"], 0, float("inf")
+        self._set_rate(lambda _: self.fit_rate)
+        if self.fresh_optimizer:
+            optimizer.state.clear()
+        for epoch in range(self.fit_epochs):
+            order = self.rows.minibatches(batch.size, batch.random(f"fit {epoch}"))
+            mean = parallel.mean(torch.stack([self._move_generator(latents[r], targets[r]) for r in order]).mean())
+            if float(mean) > last and cuts < MOST_CUTS:
+                cuts += 1
+                self._set_rate(lambda rate: rate / 10)
+            last = float(mean)
+        return mean
+
+    def _move_generator(self, latents: Tensor, targets: Tensor) -> Tensor:
+        with self.game.autocast():
+            samples = self.game.generator(latents)
+        squares = (samples - targets).square().flatten(1)
+        self.move("generator", Loss(squares.sum(1).mean() / 2))
+        error: Tensor = squares.detach().mean()
+        return error
+
+    def _set_rate(self, change: Callable[[float], float]) -> None:
+        for group in self.optimizers["generator"].param_groups:
+            group["lr"] = change(group["lr"])

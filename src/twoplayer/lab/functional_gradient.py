@@ -1,0 +1,177 @@
+"""The functional gradient theorem: how much KL one step along the critic's slope takes away, to second order
+
+Source: Johnson & Zhang 2018, "Composite Functional Gradient Learning of Generative Adversarial Models", theorem 2.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from twoplayer import theory
+from twoplayer.lab._base import Demonstration
+from twoplayer.lab._drawing import sheet
+from twoplayer.lab._findings import Findings
+from twoplayer.lab._play import fit_critic, small_critic
+from twoplayer.objectives.non_saturating import NonSaturating
+from twoplayer.ranges import Count
+
+__all__ = ["FunctionalGradient"]
+
+DATA = theory.Mixture([0.4, 0.6], [theory.Gaussian(-1.0, 0.8), theory.Gaussian(1.4, 1.0)])
+MODEL = theory.Gaussian(-0.6, 1.3)
+RATES = np.geomspace(0.3, 0.3 / 64, 7)
+Values = Any
+"""An array of one value per grid point."""
+
+
+@dataclass(frozen=True)
+class Critic:
+    """D and its first two derivatives on the grid."""
+
+    value: Values
+    slope: Values
+    bend: Values
+
+
+Scaling = Callable[[Critic], tuple[Values, Values]]
+"""s and its derivative along x."""
+
+
+class FunctionalGradient(Demonstration):
+    """One step from N(−0.6, 1.3²) towards two bells, for three scalings, with the exact critic and a learned one."""
+
+    statement: ClassVar[str] = (
+        "Moving samples by x ← x + η s(x)∇D(x), where D is the log density ratio up to an error ε, gives KL(p*‖p′) ≤ "
+        "KL(p*‖p) − η∫p* s‖∇D‖² + O(η² + ηε): for small η the step takes away the first-order term, and what is left "
+        "over falls with the square of η."
+    )
+
+    def __init__(self, *, steps: Count = 800) -> None:
+        self.steps = steps
+
+    def show(self, findings: Findings) -> None:
+        grid = theory.grid(DATA, MODEL, nodes=16)
+        exact = _exact(grid.points[:, 0])
+        learned = _learned(self._train(findings.seed), grid.points[:, 0])
+        cases = {f"exact D, {name}": (exact, scaling) for name, scaling in SCALINGS.items()}
+        cases["learned D, s = 1"] = (learned, SCALINGS["s = 1"])
+        before, found = theory.kl(DATA, MODEL), {}
+        for name, (critic, scaling) in cases.items():
+            first = _first_order(grid, critic, exact, scaling)
+            remainders = np.array([_after(grid, critic, scaling, rate) - before + rate * first for rate in RATES])
+            slope = float(np.polyfit(np.log(RATES), np.log(np.abs(remainders)), 1)[0])
+            found[name] = first, remainders, slope
+            findings.equal(f"{name}: order of the remainder in η", slope, 2.0, within=0.1)
+            smallest = float(RATES[-1])
+            taken = before - _after(grid, critic, scaling, smallest)
+            findings.equal(
+                f"{name}: decrease at the least η, as a share of the first-order term",
+                taken / (smallest * first),
+                1.0,
+                within=0.02,
+            )
+        findings.picture("What is left of the first-order promise", _curves(found), caption=_CAPTION)
+        findings.table(
+            "One step from the same model",
+            (
+                "critic and scaling",
+                "first-order term per η",
+                "KL before",
+                f"KL after η = {RATES[2]:.3g}",
+                "remainder's order",
+            ),
+            [
+                (name, first, before, before + remainders[2] - RATES[2] * first, slope)
+                for name, (first, remainders, slope) in found.items()
+            ],
+            note="By quadrature in float64; the moved density by the change of variables x ↦ x + η s(x)D′(x).",
+        )
+        self._error(findings, grid, exact, learned)
+
+    def _train(self, seed: int) -> nn.Module:
+        critic = small_critic(1, seed=seed, filters=64, activation="softplus")
+        fit_critic(critic, NonSaturating(), DATA, MODEL, steps=self.steps, rate=1e-2, seed=seed)
+        return critic
+
+    def _error(self, findings: Findings, grid: Any, exact: Critic, learned: Critic) -> None:
+        """With a learned D the theorem's own term ∫p*‖∇D‖² misses the true one by no more than its error in ∇D."""
+        mass = DATA.density(grid.points) * grid.weights
+        own = float(mass @ learned.slope**2)
+        true = float(mass @ (learned.slope * exact.slope))
+        error = float(np.sqrt(mass @ (learned.slope - exact.slope) ** 2))
+        findings.say(
+            f"The learned critic's slope is off by ε = {error:.3f} (root mean square over the data), against a slope "
+            f"of {np.sqrt(mass @ exact.slope**2):.3f}. Its own ∫p*‖∇D‖² promises {own:.4f} per η; the step really "
+            f"takes {true:.4f}."
+        )
+        findings.at_most("learned D: promise against decrease, within ε‖∇D‖", abs(own - true), error * np.sqrt(own))
+
+
+SCALINGS: dict[str, Scaling] = {
+    "s = 1": lambda d: (np.ones_like(d.value), np.zeros_like(d.value)),
+    "s of GAN0": lambda d: (_sigmoid(d.value), _sigmoid(d.value) * _sigmoid(-d.value) * d.slope),
+    "s of GAN1": lambda d: (_sigmoid(-d.value), -_sigmoid(d.value) * _sigmoid(-d.value) * d.slope),
+}
+
+_CAPTION = (
+    "Both axes logarithmic: how far KL after one step lies from KL before minus the first-order term, over η. All "
+    "lines, of three scalings with the exact critic and of a learned critic, run parallel to η² (dotted)."
+)
+
+
+def _sigmoid(x: Values) -> Values:
+    return 0.5 * (1 + np.tanh(x / 2))
+
+
+def _exact(x: Values) -> Critic:
+    """log p*/p with derivatives, in closed form."""
+    parts = [w * part.density(x[:, None]) for w, part in DATA.pieces()]
+    means = [float(part.mean[0]) for _, part in DATA.pieces()]
+    widths = [float(part.covariance[0, 0]) for _, part in DATA.pieces()]
+    total = sum(parts)
+    score = sum(-p * (x - m) / v for p, m, v in zip(parts, means, widths, strict=True)) / total
+    second = sum(p * (((x - m) / v) ** 2 - 1 / v) for p, m, v in zip(parts, means, widths, strict=True)) / total
+    mean, width = float(MODEL.mean[0]), float(MODEL.covariance[0, 0])
+    value = DATA.log_density(x[:, None]) - MODEL.log_density(x[:, None])
+    return Critic(value, score + (x - mean) / width, second - score**2 + 1 / width)
+
+
+def _learned(critic: nn.Module, x: Values) -> Critic:
+    """A network's output and derivatives, in float64."""
+    points = torch.as_tensor(x)[:, None].requires_grad_()
+    value = critic.double()(points)
+    (slope,) = torch.autograd.grad(value.sum(), points, create_graph=True)
+    (bend,) = torch.autograd.grad(slope.sum(), points)
+    return Critic(value.detach().numpy(), slope.detach().numpy()[:, 0], bend.numpy()[:, 0])
+
+
+def _first_order(grid: Any, critic: Critic, exact: Critic, scaling: Scaling) -> float:
+    """∫ p* s ∇D·∇log(p*/p), which is ∫ p* s‖∇D‖² where D is exact."""
+    s, _ = scaling(critic)
+    return float((DATA.density(grid.points) * grid.weights) @ (s * critic.slope * exact.slope))
+
+
+def _after(grid: Any, critic: Critic, scaling: Scaling, rate: float) -> float:
+    """KL(p*‖p′), with y = x + η s(x)D′(x) and p′(y) = p(x)/y′(x) put for the variable of integration."""
+    s, change = scaling(critic)
+    x = grid.points[:, 0]
+    moved, stretch = x + rate * s * critic.slope, 1 + rate * (change * critic.slope + s * critic.bend)
+    data = DATA.log_density(moved[:, None])
+    log_model = MODEL.log_density(grid.points) - np.log(stretch)
+    return float((np.exp(data) * (data - log_model) * stretch) @ grid.weights)
+
+
+def _curves(found: dict[str, Any]) -> Any:
+    figure, (axes,) = sheet(height=3.6)
+    for (name, (_, remainders, _)), marker in zip(found.items(), "os^D", strict=True):
+        axes.loglog(RATES, np.abs(remainders), marker=marker, markersize=4, label=name)
+    axes.loglog(RATES, 0.02 * RATES**2, color="#68655e", linestyle=":", label="η²")
+    axes.set(xlabel="η", ylabel="| KL′ − KL + η · first-order term |")
+    axes.legend(fontsize=8)
+    return figure
