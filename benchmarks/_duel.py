@@ -7,6 +7,7 @@ Checkpoints and sample grids fall between blocks; they are timed by themselves.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -19,11 +20,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-__all__ = ["Lap", "Outcome", "Rival", "Turns", "bumps", "duel", "limit_threads", "machine", "write"]
+__all__ = ["Lap", "Outcome", "Rival", "Turns", "add_duel_options", "bumps", "duel", "limit_threads", "machine", "write"]
 
 NEVER = 10**9
 CHECKPOINTS, PICTURES, RUN_SECONDS = 20, 25, 600.0
 """What a run of ten minutes writes by default, besides 400 lines of progress."""
+
+
+def add_duel_options(parser: argparse.ArgumentParser) -> None:
+    """The options of every benchmark that times two trainings in turns."""
+    parser.add_argument("--threads", type=int, help="threads of torch [default: torch's own choice]")
+    parser.add_argument("--repeats", type=int, default=15, help="pairs of blocks [15]")
+    parser.add_argument("--rounds", type=int, help="rounds in a block [default: what fills --seconds]")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of a block, where --rounds is not given [2]")
+    parser.add_argument("--json", type=Path, help="write everything to this file")
 
 
 @dataclass(frozen=True)

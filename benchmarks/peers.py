@@ -23,10 +23,9 @@ import sys
 import tempfile
 import types
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from _duel import Lap, Outcome, bumps, duel, limit_threads, machine, write
+from _duel import Lap, Outcome, add_duel_options, bumps, duel, limit_threads, machine, write
 
 __all__ = ["TorchGAN"]
 
@@ -142,11 +141,7 @@ def _row(name: str, outcome: Outcome) -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, help="threads of torch [default: torch's own choice]")
-    parser.add_argument("--repeats", type=int, default=15, help="pairs of blocks [15]")
-    parser.add_argument("--rounds", type=int, help="rounds in a block [default: what fills --seconds]")
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of a block, where --rounds is not given [2]")
-    parser.add_argument("--json", type=Path, help="write everything to this file")
+    add_duel_options(parser)
     return parser.parse_args()
 
 

@@ -17,10 +17,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from _duel import Lap, Outcome, bumps, duel, limit_threads, machine, write
+from _duel import Lap, Outcome, add_duel_options, bumps, duel, limit_threads, machine, write
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -278,15 +277,11 @@ def _row(outcome: Outcome) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS, help="which to time")
-    parser.add_argument("--threads", type=int, help="threads of torch [default: torch's own choice]")
-    parser.add_argument("--repeats", type=int, default=15, help="pairs of blocks [15]")
-    parser.add_argument("--rounds", type=int, help="rounds in a block [default: what fills --seconds]")
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of a block, where --rounds is not given [2]")
+    add_duel_options(parser)
     parser.add_argument("--batch", type=int, help="samples in a batch [default: the method's]")
     parser.add_argument("--precision", choices=("fp32", "bf16"), help="[default: the device's best]")
     parser.add_argument("--our-norm", action="store_true", help="the bare sngan with our spectral norm, not torch's")
     parser.add_argument("--check", action="store_true", help="compare weights instead of times")
-    parser.add_argument("--json", type=Path, help="write everything to this file")
     return parser.parse_args()
 
 

@@ -100,12 +100,20 @@ def _train_in(folder: RunFolder, config: Config, source: Any, placement: Any, li
     try:
         with _global_random_state(placement.device):
             trainer.run()
-    finally:
-        for listener in heard:
-            listener.close()
-        if main:
-            write_report(folder.path)
+    except BaseException:
+        with contextlib.suppress(OSError):  # a full disk has been reported by the first error
+            _end(folder, heard, main)
+        raise
+    _end(folder, heard, main)
     return Run(folder)
+
+
+def _end(folder: RunFolder, heard: Sequence[Any], main: bool) -> None:
+    """However training ended: close the listeners and write the report of what there is."""
+    for listener in heard:
+        listener.close()
+    if main:
+        write_report(folder.path)
 
 
 def _begin(folder: RunFolder, config: Config, dataset: Dataset, placement: Any, known: bool) -> None:

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from twoplayer.errors import UserError
 
-__all__ = ["Count", "NonNegative", "NonNegativeCount", "OpenShare", "Order", "Positive", "Share", "within"]
-
-
-def _neither_0_nor_1(value: float) -> float:
-    if value in (0, 1):
-        raise ValueError("must be another number than 0 and 1, which are fgan-reverse-kl and fgan-kl")
-    return value
+__all__ = ["Count", "NonNegative", "NonNegativeCount", "OpenShare", "Positive", "Share", "within"]
 
 
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
-Order = Annotated[float, Field(description="other than 0 and 1"), AfterValidator(_neither_0_nor_1)]
-"""The order of an α-divergence."""
 Count = Annotated[int, Field(ge=1)]
 NonNegativeCount = Annotated[int, Field(ge=0)]
 

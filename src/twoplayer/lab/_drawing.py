@@ -57,8 +57,10 @@ STYLE: dict[str, Any] = {
 def house_style() -> Iterator[None]:
     """Draw in the lab's style; matplotlib's own settings are back afterwards."""
     import matplotlib as mpl
+    from cycler import cycler
 
-    with mpl.rc_context({**STYLE, "axes.prop_cycle": mpl.cycler(color=COLOURS, linestyle=DASHES)}):
+    settings: Any = {**STYLE, "axes.prop_cycle": cycler(color=COLOURS, linestyle=DASHES)}
+    with mpl.rc_context(settings):
         yield
 
 

@@ -7,7 +7,7 @@ theorem 2.1.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -55,7 +55,7 @@ class FunctionalDescent(Demonstration):
                     arrows.append((match.rounds, match.sample(400), _slopes(match)))
                 match.play(1)
                 if match.rounds % 3 == 0 and not match.algorithm.done:
-                    pool = match.algorithm.rows.samples.double().numpy()
+                    pool = cast(CFG, match.algorithm).rows.samples.double().numpy()
                     paths[name].append((match.rounds, _histogram_kl(match.density, pool)))
             paths[name].append((match.rounds, _histogram_kl(match.density, match.sample(SAMPLES))))
         floors = {name: _floor(match.density, findings.seed) for name, match in matches.items()}

@@ -65,7 +65,7 @@ class OptimalDiscriminator(Demonstration):
         grid = theory.grid(p, q)
         log_ratio = p.log_density(grid.points) - q.log_density(grid.points)
         mass = np.exp(p.log_density(grid.points)), np.exp(q.log_density(grid.points))
-        weights = tuple(torch.as_tensor(m * grid.weights) for m in mass)
+        weights = torch.as_tensor(mass[0] * grid.weights), torch.as_tensor(mass[1] * grid.weights)
         seen = (np.abs(log_ratio) < WIDEST) * sum(mass) * grid.weights / 2
         found = {
             n: self._learn(kind(), p, q, log_ratio, grid, weights, findings.seed) for n, kind in OBJECTIVES.items()

@@ -19,9 +19,10 @@ from twoplayer import theory
 from twoplayer.algorithms._base import Algorithm, Record
 from twoplayer.algorithms.alternating import Alternating
 from twoplayer.data.ring import Ring
+from twoplayer.errors import UserError
 from twoplayer.games._base import Batch
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._drawing import COLOURS, sheet
+from twoplayer.lab._drawing import sheet
 from twoplayer.lab._findings import Findings
 from twoplayer.lab._play import Match
 from twoplayer.metrics._base import Modes
@@ -32,7 +33,7 @@ from twoplayer.objectives._base import Objective
 from twoplayer.objectives.minimax import Minimax
 from twoplayer.objectives.non_saturating import NonSaturating
 from twoplayer.objectives.wasserstein import Wasserstein
-from twoplayer.ranges import Count, NonNegative, Positive
+from twoplayer.ranges import Count, NonNegative, Share
 from twoplayer.regularizers._base import Regularizer
 from twoplayer.regularizers.gradient_penalty import GradientPenalty
 from twoplayer.regularizers.r1 import R1
@@ -45,8 +46,19 @@ START = 0.01
 """Distance from the equilibrium at the start; what is not linear counts as its square."""
 SAMPLES = 2500
 LOOKS = 12
-RATE, SLOW = 2e-3, 4e-4
-"""Adam's rates of generator and lagging critic on the ring."""
+RATE = 2e-3
+"""Adam's rate of the generator on the ring."""
+SPEEDS = {"equal rates": RATE, "lagging critic": RATE / 5}
+"""The critic's rate: every method plays at both."""
+PENALTY = (GradientPenalty(weight=0.1),)
+METHODS: dict[str, tuple[Objective, tuple[Regularizer, ...], int]] = {
+    "gan0": (Minimax(), (), 1),
+    "gan1": (NonSaturating(), (), 1),
+    "gan1, 5 steps": (NonSaturating(), (), 5),
+    "wgan-gp": (Wasserstein(), PENALTY, 1),
+    "wgan-gp, 5 steps": (Wasserstein(), PENALTY, 5),
+}
+"""Loss, regularizers, and critic steps a round."""
 
 
 class Oscillation(Demonstration):
@@ -56,13 +68,15 @@ class Oscillation(Demonstration):
         "Near the equilibrium of the Dirac-GAN the players' gradient field has eigenvalues ±i f′(0): gradient "
         "descent at rate h multiplies the distance by √(1 + h²f′(0)²) a round when the players move at once, by 1 "
         "when they take turns, and by √(1 − hγ) when they take turns under R1: only then does it converge. On a "
-        "mixture of Gaussians the same chase sends the generator from mode to mode, less so the better its critic "
-        "keeps up."
+        "mixture of Gaussians the same chase sends a generator that outruns its critic from mode to mode. It ends as "
+        "the critic keeps up: by its rate or by more steps a round for the original losses; WGAN-GP needs both."
     )
 
-    def __init__(
-        self, *, turns: Count = 300, rate: Positive = 0.2, gamma: NonNegative = 0.2, rounds: Count = 360
-    ) -> None:
+    def __init__(self, *, turns: Count = 300, rate: Share = 0.2, gamma: NonNegative = 0.2, rounds: Count = 300) -> None:
+        if rate * gamma >= 1:
+            raise UserError(
+                f"rate·gamma must be below 1, or R1 alone leaps over the equilibrium, not {rate:g}·{gamma:g}"
+            )
         self.turns, self.rate, self.gamma, self.rounds = turns, rate, gamma, rounds
 
     def show(self, findings: Findings) -> None:
@@ -81,7 +95,7 @@ class Oscillation(Demonstration):
             "game. Distances are taken along the eigenvector of one round's matrix, where a linear round multiplies "
             "by the eigenvalue and nothing else."
         )
-        findings.picture("Orbits of the Dirac-GAN", _orbits(orbits[3:]), caption=_ORBITS)
+        findings.picture("Orbits of the Dirac-GAN", _orbits(orbits[3:]), caption=_orbits_caption(orbits[3:]))
         findings.table(
             f"Factor and rotation per round, over {self.turns} rounds",
             ("game", "players move", "factor", "|λ| − 1 predicted", "factor − 1", "rotation", "arg λ predicted"),
@@ -127,50 +141,48 @@ class Oscillation(Demonstration):
         return critic + generator - np.eye(2) if at_once else generator @ critic
 
     def _ring(self, findings: Findings) -> None:
-        penalty = (GradientPenalty(weight=0.1),)
-        runs = [
-            self._play(name, objective, rules, critic_steps, critic_rate, findings.seed)
-            for name, objective, rules, critic_steps, critic_rate in (
-                ("gan0", Minimax(), (), 1, SLOW),
-                ("gan1", NonSaturating(), (), 1, SLOW),
-                ("gan1, 5 critic steps", NonSaturating(), (), 5, SLOW),
-                ("wgan-gp, slow critic", Wasserstein(), penalty, 5, SLOW),
-                ("wgan-gp", Wasserstein(), penalty, 5, RATE),
-            )
-        ]
+        runs = {
+            speed: {name: self._play(name, rate, findings.seed) for name in METHODS} for speed, rate in SPEEDS.items()
+        }
         findings.say(
-            f"Eight Gaussians of deviation 0.05 on a circle of radius 2. The generator's rate is {RATE:g} and the "
-            "critic's a fifth of it, so that one critic step a round does not keep up; the last run has equal rates, "
-            "as the paper of WGAN-GP has. What moves is the share of the mass that lies at another mode than at the "
-            "look before (total variation between the two histograms); a mode counts with one of 2,500 samples "
-            "within 3 deviations."
+            f"Eight Gaussians of deviation 0.05 on a circle of radius 2. The generator's rate is {RATE:g}; each method "
+            "plays twice, against a critic of the same rate and against one that lags at a fifth of it, with one "
+            "critic step a round or five. What moves is the share of the mass that lies at another mode than at the "
+            "look before (total variation between the two histograms); a mode counts with one of "
+            f"{SAMPLES:,} samples within 3 deviations."
         )
-        findings.picture("Samples over a training", _clouds(runs), caption=_CLOUDS)
+        for speed, methods in runs.items():
+            findings.picture(f"Samples over a training, {speed}", _clouds(list(methods.values())), caption=_CLOUDS)
         findings.picture("Modes, quality and what moves", _courses(runs), caption=_COURSES)
         findings.table(
             f"Over {self.rounds} rounds, {LOOKS} looks",
-            ("method", "modes, mean", "modes at the end", "high quality at the end", "moves per look", "at most"),
-            [(r.name, r.mean_modes, r.modes[-1], r.quality[-1], r.mean_moved, max(r.moved)) for r in runs],
+            ("critic", "method", "modes, mean", "at the end", "high quality at the end", "moves per look", "at most"),
+            [
+                (speed, r.name, r.mean_modes, r.modes[-1], r.quality[-1], r.mean_moved, max(r.moved))
+                for speed, methods in runs.items()
+                for r in methods.values()
+            ],
         )
-        gan0, gan1, steady, _, wgan = runs
-        chased = max(gan0, gan1, key=lambda r: r.mean_moved)
-        findings.at_least("gan0 or gan1: mass that moves between two looks", max(chased.moved), 0.5)
-        findings.at_most("gan0 or gan1: fewest modes after the first look", min(chased.modes[1:]), 4)
-        moved = steady.mean_moved / gan1.mean_moved
-        findings.at_most("gan1: mass that moves, 5 critic steps over 1", moved, 1.0)
-        findings.at_least("gan1: modes, mean, 5 critic steps less 1", steady.mean_modes - gan1.mean_modes, 0.0)
-        findings.at_least("modes, mean, wgan-gp less gan0 or gan1", wgan.mean_modes - chased.mean_modes, 0.0)
-        findings.at_most("wgan-gp: mass that moves in the last third, per look", float(np.mean(wgan.moved[-4:])), 0.1)
+        self._kept_up(findings, *runs.values())
 
-    def _play(
-        self,
-        name: str,
-        objective: Objective,
-        rules: tuple[Regularizer, ...],
-        critic_steps: int,
-        critic_rate: float,
-        seed: int,
-    ) -> _Run:
+    def _kept_up(self, findings: Findings, equal: dict[str, _Run], lagging: dict[str, _Run]) -> None:
+        calm = [run for name, run in equal.items() if name != "wgan-gp"]
+        moved, modes = max(r.mean_moved for r in calm), min(r.late_modes for r in calm)
+        findings.at_most("equal rates: mass that moves per look, most of all but wgan-gp with one step", moved, 0.2)
+        findings.at_least("equal rates: modes in the last third, fewest of the same", modes, 6)
+        moved = min(max(lagging[name].moved) for name in ("gan0", "gan1"))
+        findings.at_least("lagging critic: mass that moves at most, lesser of gan0 and gan1", moved, 0.5)
+        modes = min(equal[name].mean_modes - lagging[name].mean_modes for name in ("gan0", "gan1"))
+        findings.at_least("modes, mean, equal rates less lagging critic, lesser of gan0 and gan1", modes, 1)
+        for name in ("gan0", "gan1", "wgan-gp, 5 steps"):
+            more = lagging[name].mean_moved - equal[name].mean_moved
+            findings.at_least(f"{name}: moves per look, lagging critic less equal rates", more, 0.1)
+        for name, methods, speed in (("gan1", lagging, "lagging critic"), ("wgan-gp", equal, "equal rates")):
+            more = methods[name].mean_moved - methods[f"{name}, 5 steps"].mean_moved
+            findings.at_least(f"{name}, {speed}: moves per look, 1 critic step less 5", more, 0.1)
+
+    def _play(self, name: str, critic_rate: float, seed: int) -> _Run:
+        objective, rules, critic_steps = METHODS[name]
         density = Ring(radius=2.0, deviation=0.05).density()
         modes = Modes(density.modes, density.mode_deviation, density.mode_weights)
         network = MLP(filters=64, depth=2)
@@ -193,19 +205,13 @@ class Oscillation(Demonstration):
         return run
 
 
-_ORBITS = (
-    "(θ, ψ) round by round, from the dot on. At once: a spiral outwards. In turn: a closed orbit that never comes "
-    "nearer. In turn under R1: a spiral into the equilibrium (cross)."
-)
 _CLOUDS = (
-    "Each row a method, each column a time; crosses are the modes. With one step of a slow critic a round the "
-    "samples are thrown together from one side of the ring to the other, by the saturating (gan0) or the "
-    "non-saturating loss (gan1); with five they spread over the ring. WGAN-GP wanders too as long as its critic is "
-    "slow, and does not with equal rates."
+    "Each row a method, each column a time; dots are samples, crosses the modes. Samples in one clump that stands "
+    "elsewhere in the next column are a generator on the run; samples at all crosses at once cover the ring."
 )
 _COURSES = (
-    "Modes covered, share of samples of high quality, and the share of the mass that changed its mode since the last "
-    "look, over rounds, one line per method."
+    "Over rounds, one line per method: modes covered, share of samples of high quality, and share of the mass that "
+    "changed its mode since the last look. Above with equal rates, below with the lagging critic."
 )
 
 
@@ -274,6 +280,10 @@ class _Run:
     @property
     def mean_modes(self) -> float:
         return float(np.mean(self.modes))
+
+    @property
+    def late_modes(self) -> float:
+        return float(np.mean(self.modes[-(LOOKS // 3) :]))
 
 
 @final
@@ -345,6 +355,14 @@ def _state(match: Match) -> list[float]:
     return [p.item() for player in ("generator", "critic") for p in match.game.players[player].parameters()]
 
 
+def _orbits_caption(orbits: list[_Orbit]) -> str:
+    factors = ", ".join(f"{o.how} {o.factor:.4f}" for o in orbits)
+    return (
+        "(θ, ψ) of gan1 round by round, from the dot on; the cross is the equilibrium. Factor of the distance to it "
+        f"per round, above 1 for an orbit that winds outwards and below for one that winds inwards: {factors}."
+    )
+
+
 def _orbits(orbits: list[_Orbit]) -> Any:
     figure, axes = sheet(1, len(orbits), height=2.6)
     for panel, orbit in zip(axes, orbits, strict=True):
@@ -375,13 +393,19 @@ def _clouds(runs: list[_Run]) -> Any:
     return figure
 
 
-def _courses(runs: list[_Run]) -> Any:
-    figure, axes = sheet(1, 3, height=3.0)
-    for run, marker, colour in zip(runs, ("o", "s", "^", "v", "d"), COLOURS, strict=False):
-        courses: tuple[list[Any], ...] = (run.modes, run.quality, run.moved)
-        for panel, values in zip(axes, courses, strict=True):
-            panel.plot(run.rounds[-len(values) :], values, marker=marker, color=colour, markersize=3.5, label=run.name)
-    for panel, title in zip(axes, ("modes covered", "high quality", "mass that moved"), strict=True):
-        panel.set(title=title, xlabel="rounds", ylim=(0, None))
+def _courses(runs: dict[str, dict[str, _Run]]) -> Any:
+    figure, axes = sheet(len(runs), 3, height=2.5, sharex=True)
+    for row, (speed, methods) in enumerate(runs.items()):
+        panels = axes[3 * row : 3 * row + 3]
+        panels[0].set_ylabel(speed)
+        for run, marker in zip(methods.values(), ("o", "s", "^", "v", "d"), strict=True):
+            courses: tuple[list[Any], ...] = (run.modes, run.quality, run.moved)
+            for panel, values in zip(panels, courses, strict=True):
+                panel.plot(run.rounds[-len(values) :], values, marker=marker, markersize=3.5, label=run.name)
+    for panel, title in zip(axes, ("modes covered", "high quality", "mass that moved"), strict=False):
+        panel.set_title(title)
+    for panel in axes:
+        panel.set_ylim(0, None)
+    figure.supxlabel("rounds", fontsize=10)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8.5)
     return figure

@@ -70,8 +70,8 @@ class ParallelSegments(Demonstration):
             critic = small_critic(2, seed=seed, filters=64, depth=2)
             fit_critic(critic, objective, p, q, steps=self.steps, rules=rules, batch=256, rate=3e-3, seed=seed)
             random = numpy_generator(seed, "estimate")
-            real, fake = (scores(critic, d.sample(SAMPLES, random)) for d in (p, q))
-            row[f"{name} estimate"] = float(objective.estimate(*(tensor(s).double() for s in (real, fake))))
+            real, fake = (tensor(scores(critic, d.sample(SAMPLES, random))).double() for d in (p, q))
+            row[f"{name} estimate"] = float(objective.estimate(real, fake))
         return row
 
     def _exact(self, findings: Findings, rows: list[dict[str, float]]) -> None:

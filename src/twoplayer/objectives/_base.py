@@ -23,7 +23,7 @@ class Objective(nn.Module, ABC):
 
     The claim: with p the data's density and q the model's, no critic's `estimate` passes `divergence`, the critic
     of `optimal_output` reaches it, and against that critic, held fixed, the generator's loss has the gradient of
-    `followed`.
+    `followed`. Where `needs_lipschitz` is true this is said of 1-Lipschitz critics only: any other may pass it.
     """
 
     critic_output: ClassVar[Literal["score", "energy"]] = "score"
@@ -69,7 +69,8 @@ class Objective(nn.Module, ABC):
     def estimate(self, real: Tensor, fake: Tensor, weights: Weights | None = None) -> Tensor:
         """The variational estimate of `divergence` in its unit, a scalar, from critic outputs ``(N,)`` and ``(M,)``.
 
-        It is a lower bound up to sampling error: means over rows, or over `weights`, as for a quadrature.
+        It is a lower bound up to sampling error (where `needs_lipschitz`, for 1-Lipschitz critics): means over rows, or
+        over `weights`, as for a quadrature.
         """
 
 

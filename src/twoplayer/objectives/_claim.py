@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["JENSEN_SHANNON", "Divergence", "Function", "jensen_shannon", "power"]
+__all__ = [
+    "JENSEN_SHANNON", "REVERSE_LESS_TWICE_JENSEN_SHANNON", "TOTAL_VARIATION", "TWICE_JENSEN_SHANNON", "Divergence",
+    "Function", "jensen_shannon", "power", "total_variation",
+]  # fmt: skip
 
 Function = Callable[[Tensor], Tensor]
 
@@ -17,8 +20,8 @@ Function = Callable[[Tensor], Tensor]
 class Divergence:
     """A functional of the data's density p and the model's density q.
 
-    `f` takes the ratio u = p/q: D_f(p‖q) = ∫ q f(p/q) (Nowozin et al. 2016, eq. 1). It is None for what is not an
-    f-divergence. `unit` is what one unit of the value is.
+    `f` takes the ratio u = p/q: D_f(p‖q) = ∫ q f(p/q) (Nowozin et al. 2016, eq. 2). It is None for what is not an
+    f-divergence. `unit` is what one unit of the value is: ``"1"`` for a pure number.
     """
 
     name: str
@@ -44,4 +47,18 @@ def jensen_shannon(u: Tensor) -> Tensor:
     return (torch.xlogy(u, u) - (u + 1) * ((u + 1) / 2).log()) / 2
 
 
+def total_variation(u: Tensor) -> Tensor:
+    """f of the total variation, which lies in [0, 1]: ½ |u − 1|."""
+    return (u - 1).abs() / 2
+
+
 JENSEN_SHANNON = Divergence("Jensen-Shannon", "JSD = ½ KL(p‖m) + ½ KL(q‖m), m = (p + q)/2", jensen_shannon)
+TWICE_JENSEN_SHANNON = Divergence(
+    "twice Jensen-Shannon", "2·JSD = KL(p‖m) + KL(q‖m), m = (p + q)/2", lambda u: 2 * jensen_shannon(u)
+)
+REVERSE_LESS_TWICE_JENSEN_SHANNON = Divergence(
+    "reverse Kullback-Leibler less twice Jensen-Shannon",
+    "KL(q‖p) − 2·JSD",
+    lambda u: power(0)(u) - 2 * jensen_shannon(u),
+)
+TOTAL_VARIATION = Divergence("total variation", "½ ∫ |p − q|", total_variation, "probability")

@@ -21,7 +21,8 @@ def precise(x: Tensor) -> Tensor:
 
 def average(terms: Tensor, weights: Tensor | None = None) -> Tensor:
     """The mean over the last dimension, or the sum weighted by probabilities `weights` that sum to one."""
-    return terms.mean(-1) if weights is None else terms @ weights.to(terms)
+    # A product, not terms @ weights, which autocast would take in bfloat16.
+    return terms.mean(-1) if weights is None else (terms * weights.to(terms)).sum(-1)
 
 
 def tame_exp(x: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
 """The variational family: any f-divergence, estimated from below by a critic through its convex conjugate.
 
 Source: Nowozin, Cseke and Tomioka 2016, "f-GAN: Training Generative Neural Samplers using Variational Divergence
-Minimization", eq. 4 to 7, section 3.2, tables 2 and 6.
+Minimization", sections 2.2 (the bound), 2.3 (activations, with their table) and 3.2 (practice), and the supplement's
+table 6 (f, f* and their domains).
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ __all__ = ["Variational"]
 
 
 class Variational(Separable):
-    """F = E T(x) − E f*(T(G(z))) with T = g_f(V), raised by the critic V (eq. 4 and 6); F is at most D_f(p‖q).
+    """F = E T(x) − E f*(T(G(z))) with T = g_f(V), raised by the critic V (section 2.2); F is at most D_f(p‖q).
 
     `generator` is ``"alternative"``, −E g_f(V(G(z))), which section 3.2 proposes for its stronger gradient,
-    or ``"minimax"``, −E f*(g_f(V(G(z)))) of eq. 6, which descends D_f itself. A sample is taken for real where
-    T > f′(1) (section 3.2); g_f increases everywhere, so that a larger V means more real.
+    or ``"minimax"``, −E f*(g_f(V(G(z)))), the second term of F, which descends D_f itself. A sample is taken for real
+    where T > f′(1) (section 3.2); g_f increases everywhere, so that a larger V means more real.
     """
 
     def __init__(self, *, generator: Literal["alternative", "minimax"] = "alternative") -> None:

@@ -6,17 +6,28 @@ Source: Nowozin et al. 2016, "f-GAN", table 6, with another activation for α > 
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import AfterValidator, Field
 from torch import Tensor
 from torch.nn.functional import softplus
 
 from twoplayer.objectives._claim import Divergence, power
 from twoplayer.objectives._numerics import log_softplus, softplus_inverse, tame_exp
 from twoplayer.objectives._variational import Variational
-from twoplayer.ranges import Order, within
+from twoplayer.ranges import within
 
 __all__ = ["FganAlpha"]
+
+
+def _neither_0_nor_1(value: float) -> float:
+    if value in (0, 1):
+        raise ValueError("must be a number other than 0 (take fgan-reverse-kl) and 1 (take fgan-kl)")
+    return value
+
+
+Order = Annotated[float, Field(description="other than 0 and 1"), AfterValidator(_neither_0_nor_1)]
+"""The order of an α-divergence."""
 
 
 class FganAlpha(Variational):
@@ -26,8 +37,8 @@ class FganAlpha(Variational):
     real: here T = softplus(V) − 1/(α − 1). Raises `UserError` for an `alpha` of 0 or 1.
 
     A critic that cannot tell outputs about 1/(α − 1), so that orders near 1 ask for large outputs, and `fgan-kl`, their
-    limit, does not. Between about 0.59 and 1 the bound passes float32's range within |V| <= 50; there its exponential
-    goes on as its tangent.
+    limit, does not. In float32 f* goes on as its tangent above e^72.7/α, which it passes within |V| <= 50 where α lies
+    between 0.589 and 1; from 0.635 on it would pass float32's range there.
     """
 
     threshold = 0.0

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from twoplayer.objectives._claim import Divergence, jensen_shannon, power
+from twoplayer.objectives._claim import REVERSE_LESS_TWICE_JENSEN_SHANNON, Divergence
 from twoplayer.objectives._variational import Variational
 
 __all__ = ["FganGAN"]
@@ -47,6 +47,4 @@ class FganGAN(Variational):
 
     @property
     def alternative(self) -> Divergence:
-        reverse = power(0)
-        name = "reverse Kullback-Leibler less twice Jensen-Shannon"
-        return Divergence(name, "KL(q‖p) − 2·JSD", lambda u: reverse(u) - 2 * jensen_shannon(u))
+        return REVERSE_LESS_TWICE_JENSEN_SHANNON

@@ -10,7 +10,12 @@ import math
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from twoplayer.objectives._claim import Divergence, jensen_shannon, power
+from twoplayer.objectives._claim import (
+    REVERSE_LESS_TWICE_JENSEN_SHANNON,
+    TWICE_JENSEN_SHANNON,
+    Divergence,
+    jensen_shannon,
+)
 from twoplayer.objectives._variational import Variational
 
 __all__ = ["FganJS"]
@@ -39,10 +44,8 @@ class FganJS(Variational):
 
     @property
     def divergence(self) -> Divergence:
-        return Divergence("twice Jensen-Shannon", "2·JSD = KL(p‖m) + KL(q‖m), m = (p + q)/2", self.f)
+        return TWICE_JENSEN_SHANNON
 
     @property
     def alternative(self) -> Divergence:
-        reverse = power(0)
-        name = "reverse Kullback-Leibler less twice Jensen-Shannon"
-        return Divergence(name, "KL(q‖p) − 2·JSD", lambda u: reverse(u) - self.f(u))
+        return REVERSE_LESS_TWICE_JENSEN_SHANNON

@@ -39,7 +39,7 @@ class FganSquaredHellinger(Variational):
 
     @property
     def divergence(self) -> Divergence:
-        return Divergence("squared Hellinger", "∫ (√p − √q)²", self.f, "1, at most 2")
+        return Divergence("squared Hellinger", "∫ (√p − √q)²", self.f, "1")
 
     @property
     def alternative(self) -> Divergence:

@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from twoplayer.objectives._claim import Divergence
+from twoplayer.objectives._claim import TOTAL_VARIATION, Divergence, total_variation
 from twoplayer.objectives._variational import Variational
 
 __all__ = ["FganTotalVariation"]
@@ -23,7 +23,7 @@ class FganTotalVariation(Variational):
     threshold = 0.0
 
     def f(self, u: Tensor) -> Tensor:
-        return (u - 1).abs() / 2
+        return total_variation(u)
 
     def conjugate(self, t: Tensor) -> Tensor:
         return t
@@ -39,7 +39,7 @@ class FganTotalVariation(Variational):
 
     @property
     def divergence(self) -> Divergence:
-        return Divergence("total variation", "½ ∫ |p − q|", self.f, "probability")
+        return TOTAL_VARIATION
 
     @property
     def alternative(self) -> Divergence:

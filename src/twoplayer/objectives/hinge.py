@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import relu
 
-from twoplayer.objectives._claim import Divergence
+from twoplayer.objectives._claim import TOTAL_VARIATION, Divergence, total_variation
 from twoplayer.objectives._separable import Separable
 
 __all__ = ["Hinge"]
@@ -31,11 +31,11 @@ class Hinge(Separable):
 
     @property
     def divergence(self) -> Divergence:
-        return Divergence("total variation", "½ ∫ |p − q|", lambda u: (u - 1).abs() / 2, "probability")
+        return TOTAL_VARIATION
 
     @property
     def followed(self) -> Divergence:
-        return Divergence("twice total variation", "∫ |p − q|", lambda u: (u - 1).abs(), "probability")
+        return Divergence("twice total variation", "∫ |p − q|", lambda u: 2 * total_variation(u), "probability")
 
     def optimal_output(self, log_ratio: Tensor) -> Tensor:
         return log_ratio.sign()

@@ -1,6 +1,6 @@
 """Least squares: both players regress critic outputs onto labels.
 
-Source: Mao et al. 2017, "Least Squares Generative Adversarial Networks", eq. 2, 5, 8 and 9.
+Source: Mao et al. 2017, "Least Squares Generative Adversarial Networks", eq. 2 and section 3.2.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ __all__ = ["LeastSquares"]
 class LeastSquares(Separable):
     """Half the squared distance to label `a` (fake), `b` (real) and `c` (what the generator wants).
 
-    The defaults are the paper's 0-1 coding (eq. 9); a = −1, b = 1, c = 0 is that of its Pearson χ² (eq. 8), which
-    every coding's critic estimates: ∫ (p − q)²/(p + q), at most 2. Raises `UserError` where `a` is `b`.
+    The defaults are the paper's 0-1 coding (eq. 9); a = −1, b = 1, c = 0 (eq. 8) is the one of its Pearson χ² (section
+    3.2), which every coding's critic estimates: ∫ (p − q)²/(p + q), at most 2. Raises `UserError` where `a` is `b`.
     """
 
     def __init__(self, *, a: float = 0.0, b: float = 1.0, c: float = 1.0) -> None:
@@ -46,7 +46,7 @@ class LeastSquares(Separable):
 
     @property
     def followed(self) -> Divergence:
-        """With m = (p + q)/2: eq. 8's χ² is what is left at the critic's optimum, not what its gradient descends."""
+        """Not the paper's χ² (section 3.2): that is the loss left at the critic's optimum, not what is descended."""
         width, reach = self.b - self.a, self.c - self.a
 
         def f(u: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class LeastSquares(Separable):
         return Divergence("Kullback-Leibler to the mixture less triangular discrimination", formula, f)
 
     def optimal_output(self, log_ratio: Tensor) -> Tensor:
-        return self.a + (self.b - self.a) * log_ratio.sigmoid()  # (bp + aq)/(p + q), eq. 5
+        return self.a + (self.b - self.a) * log_ratio.sigmoid()  # (bp + aq)/(p + q), section 3.2
 
 
 def _triangular(u: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from twoplayer.objectives._claim import Divergence, jensen_shannon
+from twoplayer.objectives._claim import TWICE_JENSEN_SHANNON, Divergence
 from twoplayer.objectives._logistic import Logistic
 
 __all__ = ["Minimax"]
@@ -27,4 +27,5 @@ class Minimax(Logistic):
 
     @property
     def followed(self) -> Divergence:
-        return Divergence("twice Jensen-Shannon", "2·JSD − log 4 (theorem 1)", lambda u: 2 * jensen_shannon(u))
+        """V at the best critic is 2·JSD − log 4 (theorem 1), of which the constant has no gradient."""
+        return TWICE_JENSEN_SHANNON

@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from twoplayer.objectives._claim import Divergence, jensen_shannon, power
+from twoplayer.objectives._claim import REVERSE_LESS_TWICE_JENSEN_SHANNON, Divergence
 from twoplayer.objectives._logistic import Logistic
 
 __all__ = ["NonSaturating"]
@@ -23,9 +23,4 @@ class NonSaturating(Logistic):
     @property
     def followed(self) -> Divergence:
         """Arjovsky and Bottou 2017, "Towards Principled Methods for Training GANs", theorem 2.5."""
-        reverse = power(0)
-        return Divergence(
-            "reverse Kullback-Leibler less twice Jensen-Shannon",
-            "KL(q‖p) − 2·JSD",
-            lambda u: reverse(u) - 2 * jensen_shannon(u),
-        )
+        return REVERSE_LESS_TWICE_JENSEN_SHANNON

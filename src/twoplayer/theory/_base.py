@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from twoplayer.errors import UserError
-from twoplayer.theory._checks import Array
+from twoplayer.theory._checks import Array, probabilities
 
-__all__ = ["Continuous", "Density", "Shape", "by_bisection", "log_mixture"]
+__all__ = ["Continuous", "Density", "Shape", "by_bisection", "log_mixture", "one_space"]
 
 BISECTIONS = 80
 """Halvings of a bracket until a quantile is known to the last bit or nearly."""
@@ -64,9 +64,14 @@ class Density(ABC):
         """The density itself, (n, d) to (n,)."""
         return np.exp(self.log_density(x))
 
-    @abstractmethod
     def quantile(self, u: Array) -> Array:
-        """The least x with P(X ≤ x) ≥ u, on the line, (n,) to (n,)."""
+        """The least x with P(X ≤ x) ≥ u, on the line, (n,) to (n,). Raises `UserError` for u outside [0, 1]."""
+        self.on_the_line("a quantile")
+        return self._quantile(probabilities(u))
+
+    @abstractmethod
+    def _quantile(self, u: Array) -> Array:
+        """`quantile` of checked probabilities, on the line."""
 
     def on_the_line(self, what: str) -> None:
         if self.dimension != 1:
@@ -78,6 +83,19 @@ class Continuous(Density):
 
     def pieces(self) -> list[tuple[float, Density]]:
         return [(1.0, self)]
+
+
+def one_space(*densities: Density) -> int:
+    """The one dimension of all of them. Raises `UserError` for what is no density."""
+    for density in densities:
+        if not isinstance(density, Density):
+            kind = type(density).__name__
+            raise UserError(f"a density is wanted here, not an object of type {kind}; wrap samples in Empirical")
+    dimensions = [density.dimension for density in densities]
+    if len(set(dimensions)) != 1:
+        found = " and ".join(map(str, dimensions))
+        raise UserError(f"densities must live in the same space, and these have {found} dimensions")
+    return dimensions[0]
 
 
 def log_mixture(weighted: Sequence[tuple[float, Density]], x: Array) -> Array:

@@ -1,4 +1,4 @@
-"""What a density may be made of, checked once: numbers, points, weights, and one dimension for both sides."""
+"""What a density may be made of and asked for, checked once: numbers, points, weights, probabilities."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ import numpy.typing as npt
 
 from twoplayer.errors import UserError
 
-__all__ = ["Array", "coordinates", "inside", "points", "same_dimension", "shares", "vector"]
+__all__ = ["Array", "alike", "coordinates", "inside", "numbers", "points", "probabilities", "shares", "vector"]
 
 Array = npt.NDArray[np.float64]
 SLACK = 1e-6
 """Weights may miss one by this much, which is what single precision leaves; they are then divided by their sum."""
+ROUNDING = 1e-12
+"""What sums of probabilities may pass 0 or 1 by."""
 
 
 def numbers(name: str, values: Any) -> Array:
+    """Finite numbers of any shape, in float64."""
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError):
         raise UserError(f"{name} must be numbers, not {values!r}") from None
     if not np.isfinite(array).all():
-        raise UserError(f"{name} has values that are not finite; remove or repair them first")
+        raise UserError(f"some values in {name} are not finite; remove or repair them first")
     return array
 
 
@@ -71,9 +74,18 @@ def inside(name: str, value: float) -> float:
     return float(value)
 
 
-def same_dimension(*dimensions: int) -> int:
-    """The one dimension of all of them."""
-    if len(set(dimensions)) != 1:
-        found = " and ".join(str(d) for d in dimensions)
-        raise UserError(f"densities must live in the same space, and these have {found} dimensions")
-    return dimensions[0]
+def alike(first: str, a: Array, second: str, b: Array) -> int:
+    """The number of coordinates that two points have in common."""
+    if len(a) != len(b):
+        raise UserError(f"{first} has {len(a)} coordinates and {second} has {len(b)}; give both the same number")
+    return len(a)
+
+
+def probabilities(u: Any) -> Array:
+    """Numbers in [0, 1], in float64; rounding beyond the ends is cut off."""
+    array = numbers("the probabilities of quantiles", u)
+    if array.size and (array.min() < -ROUNDING or array.max() > 1 + ROUNDING):
+        raise UserError(
+            f"quantiles are asked for at probabilities between 0 and 1, not at {array.min():g} to {array.max():g}"
+        )
+    return np.clip(array, 0.0, 1.0)

@@ -23,17 +23,19 @@ def normal_kl(p: Gaussian, q: Gaussian) -> float:
 
 
 def log_affinity(p: Gaussian, q: Gaussian, alpha: float) -> float:
-    """ln ∫ pᵅ q¹⁻ᵅ, which is ∞ unless α Σp⁻¹ + (1−α) Σq⁻¹ is positive definite."""
-    on_p, on_q = np.linalg.inv(p.covariance), np.linalg.inv(q.covariance)
-    precision = alpha * on_p + (1 - alpha) * on_q
-    values = np.linalg.eigvalsh(precision)
-    if values[0] <= 1e-13 * np.abs(values).max():
-        return 0.0 if same_spread(p, q) and np.array_equal(p.mean, q.mean) else float("inf")
-    shift = p.mean - q.mean
-    pulled = on_p @ shift
-    quadratic = alpha * shift @ pulled - alpha**2 * pulled @ np.linalg.solve(precision, pulled)
-    logarithms = np.log(values).sum() + alpha * p.log_determinant + (1 - alpha) * q.log_determinant
-    return float(-(quadratic + logarithms) / 2)
+    """ln ∫ pᵅ q¹⁻ᵅ, which is ∞ unless α Σp⁻¹ + (1−α) Σq⁻¹ is positive definite.
+
+    In coordinates where Σq is one and Σp⁻¹ is diagonal nothing cancels, and the result has α as a factor: it keeps its
+    relative precision as α goes to 0, and by exchange of p and q as α goes to 1.
+    """
+    _, singular, axes = np.linalg.svd(np.linalg.solve(p.factor, q.factor))
+    precision, shift = singular**2, axes @ np.linalg.solve(q.factor, p.mean - q.mean)
+    mixed = 1 + alpha * (precision - 1)
+    if mixed.min() <= 1e-13 * max(1.0, abs(alpha) * precision.max()):
+        return float("inf")
+    quadratic = alpha * (1 - alpha) * precision * shift**2 / mixed
+    logarithms = np.log1p(alpha * (precision - 1)) - alpha * np.log(precision)
+    return float(-(quadratic + logarithms).sum() / 2)
 
 
 def same_spread(p: Gaussian, q: Gaussian) -> bool:

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from twoplayer.errors import UserError
-from twoplayer.theory._base import Density, log_mixture
-from twoplayer.theory._checks import Array, same_dimension
+from twoplayer.theory._base import Density, log_mixture, one_space
+from twoplayer.theory._checks import Array
 from twoplayer.theory._cubature import Cells, cells_of, integrate, sums, union
 from twoplayer.theory.empirical import Empirical
 from twoplayer.theory.gaussian import Gaussian
@@ -115,7 +115,7 @@ def _outermost(cells: Cells, edges: Sequence[Array]) -> npt.NDArray[np.bool_]:
 
 def strata(p: Density, q: Density) -> list[Stratum]:
     """What p and q live on, each part with the densities of both."""
-    same_dimension(p.dimension, q.dimension)
+    one_space(p, q)
     volume, lines = Spread(), _Lines()
     atoms: list[list[tuple[float, Empirical]]] = [[], []]
     for side, density in enumerate((p, q)):

@@ -52,8 +52,7 @@ class Empirical(Density):
         self.on_the_line("a cumulative probability")
         return np.asarray(self._sums[np.searchsorted(self._sorted, x, side="right")])
 
-    def quantile(self, u: Array) -> Array:
-        self.on_the_line("a quantile")
+    def _quantile(self, u: Array) -> Array:
         return np.asarray(self._sorted[np.minimum(np.searchsorted(self._sums[1:], u), len(self._sorted) - 1)])
 
     def shape(self) -> tuple[Array, Shape]:

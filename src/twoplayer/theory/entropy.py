@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from twoplayer.errors import UserError
-from twoplayer.theory._base import Density
-from twoplayer.theory._checks import Array, same_dimension
+from twoplayer.theory._base import Density, one_space
+from twoplayer.theory._checks import Array
 from twoplayer.theory._normal import normal_kl
 from twoplayer.theory._strata import Atoms, as_atoms, strata
 from twoplayer.theory.gaussian import Gaussian
@@ -32,17 +32,20 @@ def entropy(p: Density) -> float:
 
 
 def cross_entropy(p: Density, q: Density) -> float:
-    """E_p[−ln q] = H(p) + KL(p‖q), infinite where p has mass and q has none.
+    """E_p[−ln q], infinite where p has mass and q has none.
 
-    For samples p and a density q it is the negative log likelihood of the samples under q, per sample. Raises
-    `UserError` where p has both atoms and a density: there is no one measure to take logarithms against.
+    It is H(p) + KL(p‖q) where both are of one kind: volume, segments or atoms. For atoms p against a density q it is
+    the negative log likelihood of the samples under q, per sample; that sum does not hold there, since H(p) counts
+    atoms, ln q is per volume and KL(p‖q) is infinite. Raises `UserError` where p has both atoms and a density: there
+    is no one measure to take logarithms against.
     """
-    same_dimension(p.dimension, q.dimension)
+    one_space(p, q)
     if isinstance(p, Gaussian) and isinstance(q, Gaussian):
         return entropy(p) + normal_kl(p, q)
     atoms = as_atoms(p)
     if atoms is not None and as_atoms(q) is None:
-        return float(-(atoms.weights @ q.log_density(atoms.samples)))
+        there = atoms.weights > 0
+        return float(-(atoms.weights[there] @ q.log_density(atoms.samples[there])))
     with_mass = [s for s in strata(p, q) if s.mass.p]
     if len({(isinstance(s, Atoms), isinstance(s, Atoms) or s.p[0][1].dimension) for s in with_mass}) > 1:
         raise UserError("entropy needs a density that is all atoms, all segments or all volume; take the parts apart")
@@ -50,6 +53,8 @@ def cross_entropy(p: Density, q: Density) -> float:
 
 
 def _surprise(log_p: Array, log_q: Array) -> Array:
-    """−p ln q, zero where p is."""
-    mass = np.exp(log_p)
-    return np.where(mass > 0, mass * -np.where(mass > 0, log_q, 0.0), 0.0)
+    """−p ln q: zero where p is, and infinite where q alone is, however little p is."""
+    on_p, on_q = np.isfinite(log_p), np.isfinite(log_q)
+    found = np.where(on_p & ~on_q, np.inf, 0.0)
+    found[on_p & on_q] = -np.exp(log_p[on_p & on_q]) * log_q[on_p & on_q]
+    return found

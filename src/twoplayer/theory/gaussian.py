@@ -14,6 +14,8 @@ __all__ = ["Gaussian"]
 
 PANELS = np.array([-12, -9, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 9, 12], dtype=np.float64)
 """In deviations: eight Gauss-Legendre nodes in each integrate a normal density to rounding; 2e-33 lies outside."""
+WIDEST = 1e150
+"""Of deviations, and one over it the narrowest: their squares are neither infinite nor subnormal in float64."""
 
 
 class Gaussian(Continuous):
@@ -30,7 +32,7 @@ class Gaussian(Continuous):
         if std is not None and covariance is not None:
             raise UserError("a Gaussian takes a std or a covariance, not both")
         self._covariance = self._diagonal(1.0 if std is None else std) if covariance is None else self._full(covariance)
-        self.factor = np.linalg.cholesky(self._covariance)
+        self.factor = self._root()
         self._whiten = np.linalg.inv(self.factor)
         self.log_determinant = float(2 * np.log(np.diag(self.factor)).sum())
 
@@ -40,15 +42,25 @@ class Gaussian(Continuous):
             raise UserError(f"the std of a Gaussian must be one number or {self.dimension}, one for each coordinate")
         if (deviations <= 0).any():
             raise UserError(f"the std of a Gaussian must be positive, not {deviations.min():g}")
+        if deviations.min() < 1 / WIDEST or deviations.max() > WIDEST:
+            raise UserError(
+                f"the std of a Gaussian must lie between {1 / WIDEST:g} and {WIDEST:g}, whose squares float64 holds; "
+                "for a single point use Empirical"
+            )
         return np.diag(np.broadcast_to(deviations**2, (self.dimension,)))
 
     def _full(self, covariance: Any) -> Array:
         matrix = np.atleast_2d(numbers("the covariance of a Gaussian", covariance))
         if matrix.shape != (self.dimension, self.dimension) or not np.allclose(matrix, matrix.T, atol=1e-12):
             raise UserError(f"the covariance of this Gaussian must be a symmetric matrix of {self.dimension} rows")
-        if np.linalg.eigvalsh(matrix)[0] <= 0:
-            raise UserError("the covariance of a Gaussian must be positive definite")
         return (matrix + matrix.T) / 2
+
+    def _root(self) -> Array:
+        """The lower triangular L with LLᵀ = covariance."""
+        try:
+            return np.asarray(np.linalg.cholesky(self._covariance))
+        except np.linalg.LinAlgError:
+            raise UserError("the covariance of a Gaussian must be positive definite") from None
 
     @property
     def mean(self) -> Array:
@@ -74,10 +86,9 @@ class Gaussian(Continuous):
         self.on_the_line("a cumulative probability")
         return np.asarray(ndtr((x - self._mean[0]) / self.factor[0, 0]))
 
-    def quantile(self, u: Array) -> Array:
+    def _quantile(self, u: Array) -> Array:
         from scipy.special import ndtri
 
-        self.on_the_line("a quantile")
         return np.asarray(np.clip(self._mean[0] + self.factor[0, 0] * ndtri(u), *self.edges(0)[[0, -1]]))
 
     def shape(self) -> tuple[Array, Shape]:

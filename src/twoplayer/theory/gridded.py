@@ -9,7 +9,7 @@ import numpy as np
 
 from twoplayer.errors import UserError
 from twoplayer.theory._base import Continuous, Shape, by_bisection
-from twoplayer.theory._checks import Array, coordinates, same_dimension, vector
+from twoplayer.theory._checks import Array, alike, coordinates, vector
 from twoplayer.theory._cubature import NODES, Cells, cells_of, integrate, place, sums
 
 __all__ = ["Gridded"]
@@ -36,7 +36,7 @@ class Gridded(Continuous):
         normalize: bool = False,
     ) -> None:
         self.lower, self.upper = vector("the lower corner", lower), vector("the upper corner", upper)
-        self.dimension = same_dimension(len(self.lower), len(self.upper))
+        self.dimension = alike("the lower corner", self.lower, "the upper corner", self.upper)
         self._check_box(resolution)
         self.function, self.resolution = function, resolution or (256 if self.dimension == 1 else 64)
         self.cells = cells_of([self.edges(axis) for axis in range(self.dimension)])
@@ -110,8 +110,7 @@ class Gridded(Continuous):
         partial = (self._raw(at.nodes) * at.weights).reshape(-1, NODES).sum(axis=1) / self._panels_integral
         return np.asarray(np.minimum(self._sums[panel] + partial, 1.0))
 
-    def quantile(self, u: Array) -> Array:
-        self.on_the_line("a quantile")
+    def _quantile(self, u: Array) -> Array:
         return by_bisection(self, u)
 
     def shape(self) -> tuple[Array, Shape]:

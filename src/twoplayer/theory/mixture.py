@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from twoplayer.errors import UserError
-from twoplayer.theory._base import Density, Shape, by_bisection, log_mixture
-from twoplayer.theory._checks import Array, same_dimension, shares
+from twoplayer.theory._base import Density, Shape, by_bisection, log_mixture, one_space
+from twoplayer.theory._checks import Array, shares
 
 __all__ = ["Mixture"]
 
@@ -23,11 +23,11 @@ class Mixture(Density):
     """
 
     def __init__(self, weights: Any, components: Sequence[Density]) -> None:
-        if not components:
-            raise UserError("a mixture needs at least one component")
         self.components = tuple(components)
+        if not self.components:
+            raise UserError("a mixture needs at least one component")
+        self.dimension = one_space(*self.components)
         self.weights = shares("the weights of a mixture", weights, len(self.components))
-        self.dimension = same_dimension(*(c.dimension for c in self.components))
 
     @property
     def mean(self) -> Array:
@@ -58,8 +58,7 @@ class Mixture(Density):
         self.on_the_line("a cumulative probability")
         return self.weights @ np.stack([c.cumulative(x) for c in self.components])
 
-    def quantile(self, u: Array) -> Array:
-        self.on_the_line("a quantile")
+    def _quantile(self, u: Array) -> Array:
         return by_bisection(self, u)
 
     def shape(self) -> tuple[Array, Shape]:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from twoplayer.errors import UserError
-from twoplayer.theory._base import Continuous, Density
-from twoplayer.theory._checks import Array, same_dimension
+from twoplayer.theory._base import Continuous, Density, one_space
+from twoplayer.theory._checks import Array
 from twoplayer.theory._cubature import NODES, cells_of, place, refine, union
 
 __all__ = ["Grid", "grid"]
@@ -30,9 +30,9 @@ def grid(*densities: Density, nodes: int = NODES, halvings: int = 0) -> Grid:
     crossing may be halved (30 for rounding on the line; 6 for about 1e-6 in the plane). Every density must be
     continuous.
     """
-    if not densities or not all(isinstance(c, Continuous) for d in densities for _, c in d.pieces()):
+    dimension = one_space(*densities) if densities else 0
+    if not dimension or not all(isinstance(c, Continuous) for d in densities for _, c in d.pieces()):
         raise UserError("a grid needs one continuous density or more; sum over the atoms of samples instead")
-    dimension = same_dimension(*(d.dimension for d in densities))
     if dimension > 2:
         raise UserError(f"a grid covers one or two dimensions, not {dimension}; draw samples instead")
     cells = cells_of([union(*(d.edges(axis) for d in densities)) for axis in range(dimension)])

@@ -11,7 +11,7 @@ import numpy as np
 
 from twoplayer.errors import UserError
 from twoplayer.theory._base import Density, Shape
-from twoplayer.theory._checks import Array, same_dimension, vector
+from twoplayer.theory._checks import Array, alike, vector
 from twoplayer.theory.uniform import Uniform
 
 __all__ = ["Segment"]
@@ -25,7 +25,7 @@ class Segment(Density):
 
     def __init__(self, start: Any, end: Any) -> None:
         self.start, self.end = vector("the start of a segment", start), vector("the end of a segment", end)
-        self.dimension = same_dimension(len(self.start), len(self.end))
+        self.dimension = alike("the start of a segment", self.start, "the end of a segment", self.end)
         self.length = float(np.linalg.norm(self.end - self.start))
         if self.length == 0:
             raise UserError("a segment needs two different ends; for a single point use Empirical")
@@ -60,8 +60,7 @@ class Segment(Density):
         self.on_the_line("a cumulative probability")
         return self.interval().cumulative(x)
 
-    def quantile(self, u: Array) -> Array:
-        self.on_the_line("a quantile")
+    def _quantile(self, u: Array) -> Array:
         return self.interval().quantile(u)
 
     def shape(self) -> tuple[Array, Shape]:

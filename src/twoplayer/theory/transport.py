@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from twoplayer.errors import UserError
-from twoplayer.theory._base import Density
-from twoplayer.theory._checks import Array, same_dimension
+from twoplayer.theory._base import Density, one_space
+from twoplayer.theory._checks import Array
 from twoplayer.theory._cubature import cells_of, integrate, union
 from twoplayer.theory._normal import bures
 from twoplayer.theory._strata import as_atoms
@@ -40,7 +40,7 @@ def wasserstein(
     `samples` draws from each side with `rng` (atoms stay as they are): an estimate that is biased upwards by about
     samples^(-1/d), not an exact value. Raises `UserError` where that would be needed and `samples` is not given.
     """
-    same_dimension(p.dimension, q.dimension)
+    one_space(p, q)
     _check_order(order)
     if (shift := _translation(p, q)) is not None:
         return float(np.linalg.norm(shift))
@@ -143,7 +143,7 @@ def potential(p: Density, q: Density) -> Potential:
 
     It is what a Wasserstein critic learns, up to a constant and to its slope where neither side has mass.
     """
-    same_dimension(p.dimension, q.dimension)
+    one_space(p, q)
     p.on_the_line("a potential")
 
     def sign(x: Array) -> Array:
@@ -194,7 +194,7 @@ def plan(p: Density, q: Density, order: int = 1) -> Plan:
 
     Raises `UserError` for densities that are not atoms alone.
     """
-    same_dimension(p.dimension, q.dimension)
+    one_space(p, q)
     _check_order(order)
     source, target = as_atoms(p), as_atoms(q)
     if source is None or target is None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from twoplayer.errors import UserError
 from twoplayer.theory._base import Continuous, Shape
-from twoplayer.theory._checks import Array, coordinates, same_dimension, vector
+from twoplayer.theory._checks import Array, alike, coordinates, vector
 
 __all__ = ["Uniform"]
 
@@ -18,7 +18,7 @@ class Uniform(Continuous):
 
     def __init__(self, lower: Any = 0.0, upper: Any = 1.0) -> None:
         self.lower, self.upper = vector("the lower corner", lower), vector("the upper corner", upper)
-        self.dimension = same_dimension(len(self.lower), len(self.upper))
+        self.dimension = alike("the lower corner", self.lower, "the upper corner", self.upper)
         self.width = self.upper - self.lower
         if (self.width <= 0).any():
             raise UserError("the upper corner of a box must lie above the lower one in every coordinate")
@@ -46,8 +46,7 @@ class Uniform(Continuous):
         self.on_the_line("a cumulative probability")
         return np.asarray(np.clip((x - self.lower[0]) / self.width[0], 0, 1))
 
-    def quantile(self, u: Array) -> Array:
-        self.on_the_line("a quantile")
+    def _quantile(self, u: Array) -> Array:
         return np.asarray(self.lower[0] + u * self.width[0])
 
     def shape(self) -> tuple[Array, Shape]:
