@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from twoplayer import objectives, theory
+from twoplayer import objectives, ranges, theory
 from twoplayer.config import resolve
 from twoplayer.errors import UserError
 from twoplayer.objectives._base import Objective
+from twoplayer.objectives._claim import Divergence
 from twoplayer.objectives._omega import log_omega
 from twoplayer.objectives._separable import Separable
 from twoplayer.objectives._variational import Variational
@@ -328,6 +330,38 @@ def test_the_paired_relativistic_generator_follows_what_it_says() -> None:
     assert torch.allclose(found, expected, rtol=1e-7, atol=1e-8)
 
 
+# ---- what divergences are called
+
+
+def stated() -> dict[str, list[Divergence]]:
+    """Every divergence that an objective estimates or follows, by name."""
+    found: dict[str, list[Divergence]] = {}
+    minimax = [objectives.create(n, **o, generator="minimax") for n, o, _ in FAMILY]
+    for objective in [*(made for _, _, made in MADE), *minimax]:
+        for divergence in (objective.divergence, objective.followed):
+            found.setdefault(divergence.name, []).append(divergence)
+    return found
+
+
+@pytest.mark.parametrize("name", [n for n in stated() if "weighted" not in n and "to the mixture" not in n])
+def test_one_name_is_one_formula_and_one_function(name: str) -> None:
+    """Up to a multiple of u − 1, which integrates to nought; names whose weights or labels are options apart."""
+    first, *others = stated()[name]
+    away = RATIOS[RATIOS != 1]
+    for other in others:
+        assert other.formula.split(" = ")[0] == first.formula.split(" = ")[0] and other.unit == first.unit
+        assert (other.f is None) == (first.f is None)
+        if first.f is not None and other.f is not None:
+            slopes = (other.f(away) - first.f(away)) / (away - 1)
+            assert torch.allclose(slopes, slopes[0].expand_as(slopes), atol=1e-12)
+
+
+def test_units_are_units() -> None:
+    units = {divergence.unit for divergences in stated().values() for divergence in divergences}
+    lengths = {"pixel error", "distance between samples, times the critic's slope"}
+    assert units == {"nats", "1", "probability"} | lengths
+
+
 # ---- relations
 
 
@@ -407,6 +441,7 @@ def test_a_kantorovich_potential_reaches_the_wasserstein_distance(
     error = abs(float(objective.estimate(potential, potential, nodes.weights)) - exact)
     record_property("contract_error", error)
     assert error < 1e-6
+    assert objective.needs_lipschitz and float(objective.estimate(3 * potential, 3 * potential, nodes.weights)) > exact
     for frequency in (0.1, 0.5, 2.0):
         for phase in np.linspace(0, 2 * np.pi, 12):
             other = torch.sin(frequency * nodes.points[:, 0] + phase) / frequency  # 1-Lipschitz
@@ -497,14 +532,29 @@ def test_stable_expressions_are_right_where_the_plain_ones_are_not(objective: Va
     assert torch.allclose(composed, log_ratio.exp() * plain, rtol=1e-6, atol=0)
 
 
+@pytest.mark.parametrize(
+    ("alpha", "departs", "overflows"),
+    [(-20.0, False, False), (0.01, False, False), (0.588, False, False), (0.589, True, False), (0.633, True, False),
+     (0.634, True, True), (0.99, True, True), (1.01, False, False), (1.06, False, False), (20.0, False, False)],
+)  # fmt: skip
+def test_where_the_alpha_divergences_bound_leaves_float32(alpha: float, departs: bool, overflows: bool) -> None:
+    objective = objectives.create("fgan-alpha", alpha=alpha)
+    v = torch.linspace(-50, 50, 2001)
+    exact, found = objective.conjugate_of_activation(v.double()), objective.conjugate_of_activation(v)
+    error = (found - exact).abs() / (1 + exact.abs())
+    assert (float(error.max()) > 1e-3) == departs and (float(error.max()) < 1e-4) != departs
+    assert (float(exact.max()) > torch.finfo(torch.float32).max) == overflows
+    assert found.isfinite().all()
+
+
 # ---- mistakes
 
 
 @pytest.mark.parametrize(
     ("name", "options", "complaint"),
     [
-        ("fgan-alpha", {"alpha": 0}, "alpha must be another number than 0 and 1"),
-        ("fgan-alpha", {"alpha": 1.0}, "which are fgan-reverse-kl and fgan-kl, not 1.0"),
+        ("fgan-alpha", {"alpha": 0}, r"alpha must be a number other than 0 \(take fgan-reverse-kl\) and 1"),
+        ("fgan-alpha", {"alpha": 1.0}, r"and 1 \(take fgan-kl\), not 1.0$"),
         ("fgan-alpha", {"alpha": math.inf}, "alpha must be a finite number, not inf"),
         ("fgan-weighted-js", {"weight": 0.0}, "weight must be greater than 0, not 0.0"),
         ("fgan-weighted-js", {"weight": 1.0}, "weight must be less than 1, not 1.0"),
@@ -518,6 +568,11 @@ def test_options_out_of_range_are_told_in_a_sentence(name: str, options: dict[st
     with pytest.raises(UserError) as told:
         resolve([{"data": {"name": "ring"}, "objective": {"name": name, **options}}], "points", {})
     assert str(told.value) == f"objective.{str(said.value).replace(' ', ': ', 1)}"
+
+
+def test_ranges_know_no_objective() -> None:
+    said = inspect.getsource(ranges)
+    assert not [name for name in objectives.names() if name in said]
 
 
 def test_least_squares_needs_two_labels() -> None:

@@ -75,6 +75,23 @@ def test_extreme_outputs_stay_finite(name: str, options: dict[str, Any], real: f
 
 
 @EACH
+def test_autocast_leaves_losses_and_estimates_alone(name: str, options: dict[str, Any]) -> None:
+    objective = ready(name, **options)
+    real, fake = outputs(-1, 1, torch.float32).detach(), outputs(-2, 1, torch.float32).detach()
+    weights = real.softmax(0), fake.softmax(0)
+
+    def found() -> list[Tensor]:
+        estimates = [objective.estimate(real, fake), objective.estimate(real, fake, weights)]
+        return [*losses(objective, real, fake), *estimates]
+
+    outside = found()
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = found()
+    assert [x.dtype for x in inside] == [torch.float32] * 4
+    assert torch.equal(torch.stack(inside), torch.stack(outside))
+
+
+@EACH
 def test_state_and_words(name: str, options: dict[str, Any]) -> None:
     objective = ready(name, **options)
     assert repr(objective).startswith(type(objective).__name__)

@@ -38,7 +38,7 @@ class FganAlpha(Variational):
 
     A critic that cannot tell outputs about 1/(α − 1), so that orders near 1 ask for large outputs, and `fgan-kl`, their
     limit, does not. In float32 f* goes on as its tangent above e^72.7/α, which it passes within |V| <= 50 where α lies
-    between 0.589 and 1; from 0.635 on it would pass float32's range there.
+    between 0.589 and 1; from 0.634 on it would pass float32's range there.
     """
 
     threshold = 0.0

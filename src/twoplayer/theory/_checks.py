@@ -77,7 +77,7 @@ def inside(name: str, value: float) -> float:
 def alike(first: str, a: Array, second: str, b: Array) -> int:
     """The number of coordinates that two points have in common."""
     if len(a) != len(b):
-        raise UserError(f"{first} has {len(a)} coordinates and {second} has {len(b)}; give both the same number")
+        raise UserError(f"{first} and {second} must have the same number of coordinates, not {len(a)} and {len(b)}")
     return len(a)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from twoplayer.theory._checks import Array
 from twoplayer.theory.gaussian import Gaussian
 
 __all__ = ["bures", "log_affinity", "normal_kl", "on_their_line", "same_spread"]
@@ -54,6 +53,6 @@ def on_their_line(p: Gaussian, q: Gaussian) -> tuple[Gaussian, Gaussian]:
 
 def bures(p: Gaussian, q: Gaussian) -> float:
     """W₂ = (‖Δ‖² + tr Σp + tr Σq − 2 tr (Σp^½ Σq Σp^½)^½)^½, the last trace being the nuclear norm of LpᵀLq."""
-    nuclear: Array = np.linalg.svd(p.factor.T @ q.factor, compute_uv=False)
+    nuclear = np.linalg.svd(p.factor.T @ q.factor, compute_uv=False)
     squared = ((p.mean - q.mean) ** 2).sum() + (p.factor**2).sum() + (q.factor**2).sum() - 2 * nuclear.sum()
     return float(np.sqrt(max(squared, 0.0)))

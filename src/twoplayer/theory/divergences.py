@@ -38,7 +38,7 @@ FAR = 200.0
 
 
 @dataclass(frozen=True)
-class Perspective:
+class _Perspective:
     """(p, q) ↦ q f(p/q), in logarithms: `both` where neither is zero, with lim f(u)/u and f(0) for where one is."""
 
     both: Integrand
@@ -59,7 +59,7 @@ def _times(factor: float, log_mass: Array) -> Array:
     return np.full_like(log_mass, factor) if np.isinf(factor) else factor * np.exp(log_mass)
 
 
-def _divergence(p: Density, q: Density, f: Perspective) -> float:
+def _divergence(p: Density, q: Density, f: _Perspective) -> float:
     if (both := _normals(p, q)) and _normal.same_spread(*both):
         p, q = _normal.on_their_line(*both)
     total = 0.0
@@ -87,7 +87,7 @@ def kl(p: Density, q: Density) -> float:
     if both := _normals(p, q):
         return _normal.normal_kl(*both)
     # f(u) = u ln u − u + 1 has the same integral and no cancellation.
-    return _divergence(p, q, Perspective(lambda a, b: np.exp(a) * (a - b) - np.exp(a) + np.exp(b), INFINITY, 1.0))
+    return _divergence(p, q, _Perspective(lambda a, b: np.exp(a) * (a - b) - np.exp(a) + np.exp(b), INFINITY, 1.0))
 
 
 def reverse_kl(p: Density, q: Density) -> float:
@@ -99,7 +99,7 @@ def jeffrey(p: Density, q: Density) -> float:
     """KL(p‖q) + KL(q‖p) = ∫ (p − q) ln(p/q), f(u) = (u − 1) ln u, in nats."""
     if both := _normals(p, q):
         return _normal.normal_kl(*both) + _normal.normal_kl(*both[::-1])
-    f = Perspective(lambda a, b: (np.exp(a) - np.exp(b)) * (a - b), INFINITY, INFINITY)
+    f = _Perspective(lambda a, b: (np.exp(a) - np.exp(b)) * (a - b), INFINITY, INFINITY)
     return _divergence(p, q, f)
 
 
@@ -117,12 +117,12 @@ def jensen_shannon(p: Density, q: Density, weight: float = 0.5) -> float:
         mean = np.logaddexp(np.log(share) + log_p, np.log(rest) + log_q)
         return np.asarray(share * np.exp(log_p) * (log_p - mean) + rest * np.exp(log_q) * (log_q - mean))
 
-    return _divergence(p, q, Perspective(both, -share * np.log(share), -rest * np.log(rest)))
+    return _divergence(p, q, _Perspective(both, -share * np.log(share), -rest * np.log(rest)))
 
 
 def total_variation(p: Density, q: Density) -> float:
     """½ ∫ |p − q|, f(u) = ½ |u − 1|, between 0 and 1."""
-    return _divergence(p, q, Perspective(lambda a, b: np.abs(np.exp(a) - np.exp(b)) / 2, 0.5, 0.5))
+    return _divergence(p, q, _Perspective(lambda a, b: np.abs(np.exp(a) - np.exp(b)) / 2, 0.5, 0.5))
 
 
 def pearson(p: Density, q: Density) -> float:
@@ -135,7 +135,7 @@ def pearson(p: Density, q: Density) -> float:
         above = np.exp(log_q + 2 * np.maximum(ratio, 0)) * np.expm1(-np.abs(ratio)) ** 2
         return np.asarray(np.where(ratio > 0, above, np.exp(log_q) * np.expm1(np.minimum(ratio, 0)) ** 2))
 
-    return _divergence(p, q, Perspective(f, INFINITY, 1.0))
+    return _divergence(p, q, _Perspective(f, INFINITY, 1.0))
 
 
 def neyman(p: Density, q: Density) -> float:
@@ -147,7 +147,7 @@ def squared_hellinger(p: Density, q: Density) -> float:
     """∫ (√p − √q)², f(u) = (√u − 1)², between 0 and 2."""
     if both := _normals(p, q):
         return -2 * _expm1(_normal.log_affinity(*both, 0.5))
-    return _divergence(p, q, Perspective(lambda a, b: (np.exp(a / 2) - np.exp(b / 2)) ** 2, 1.0, 1.0))
+    return _divergence(p, q, _Perspective(lambda a, b: (np.exp(a / 2) - np.exp(b / 2)) ** 2, 1.0, 1.0))
 
 
 def triangular(p: Density, q: Density) -> float:
@@ -161,7 +161,7 @@ def triangular(p: Density, q: Density) -> float:
         sum_ = np.logaddexp(log_p, log_q)
         return np.asarray(np.exp(sum_) * np.tanh((log_p - log_q) / 2) ** 2)
 
-    return _divergence(p, q, Perspective(f, 1.0, 1.0))
+    return _divergence(p, q, _Perspective(f, 1.0, 1.0))
 
 
 def alpha(p: Density, q: Density, alpha: float) -> float:
@@ -186,7 +186,7 @@ def _low_order(p: Density, q: Density, alpha: float) -> float:
         grown = np.where(np.abs(power) < 1, mass * np.expm1(np.clip(power, -1, 1)), np.exp(log_q + power) - mass)
         return np.asarray((grown / alpha - (np.exp(log_p) - mass)) / (alpha - 1))
 
-    return _divergence(p, q, Perspective(f, 1 / (1 - alpha), 1 / alpha if alpha > 0 else INFINITY))
+    return _divergence(p, q, _Perspective(f, 1 / (1 - alpha), 1 / alpha if alpha > 0 else INFINITY))
 
 
 def _expm1(x: float) -> float:
@@ -205,7 +205,7 @@ def f_divergence(
     """
     slope = _slope(f) if slope is None else slope
     start = _start(f) if start is None else start
-    return _divergence(p, q, Perspective(_continued(f), slope, start))
+    return _divergence(p, q, _Perspective(_continued(f), slope, start))
 
 
 def _at(f: Callable[[Array], Array], u: Array) -> Array:
