@@ -56,10 +56,10 @@ class Case:
     def flags(self) -> list[str]:
         generator, critic = "batch", "layer" if self.method == "wgan-gp" else "batch"
         norms = (generator, critic) if self.normalized else ("none", "none")
-        rate = ["--learning-rate", "1e-4"] if self.method == "xicfg" and self.generator == "fully connected" else []
+        method = "xicfg-fc" if (self.method, self.generator) == ("xicfg", "fully connected") else self.method
         networks = ["--generator", GENERATORS[self.generator], "--critic", "dcgan"]
         normalization = ["--generator.normalization", norms[0], "--critic.normalization", norms[1]]
-        return [self.method, "--data", self.data, *networks, *normalization, *rate, "--seed", str(self.seed)]
+        return [method, "--data", self.data, *networks, *normalization, "--seed", str(self.seed)]
 
 
 def main() -> None:

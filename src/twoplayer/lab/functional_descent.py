@@ -1,4 +1,4 @@
-"""Functional descent: KL of CFG's generator falls step by step to the sampling floor, on a line and in the plane
+"""Functional descent: KL of CFG's generator falls step by step towards the sampling floor, on a line and in the plane
 
 Source: Johnson & Zhang 2018, "Composite Functional Gradient Learning of Generative Adversarial Models", Algorithm 1 and
 theorem 2.1.
@@ -38,8 +38,8 @@ class FunctionalDescent(Demonstration):
     """CFG with `levels` steps of η = 0.1 from a Gaussian; KL by histograms of 10,000 samples after every few steps."""
 
     statement: ClassVar[str] = (
-        "Each step along the slope of a critic that is nearly the log density ratio lowers KL(p*‖p), so that the "
-        "composition of T steps brings samples as close to the data as samples of the data are to each other."
+        "Each step along the slope of a critic that is nearly the log density ratio lowers KL(p*‖p); the composition "
+        "of T steps brings a Gaussian's samples near to what a histogram can tell from the data."
     )
 
     def __init__(self, *, levels: Count = 40) -> None:
@@ -47,20 +47,20 @@ class FunctionalDescent(Demonstration):
 
     def show(self, findings: Findings) -> None:
         matches = {"line": self._match(LINE, findings.seed), "plane": self._match(PLANE, findings.seed)}
-        paths, arrows = {}, []
+        paths, looks = {}, []
         for name, match in matches.items():
-            paths[name] = [(0, _histogram_kl(match.density, match.sample(SAMPLES)))]
+            course = _Course(match)
+            paths[name] = [(0, course.divergence())]
             while not match.algorithm.done:
                 if name == "plane" and match.rounds in (1, self.levels // 4, self.levels // 2, self.levels - 1):
-                    arrows.append((match.rounds, match.sample(400), _slopes(match)))
+                    looks.append((match.rounds, *course.slopes()))
                 match.play(1)
-                if match.rounds % 3 == 0 and not match.algorithm.done:
-                    pool = cast(CFG, match.algorithm).rows.samples.double().numpy()
-                    paths[name].append((match.rounds, _histogram_kl(match.density, pool)))
-            paths[name].append((match.rounds, _histogram_kl(match.density, match.sample(SAMPLES))))
+                course.follow()
+                if match.rounds % 3 == 0 or match.algorithm.done:
+                    paths[name].append((match.rounds, course.divergence()))
         floors = {name: _floor(match.density, findings.seed) for name, match in matches.items()}
         findings.picture("KL over functional steps", _curves(paths, floors), caption=_CAPTION)
-        findings.picture("Samples and the critic's slope", _quivers(arrows), caption=_ARROWS)
+        findings.picture("Samples and the critic's slope", _quivers(looks), caption=_ARROWS)
         findings.table(
             "KL(data‖generator) by histogram, nats",
             ("data", "before", f"after {self.levels} steps", "real against real"),
@@ -87,6 +87,27 @@ class FunctionalDescent(Demonstration):
         )
 
 
+class _Course:
+    """Samples that the critic never sees, taken along step by step."""
+
+    def __init__(self, match: Match) -> None:
+        self.match, self.steps = match, cast(CFG, match.algorithm).refined.steps
+        self.samples = tensor(match.sample(SAMPLES))
+
+    def follow(self) -> None:
+        """The newest step of the generator."""
+        self.samples = self.steps(self.samples, int(self.steps.taken) - 1)
+
+    def divergence(self) -> float:
+        return _histogram_kl(self.match.density, self.samples.double().numpy())
+
+    def slopes(self) -> tuple[Any, Any]:
+        """A few samples and the critic's slope at them."""
+        points = self.samples[:400].clone().requires_grad_()
+        (slope,) = torch.autograd.grad(self.match.game.critic(points).sum(), points)
+        return points.detach().double().numpy(), slope.double().numpy()
+
+
 _CAPTION = (
     "KL from the data to the samples, logarithmic, over functional steps, on a line and in the plane; dotted, what "
     "real samples reach against the same histogram."
@@ -111,12 +132,6 @@ def _histogram_kl(density: Any, samples: Any) -> float:
     mass, share = mass / mass.sum(), (counts.ravel() + 0.5) / (counts.sum() + 0.5 * counts.size)
     seen = mass > 1e-12
     return float((mass[seen] * np.log(mass[seen] / share[seen])).sum())
-
-
-def _slopes(match: Match) -> Any:
-    points = tensor(match.sample(400)).requires_grad_()
-    (slope,) = torch.autograd.grad(match.game.critic(points).sum(), points)
-    return slope.double().numpy()
 
 
 def _curves(paths: dict[str, list[tuple[int, float]]], floors: dict[str, float]) -> Any:
