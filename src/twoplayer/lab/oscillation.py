@@ -46,10 +46,10 @@ START = 0.01
 """Distance from the equilibrium at the start; what is not linear counts as its square."""
 SAMPLES = 2500
 LOOKS = 12
+RING = Ring(radius=2.0, deviation=0.05).density()
 RATE = 2e-3
-"""Adam's rate of the generator on the ring."""
 SPEEDS = {"equal rates": RATE, "lagging critic": RATE / 5}
-"""The critic's rate: every method plays at both."""
+"""Adam's rate of the generator on the ring, and the two of the critic: every method plays at both."""
 PENALTY = (GradientPenalty(weight=0.1),)
 METHODS: dict[str, tuple[Objective, tuple[Regularizer, ...], int]] = {
     "gan0": (Minimax(), (), 1),
@@ -65,18 +65,16 @@ class Oscillation(Demonstration):
     """A Dirac-GAN for `turns` rounds at `rate` (with R1 of weight `gamma`), then a ring of 8 Gaussians for `rounds`."""
 
     statement: ClassVar[str] = (
-        "Near the equilibrium of the Dirac-GAN the players' gradient field has eigenvalues ±i f′(0): gradient "
-        "descent at rate h multiplies the distance by √(1 + h²f′(0)²) a round when the players move at once, by 1 "
-        "when they take turns, and by √(1 − hγ) when they take turns under R1: only then does it converge. On a "
-        "mixture of Gaussians the same chase sends a generator that outruns its critic from mode to mode. It ends as "
-        "the critic keeps up: by its rate or by more steps a round for the original losses; WGAN-GP needs both."
+        "Near the equilibrium of the Dirac-GAN the players' gradient field has eigenvalues ±i f′(0): gradient descent "
+        "at rate h multiplies the distance by √(1 + h²f′(0)²) a round when the players move at once, by 1 when they "
+        "take turns, and by √(1 − hγ) when they take turns under R1: only then does it converge. On a mixture of "
+        "Gaussians the same chase sends a generator that outruns its critic from mode to mode. It ends as the critic "
+        "keeps up: by its rate or by more steps a round for the original losses; WGAN-GP needs both."
     )
 
     def __init__(self, *, turns: Count = 300, rate: Share = 0.2, gamma: NonNegative = 0.2, rounds: Count = 300) -> None:
         if rate * gamma >= 1:
-            raise UserError(
-                f"rate·gamma must be below 1, or R1 alone leaps over the equilibrium, not {rate:g}·{gamma:g}"
-            )
+            raise UserError(f"rate·gamma must be below 1, or R1 leaps over the equilibrium, not {rate * gamma:g}")
         self.turns, self.rate, self.gamma, self.rounds = turns, rate, gamma, rounds
 
     def show(self, findings: Findings) -> None:
@@ -92,10 +90,11 @@ class Oscillation(Demonstration):
         findings.say(
             "The Dirac-GAN: the data are the single point 0, the generator is one number θ that it always draws, the "
             f"critic is D(x) = ψ·x. Both players descend their gradients at rate {self.rate:g}, in the library's own "
-            "game. Distances are taken along the eigenvector of one round's matrix, where a linear round multiplies "
-            "by the eigenvalue and nothing else."
+            "game. Distances are taken along the eigenvector of one round's matrix, where a linear round multiplies by "
+            "the eigenvalue and nothing else."
         )
-        findings.picture("Orbits of the Dirac-GAN", _orbits(orbits[3:]), caption=_orbits_caption(orbits[3:]))
+        factors = "; ".join(f"{o.factor:.4f} {o.how}" for o in orbits[3:])
+        findings.picture("Orbits of the Dirac-GAN", _orbits(orbits[3:]), caption=f"{_ORBITS}{factors}.")
         findings.table(
             f"Factor and rotation per round, over {self.turns} rounds",
             ("game", "players move", "factor", "|λ| − 1 predicted", "factor − 1", "rotation", "arg λ predicted"),
@@ -148,8 +147,8 @@ class Oscillation(Demonstration):
             f"Eight Gaussians of deviation 0.05 on a circle of radius 2. The generator's rate is {RATE:g}; each method "
             "plays twice, against a critic of the same rate and against one that lags at a fifth of it, with one "
             "critic step a round or five. What moves is the share of the mass that lies at another mode than at the "
-            "look before (total variation between the two histograms); a mode counts with one of "
-            f"{SAMPLES:,} samples within 3 deviations."
+            f"look before (total variation between the two histograms); a mode counts with one of {SAMPLES:,} samples "
+            "within 3 deviations."
         )
         for speed, methods in runs.items():
             findings.picture(f"Samples over a training, {speed}", _clouds(list(methods.values())), caption=_CLOUDS)
@@ -166,10 +165,11 @@ class Oscillation(Demonstration):
         self._kept_up(findings, *runs.values())
 
     def _kept_up(self, findings: Findings, equal: dict[str, _Run], lagging: dict[str, _Run]) -> None:
-        calm = [run for name, run in equal.items() if name != "wgan-gp"]
-        moved, modes = max(r.mean_moved for r in calm), min(r.late_modes for r in calm)
-        findings.at_most("equal rates: mass that moves per look, most of all but wgan-gp with one step", moved, 0.2)
-        findings.at_least("equal rates: modes in the last third, fewest of the same", modes, 6)
+        calm, late = [run for name, run in equal.items() if name != "wgan-gp"], slice(-LOOKS // 3, None)
+        moved = max(float(np.mean(r.moved[late])) for r in calm)
+        modes = min(float(np.mean(r.modes[late])) for r in calm)
+        findings.at_most("equal rates, all but wgan-gp of one step: moves per look, last third", moved, 0.1)
+        findings.at_least("equal rates, the same: modes, last third", modes, 6)
         moved = min(max(lagging[name].moved) for name in ("gan0", "gan1"))
         findings.at_least("lagging critic: mass that moves at most, lesser of gan0 and gan1", moved, 0.5)
         modes = min(equal[name].mean_modes - lagging[name].mean_modes for name in ("gan0", "gan1"))
@@ -183,11 +183,10 @@ class Oscillation(Demonstration):
 
     def _play(self, name: str, critic_rate: float, seed: int) -> _Run:
         objective, rules, critic_steps = METHODS[name]
-        density = Ring(radius=2.0, deviation=0.05).density()
-        modes = Modes(density.modes, density.mode_deviation, density.mode_weights)
+        modes = Modes(RING.modes, RING.mode_deviation, RING.mode_weights)
         network = MLP(filters=64, depth=2)
         match = Match(
-            density,
+            RING,
             objective,
             regularizers=rules,
             generator=network,
@@ -205,6 +204,10 @@ class Oscillation(Demonstration):
         return run
 
 
+_ORBITS = (
+    "(θ, ψ) of gan1 round by round, from the dot on; the cross is the equilibrium. The distance to it is multiplied "
+    "per round by this, above 1 where the orbit winds outwards and below 1 where it winds inwards: "
+)
 _CLOUDS = (
     "Each row a method, each column a time; dots are samples, crosses the modes. Samples in one clump that stands "
     "elsewhere in the next column are a generator on the run; samples at all crosses at once cover the ring."
@@ -281,10 +284,6 @@ class _Run:
     def mean_modes(self) -> float:
         return float(np.mean(self.modes))
 
-    @property
-    def late_modes(self) -> float:
-        return float(np.mean(self.modes[-(LOOKS // 3) :]))
-
 
 @final
 class _Place(Generator):
@@ -355,14 +354,6 @@ def _state(match: Match) -> list[float]:
     return [p.item() for player in ("generator", "critic") for p in match.game.players[player].parameters()]
 
 
-def _orbits_caption(orbits: list[_Orbit]) -> str:
-    factors = ", ".join(f"{o.how} {o.factor:.4f}" for o in orbits)
-    return (
-        "(θ, ψ) of gan1 round by round, from the dot on; the cross is the equilibrium. Factor of the distance to it "
-        f"per round, above 1 for an orbit that winds outwards and below for one that winds inwards: {factors}."
-    )
-
-
 def _orbits(orbits: list[_Orbit]) -> Any:
     figure, axes = sheet(1, len(orbits), height=2.6)
     for panel, orbit in zip(axes, orbits, strict=True):
@@ -380,11 +371,10 @@ def _orbits(orbits: list[_Orbit]) -> Any:
 def _clouds(runs: list[_Run]) -> Any:
     columns = (0, 2, 4, 7, 11)
     figure, axes = sheet(len(runs), len(columns), height=1.45, sharex=True, sharey=True)
-    centres = Ring(radius=2.0).density().modes
     for row, run in enumerate(runs):
         for column, look in enumerate(columns):
             panel = axes[row * len(columns) + column]
-            panel.plot(*centres.T, "+", color="#c65300", markersize=6)
+            panel.plot(*RING.modes.T, "+", color="#c65300", markersize=6)
             panel.plot(*run.clouds[look][:400].T, ".", color="#0072b2", markersize=1.5, alpha=0.6)
             panel.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal", xticks=[], yticks=[])
             if row == 0:
@@ -397,15 +387,13 @@ def _courses(runs: dict[str, dict[str, _Run]]) -> Any:
     figure, axes = sheet(len(runs), 3, height=2.5, sharex=True)
     for row, (speed, methods) in enumerate(runs.items()):
         panels = axes[3 * row : 3 * row + 3]
-        panels[0].set_ylabel(speed)
+        panels[0].set(ylabel=speed, ylim=(0, 8.5))
         for run, marker in zip(methods.values(), ("o", "s", "^", "v", "d"), strict=True):
             courses: tuple[list[Any], ...] = (run.modes, run.quality, run.moved)
             for panel, values in zip(panels, courses, strict=True):
                 panel.plot(run.rounds[-len(values) :], values, marker=marker, markersize=3.5, label=run.name)
     for panel, title in zip(axes, ("modes covered", "high quality", "mass that moved"), strict=False):
         panel.set_title(title)
-    for panel in axes:
-        panel.set_ylim(0, None)
-    figure.supxlabel("rounds", fontsize=10)
+    figure.supxlabel("rounds")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8.5)
     return figure

@@ -23,9 +23,9 @@ from twoplayer.lab._drawing import sheet
 from twoplayer.lab._findings import Findings
 from twoplayer.lab._play import fit_critic, small_critic
 from twoplayer.objectives.hinge import Hinge
-from twoplayer.ranges import Count, Positive
+from twoplayer.ranges import Count, Share
 from twoplayer.regularizers.spectral_norm import SpectralNorm
-from twoplayer.rng import numpy_generator, torch_generator
+from twoplayer.rng import derive, numpy_generator, torch_generator
 
 __all__ = ["SpectralNormalization"]
 
@@ -51,7 +51,7 @@ class SpectralNormalization(Demonstration):
         "for what one iteration per training step lags behind weights that move."
     )
 
-    def __init__(self, *, steps: Count = 500, rate: Positive = 2e-4) -> None:
+    def __init__(self, *, steps: Count = 500, rate: Share = 2e-4) -> None:
         self.steps, self.rate = steps, rate
 
     def show(self, findings: Findings) -> None:
@@ -62,9 +62,9 @@ class SpectralNormalization(Demonstration):
 
     def _matrices(self, findings: Findings, runs: list[_Power]) -> None:
         findings.say(
-            f"Three matrices of {SHAPE[0]}x{SHAPE[1]} with σ₁ = 1 and σ₂ as below, all others at most σ₂/2. "
-            "The library's own `spectral-norm` iterates on each from a random start; the singular value "
-            "decomposition says how far it is."
+            f"Three matrices of {SHAPE[0]}x{SHAPE[1]} with σ₁ = 1 and σ₂ as below, all others at most σ₂/2. The "
+            "library's own `spectral-norm` iterates on each from a random start; the singular value decomposition says "
+            "how far it is."
         )
         findings.picture("Power iteration against the decomposition", _falls(runs), caption=_FALLS)
         findings.table(
@@ -91,7 +91,7 @@ class SpectralNormalization(Demonstration):
                 looks.append(_look(critic, step, seed))
 
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)  # the start of the power iterations
+            torch.manual_seed(derive(seed, "iterations"))
             fit_critic(
                 critic,
                 Hinge(),
@@ -135,7 +135,6 @@ class SpectralNormalization(Demonstration):
             "slope over product of norms, at worst", max(k.slope / k.bound for k in everything), 1, within=1e-5
         )
         findings.at_least("free critic: slope at the end", last.slope, 1.0)
-        findings.at_least("free critic: product of norms, end over start", last.bound / first.bound, 1.0)
         findings.equal("normalized afterwards: product of norms", after.bound, 1, within=SLACK)
         findings.equal("spectral-norm: product of norms at the end", held.bound, 1, within=0.05)
         findings.at_most("spectral-norm: product of norms at any time", loose.bound, 1, within=SLACK)
@@ -144,14 +143,14 @@ class SpectralNormalization(Demonstration):
 
 
 _FALLS = (
-    "Straight lines on a logarithmic axis: the error of σ̂ (left) and of the direction (right) falls by a constant "
-    "factor per iteration, fast where the second singular value is half the first, slowly where it is 0.95 of it. Thin "
-    "dotted lines through the last point have the slopes that theory gives."
+    "The error of σ̂ (left) and of the direction (right) by iteration, on a logarithmic axis, where a constant factor "
+    "is a straight line. One marker per matrix; the thin dotted lines through the last points have the slopes that "
+    "theory gives."
 )
 _GROWTH = (
-    "Left, logarithmic, without normalization: the product of the layers' norms lies far above the steepest slope "
-    "found, and both grow. Right, with one power iteration per step: the product keeps a little above 1 while the "
-    "weights move, comes to 1 as they settle, and the slope lies far below it."
+    "The product of the layers' norms, which bounds the slope, and the steepest slope found, over a training. Left, "
+    "logarithmic, without normalization; right with one power iteration per step, where the bound is to be 1 but for "
+    "what the iteration lags behind weights that move."
 )
 
 
@@ -208,7 +207,8 @@ def _power(gap: float, random: np.random.Generator) -> _Power:
     values = np.array([1.0, gap, *gap * np.linspace(0.5, 0, columns - 2)])
     layer = nn.Linear(columns, rows, bias=False, dtype=torch.float64)
     weight = torch.from_numpy(left * values @ right.T)
-    start = random.normal(size=rows)
+    # A fair share in every direction: a start with next to none in the first two has no rate to measure.
+    start = left @ (random.uniform(0.5, 1.5, columns) * random.choice((-1.0, 1.0), columns))
     with torch.no_grad():
         layer.weight.copy_(weight)
     estimates, angles = [], []
