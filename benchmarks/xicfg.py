@@ -2,23 +2,22 @@
 
     python benchmarks/xicfg.py [--repeats 5] [--epochs 3] [--json FILE]
 
-Both sides take T, U, the pool and the networks of one setting: by default 15, 1, 640, and DCGAN's pair of 32
-filters on images of 28 by 28 pixels. Ours is the algorithm as `twoplayer train xicfg` builds it, its 3 fitting epochs
-included (--epochs 10 for the published number). The other side is written down from the description of the authors'
-PyTorch code: every minibatch of fakes is made from new latents through all earlier functional steps (U·T·(T − 1)/2
-critic passes a stage, 105 here), the pool is then made in minibatches (T·pool/batch passes, 150 here), in float32 and
-the contiguous format, with gradients by the critic's weights in every pass; a new RMSprop fits the generator for 10
-epochs. Prints, for each side, real images per second, critic gradient passes a stage and where the time goes; then the
-ratio, the median over pairs of neighbouring stages. Times are of the processor, since others may use the machine.
+All sides take T, U, the pool and the networks of one setting: by default 15, 1, 640, and DCGAN's pair of 32 filters
+on images of 32 by 32 pixels. Ours is the algorithm as `twoplayer train xicfg` builds it, once with its own number of
+fitting epochs (--epochs, 3) and once with the published 10. The other side is written down from the description of the
+authors' PyTorch code: every minibatch of fakes is made from new latents through all earlier functional steps
+(U·T·(T − 1)/2 critic passes a stage, 105 here), the pool is then made in minibatches (T·pool/batch passes, 150 here),
+in float32 and the contiguous format, by snapshots whose weights ask for no gradients; a new RMSprop fits the generator
+for 10 epochs. Prints, for each side, real images per second by the clock on the wall and by the processor's, which a
+busy machine disturbs less, critic gradient passes a stage and where the time goes; then both ratios, medians over
+pairs of neighbouring stages.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
-import json
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -29,6 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from _duel import Lap, machine, write
 from twoplayer import networks
 from twoplayer.experiment import settle
 from twoplayer.games._base import Batch
@@ -36,42 +36,44 @@ from twoplayer.rng import torch_generator
 from twoplayer.training.build import build
 from twoplayer.training.placement import place
 
-SHAPE, LATENT, BATCH, PHASES = (1, 28, 28), 100, 64, ("critic", "refining", "fitting")
+SHAPE, LATENT, BATCH, PHASES = (1, 32, 32), 100, 64, ("critic", "refining", "fitting")
 PUBLISHED_EPOCHS = 10
 
 
 @dataclass
 class Side:
-    """Stages of one side: seconds by phase, and critic gradient passes by their rows."""
+    """Stages of one side: what they took, processor time by phase, and critic gradient passes by their rows."""
 
     name: str
+    epochs: int
     phases: dict[str, list[float]] = field(default_factory=lambda: {phase: [] for phase in PHASES})
-    stages: list[float] = field(default_factory=list)
+    stages: list[Lap] = field(default_factory=list)
     passes: dict[str, int] = field(default_factory=dict)
     rows: int = 0
 
     @contextmanager
     def time(self, phase: str) -> Iterator[None]:
-        began = time.process_time()
+        began = Lap.now()
         yield
-        self.phases[phase][-1] += time.process_time() - began
+        self.phases[phase][-1] += (Lap.now() - began).cpu
 
     def stage(self, run: Callable[[], None]) -> None:
         for seconds in self.phases.values():
             seconds.append(0.0)
         self.passes, self.rows = {}, 0
-        began = time.process_time()
+        began = Lap.now()
         run()
-        self.stages.append(time.process_time() - began)
+        self.stages.append(Lap.now() - began)
 
     def count(self, kind: str, rows: int) -> None:
         self.passes[kind] = self.passes.get(kind, 0) + 1
         self.rows += rows
 
     def summary(self, images: int) -> dict[str, Any]:
-        whole = statistics.median(self.stages)
-        split = {phase: statistics.median(seconds) / whole for phase, seconds in self.phases.items()}
-        return {**asdict(self), "images_per_second": images / whole, "split": split}
+        wall, cpu = (statistics.median(getattr(lap, clock) for lap in self.stages) for clock in ("wall", "cpu"))
+        split = {phase: statistics.median(seconds) / cpu for phase, seconds in self.phases.items()}
+        rates = {"images_per_second": images / wall, "images_per_cpu_second": images / cpu}
+        return {**asdict(self), **rates, "split": split}
 
 
 class Images(Batch):
@@ -93,11 +95,11 @@ class Images(Batch):
         return torch_generator(0, purpose, self.number)
 
 
-def ours(setting: argparse.Namespace) -> tuple[Side, Callable[[], None]]:
+def ours(epochs: int, setting: argparse.Namespace) -> tuple[Side, Callable[[], None]]:
     """The algorithm as it is, with clocks around its phases."""
-    side = Side("twoplayer")
+    side = Side("twoplayer", epochs)
     config = settle("xicfg", "mnist", levels=setting.levels, critic_steps=setting.updates, pool=setting.pool,
-                    fit_epochs=setting.epochs, filters=setting.filters, step_size=0.5, device="cpu")  # fmt: skip
+                    fit_epochs=epochs, filters=setting.filters, step_size=0.5, device="cpu")  # fmt: skip
     placement = place("cpu", config.precision, config.memory_format, "images")
     algorithm: Any = build(config, SHAPE, placement).algorithm
     for phase, method in zip(PHASES, ("move_critic", "advance", "_fit"), strict=True):
@@ -138,7 +140,7 @@ class Published:
         recipe = networks.create("dcgan", filters=setting.filters)
         self.setting, self.side, self.number = setting, side, 0
         self.generator, self.critic = recipe.generator(LATENT, SHAPE), recipe.critic(SHAPE)
-        self.snapshots = [copy.deepcopy(self.critic) for _ in range(setting.levels)]
+        self.snapshots = [copy.deepcopy(self.critic).requires_grad_(False) for _ in range(setting.levels)]
         self.optimizer = self._optimizer(self.critic)
 
     def stage(self) -> None:
@@ -148,7 +150,7 @@ class Published:
                     self._move_critic(level)
             self.snapshots[level].load_state_dict(self.critic.state_dict())
         with self.side.time("refining"):
-            made = [self._make(self.setting.levels, "refining the pool") for _ in range(self.setting.pool // BATCH)]
+            made = [self._make(self.setting.levels, "refining the pool") for _ in range(-(-self.setting.pool // BATCH))]
         with self.side.time("fitting"):
             self._fit(torch.cat([z for z, _ in made]), torch.cat([x for _, x in made]))
 
@@ -161,7 +163,6 @@ class Published:
             x = x.detach().requires_grad_()
             self.side.count(kind, BATCH)
             snapshot(x).sum().backward()
-            snapshot.zero_grad()
             x = x.detach() + 0.5 * x.grad
         return z, x.detach()
 
@@ -187,7 +188,7 @@ class Published:
 
 
 def published(setting: argparse.Namespace) -> tuple[Side, Callable[[], None]]:
-    side = Side("published procedure")
+    side = Side("published procedure", PUBLISHED_EPOCHS)
     procedure = Published(setting, side)
     return side, lambda: side.stage(procedure.stage)
 
@@ -197,8 +198,22 @@ def describe(side: Side, images: int) -> str:
     passes = ", ".join(f"{count} {kind}" for kind, count in side.passes.items())
     split = ", ".join(f"{phase} {share:.0%}" for phase, share in figures["split"].items())
     worth = f"{side.rows / BATCH:.0f} minibatches' worth"
-    rate = f"{figures['images_per_second']:.0f} real images/s"
-    return f"{side.name}: {rate}; critic gradient passes a stage: {passes} ({worth}); {split}"
+    name = f"{side.name}, {side.epochs} fitting epochs"
+    rates = f"{figures['images_per_second']:.0f} real images/s ({figures['images_per_cpu_second']:.0f} per CPU second)"
+    return f"{name}: {rates}; critic gradient passes a stage: {passes} ({worth}); {split}"
+
+
+def ratio(mine: Side, theirs: Side, clock: str) -> dict[str, Any]:
+    """How many times the other side's images per second, by ``wall`` or ``cpu`` time."""
+    laps = zip(mine.stages, theirs.stages, strict=True)
+    pairs = [getattr(slow, clock) / getattr(fast, clock) for fast, slow in laps]
+    return {"clock": clock, "epochs": [mine.epochs, theirs.epochs], "ratio": statistics.median(pairs), "pairs": pairs}
+
+
+def spell(found: dict[str, Any]) -> str:
+    pairs, (mine, theirs) = found["pairs"], found["epochs"]
+    spread = f"{min(pairs):.2f} to {max(pairs):.2f}, {len(pairs)} pairs"
+    return f"{mine} against {theirs} fitting epochs, {found['clock']} time: {found['ratio']:.2f} times ({spread})"
 
 
 def main() -> None:
@@ -207,9 +222,11 @@ def main() -> None:
     defaults = {"levels": 15, "updates": 1, "pool": 640, "filters": 32, "epochs": 3, "repeats": 5}
     for name, value in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=value)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="write everything to this file")
     setting = parser.parse_args()
-    sides = [ours(setting), published(setting)]
+    about = machine()
+    epochs = dict.fromkeys((setting.epochs, PUBLISHED_EPOCHS))
+    sides = [*(ours(count, setting) for count in epochs), published(setting)]
     for _ in range(setting.repeats + 1):
         for _, stage in sides:
             stage()
@@ -217,14 +234,14 @@ def main() -> None:
         side.stages = side.stages[1:]
         side.phases = {phase: seconds[1:] for phase, seconds in side.phases.items()}
     images = setting.levels * setting.updates * BATCH
-    (mine, _), (theirs, _) = sides
-    pairs = [slow / fast for fast, slow in zip(mine.stages, theirs.stages, strict=True)]
+    *mine, theirs = (side for side, _ in sides)
     for side, _ in sides:
         print(describe(side, images))
-    print(f"ratio {statistics.median(pairs):.2f} ({min(pairs):.2f} to {max(pairs):.2f}, {len(pairs)} pairs)")
-    if setting.json:
-        document = {"ratio": statistics.median(pairs), "pairs": pairs, "sides": [s.summary(images) for s, _ in sides]}
-        setting.json.write_text(json.dumps(document, indent=2))
+    ratios = [ratio(side, theirs, clock) for side in mine for clock in ("wall", "cpu")]
+    print(*map(spell, ratios), sep="\n")
+    settings = {name: getattr(setting, name) for name in defaults}
+    outcomes = [side.summary(images) for side, _ in sides]
+    write(setting.json, {"benchmark": "xicfg", **about, "setting": settings, "ratios": ratios, "outcomes": outcomes})
 
 
 if __name__ == "__main__":

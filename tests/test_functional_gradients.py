@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import copy
+import inspect
+import io
 import signal
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import rich.console
 import torch
 from torch import Tensor, nn
 
 from _children import operations, twoplayer
 from _toys import LATENT, FixedBatch, Stream, TinyCritic, adam, assert_same_state, generator, state
 from twoplayer import algorithms, networks, objectives, regularizers
+from twoplayer.algorithms._base import Record
+from twoplayer.algorithms._frozen_conv import FrozenConv, freeze_convolutions
 from twoplayer.algorithms._functional import Functional
 from twoplayer.algorithms._pool import Pool
 from twoplayer.algorithms._refined import Refined, Steps
 from twoplayer.algorithms._step_size import StepSize
+from twoplayer.algorithms.cfg import CFG
+from twoplayer.algorithms.icfg import ICFG
+from twoplayer.algorithms.xicfg import XICFG
 from twoplayer.cli import main
+from twoplayer.cli._console import Console
 from twoplayer.errors import UserError
+from twoplayer.experiment import settle
 from twoplayer.games._base import Game
 from twoplayer.games.generation import Generation
 from twoplayer.rng import torch_generator
 from twoplayer.run import Run
 from twoplayer.training import checkpoint
 from twoplayer.training.average import Average
+from twoplayer.training.trainer import Progress
 
 NAMES = ("cfg", "icfg", "xicfg")
 SMALL = {"levels": 4, "pool": 32}
@@ -128,6 +140,24 @@ def test_a_frozen_step_is_that_of_train_mode_for_each_sample_alone(scaling: str)
     torch.testing.assert_close(alone, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(("channels", "side"), [(1, 8), (3, 12), (2, 7)])
+def test_a_frozen_convolution_has_the_same_outputs_and_slopes(channels: int, side: int) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(channels, 5, 4, 2, 1).double()
+    frozen = freeze_convolutions(nn.Sequential(copy.deepcopy(conv)))
+    assert isinstance(frozen[0], FrozenConv)
+    x = torch.randn(3, channels, side, side, dtype=torch.float64, requires_grad=True)
+    towards = torch.randn_like(conv(x))
+    torch.testing.assert_close(frozen(x), conv(x), rtol=0, atol=0)
+    slopes = [torch.autograd.grad(f(x), x, towards)[0] for f in (frozen, conv)]
+    torch.testing.assert_close(*slopes)
+
+
+@pytest.mark.parametrize("conv", [nn.Conv2d(1, 5, 3, 2, 1), nn.Conv2d(8, 5, 4, 2, 1), nn.Conv2d(1, 5, 4, 1, 1)])
+def test_other_convolutions_stay(conv: nn.Module) -> None:
+    assert freeze_convolutions(nn.Sequential(conv))[0] is conv
+
+
 def test_spectral_norm_is_part_of_a_snapshot() -> None:
     played = game("non-saturating", TinyCritic(), "spectral-norm")
     steps, x = Steps(played.critic, 1, "one"), torch.randn(5, 2)
@@ -199,6 +229,45 @@ def test_xicfg_reads_one_real_batch_for_every_critic_step_and_fits_on_the_pool()
     assert not all(torch.equal(v, before[k]) for k, v in algorithm.game.generator.state_dict().items())
 
 
+def test_a_second_stage_goes_on_from_the_pool_and_samples_go_from_the_fit() -> None:
+    algorithm, stream = made("xicfg", step_size=0.3, pool_stages=3), Stream()
+    algorithm.round(stream)
+    z, once = algorithm.rows.latents, algorithm.rows.samples.clone()
+    with torch.no_grad():
+        torch.testing.assert_close(algorithm.refined(z), once)  # the paper's G_T
+    fitted = copy.deepcopy(algorithm.game.generator.state_dict())
+    algorithm.round(stream)
+    twice = algorithm.rows.samples
+    steps, expected = algorithm.refined.steps, once
+    for level in range(4):
+        expected = steps(expected, level)
+    torch.testing.assert_close(twice, expected)  # advanced, eight steps from where they began
+    assert all(torch.equal(v, fitted[k]) for k, v in algorithm.refined.base.state_dict().items())
+    with torch.no_grad():
+        error, left = (algorithm.refined(z) - twice).square().mean(), (algorithm.refined.base(z) - once).square().mean()
+    assert 0.1 * left < error < 10 * left  # what is sampled is as near as the fit was
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_batch_statistics_of_a_part_of_the_pool_serve_the_rest(name: str) -> None:
+    options = {"critic_steps": 2} if name != "xicfg" else {"pool_stages": 2}
+    algorithm = made(name, game(critic=TinyCritic(nn.BatchNorm1d(8))), step_size=0.3, pool=192, **options)
+    for _ in range(1 if name == "xicfg" else 4):
+        algorithm.round(Stream())
+    with torch.no_grad():
+        torch.testing.assert_close(algorithm.refined(algorithm.rows.latents), algorithm.rows.samples)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_minibatches_of_the_pool_are_shuffled_anew_in_every_pass(name: str) -> None:
+    algorithm, batch = made(name), FixedBatch(1)
+    algorithm.fill(batch)
+    rows = algorithm.minibatches(batch)
+    passes = [torch.stack([next(rows) for _ in range(4)]) for _ in range(3)]
+    assert all(not torch.equal(a, b) for a, b in pairwise(passes))
+    assert all(sorted(p.flatten().tolist()) == list(range(32)) for p in passes)
+
+
 def test_fitting_brings_the_approximator_to_the_samples() -> None:
     algorithm, stream = made("xicfg", fit_epochs=30, step_size=0.5, pool_stages=2), Stream()
     algorithm.round(stream)
@@ -236,6 +305,93 @@ def test_images_begin_as_a_random_linear_map() -> None:
     with torch.no_grad():
         after = algorithm.refined.base(torch.randn(64, 6)).std()
     assert before > 0.1 and after < 0.06  # a map of deviation 0.01 on 6 latents has 0.0245
+
+
+def test_the_beginning_fits_its_map_also_where_it_was_not_shown_it() -> None:
+    torch.manual_seed(0)
+    recipe, shape, seen = networks.create("dcgan", filters=8), (1, 8, 8), dict[str, Tensor]()
+    played = Generation(recipe.generator(20, shape), recipe.critic(shape), objectives.create("non-saturating"))
+    algorithm = made("xicfg", played, pool=640)
+    fit = algorithm._fit
+
+    def spy(latents: Tensor, targets: Tensor, *rest: Any) -> Tensor:
+        if not seen:
+            seen.update(z=latents, targets=targets, error=fit(latents, targets, *rest))
+            with torch.no_grad():
+                seen["now"] = played.generator.eval()(latents)
+            played.generator.train()
+        else:
+            seen["later"] = latents
+        return seen["error"]
+
+    algorithm._fit = spy
+
+    class Images(FixedBatch):
+        @property
+        def real(self) -> Tensor:  # type: ignore[override]
+            return torch.rand(self.size, *shape, generator=self.random("data"))
+
+    algorithm.round(iter([Images(n, size=64) for n in range(1, 6)]))
+    variance = seen["targets"].var()
+    assert seen["error"] < 0.5 * variance and (seen["now"] - seen["targets"]).square().mean() < 0.5 * variance
+    assert not torch.isclose(seen["z"], seen["later"]).any()
+
+
+class Line(FixedBatch):
+    """Real numbers from N(1, 1)."""
+
+    @property
+    def real(self) -> Tensor:  # type: ignore[override]
+        return torch.randn(self.size, 1, generator=self.random("data")) + 1
+
+
+def test_cfgs_critic_comes_near_the_log_density_ratio() -> None:
+    """Of N(1, 1) to N(0, 1), which is x − 1/2."""
+    torch.manual_seed(0)
+    base = nn.Linear(1, 1)
+    nn.init.ones_(base.weight)
+    nn.init.zeros_(base.bias)
+    base.latent_dim = 1
+    critic = nn.Sequential(nn.Linear(1, 16), nn.Tanh(), nn.Linear(16, 1), nn.Flatten(0))
+    played = Generation(base, critic, objectives.create("non-saturating"))
+    algorithm = made("cfg", played, levels=1, pool=4096, critic_steps=1000)
+    algorithm.round(Line(n, size=64) for n in range(1, 2000))
+    x = torch.linspace(-1.5, 2.5, 41)[:, None]
+    with torch.no_grad():
+        error = (critic(x) - (x[:, 0] - 0.5)).abs().mean()
+    assert algorithm.updates["critic"] < 1000 and error < 0.15
+
+
+def test_one_noisy_block_does_not_end_the_fit_of_cfgs_critic() -> None:
+    algorithm, played = made("cfg", critic_steps=1000), list[float]()
+    blocks = [1.0, 1.1, 0.5, 0.6, 0.7, 0.1]
+
+    def move(batch: Any, rows: Tensor) -> Record:
+        algorithm.step_size.look(batch.real)
+        played.append(blocks[len(played) // 20])
+        return Record({"critic_loss": torch.tensor(played[-1])})
+
+    algorithm.move_critic = move  # type: ignore[method-assign]
+    algorithm.round(Stream())
+    assert len(played) == 100 and played[-1] == 0.7
+
+
+def test_a_fresh_critic_begins_as_the_first_one_did_after_a_resume() -> None:
+    algorithm = made("cfg", critic_steps=1, fresh=True)
+    first = copy.deepcopy(algorithm.game.critic.state_dict())
+    algorithm.round(Stream())
+    other = made("cfg", game(critic=TinyCritic(seed=9)), critic_steps=1, fresh=True)
+    other.restore(checkpoint.unpack(*checkpoint.pack(algorithm.state())))
+    seen: list[dict[str, Tensor]] = []
+    original = other.move_critic
+
+    def spy(batch: Any, rows: Tensor) -> Any:
+        seen.append(copy.deepcopy(other.game.critic.state_dict()))
+        return original(batch, rows)
+
+    other.move_critic = spy  # type: ignore[method-assign]
+    other.round(Stream())
+    assert all(torch.equal(v, seen[0][k]) for k, v in first.items())
 
 
 def test_cfg_fits_its_critic_longer_than_icfg_and_may_start_it_anew() -> None:
@@ -280,6 +436,81 @@ def test_diverging_steps_halve_the_size_with_a_warning_and_go_on(shape: tuple[in
         rate = size.choose(samples, torch.ones(32, *shape))
     assert rate == size.settled == kept  # images may reach 1.5, points 3
     assert size.choose(samples, torch.ones(32, *shape) * 0.1) == kept  # and no warning
+
+
+def test_a_slope_that_is_not_finite_moves_nothing_and_is_forgotten() -> None:
+    for given in (None, 0.5):
+        size = StepSize(given, 0.05, 2)
+        size.look(torch.randn(1000, 2))
+        samples, slope = torch.zeros(40, 2), torch.ones(40, 2)
+        slope[3, 0] = float("nan")
+        with pytest.warns(UserWarning, match="2.50% of the samples stay") as said:
+            rate = size.choose(samples, slope)
+        assert len(said) == 1 and 0 < rate < 1 and size.cut == 1
+        assert slope[3].tolist() == [0, 0] and slope[4].tolist() == [1, 1]
+        assert all(0 < tried < 1 for tried in size.tried)
+        with pytest.warns(UserWarning, match="100.00% of the samples stay"):
+            assert size.choose(samples, torch.full((40, 2), float("inf"))) == 0
+        assert size.choose(samples, torch.ones(40, 2)) == pytest.approx(rate, rel=0.03)
+
+
+def test_a_snapshot_moves_no_sample_where_its_slope_is_not_finite() -> None:
+    class Root(nn.Linear):
+        def forward(self, input: Tensor) -> Tensor:
+            return super().forward(input.sqrt()).squeeze(1)
+
+    steps, x = Steps(Root(2, 1), 1, "one"), torch.tensor([[0.0, 1.0], [2.0, 1.0]])
+    steps.add(Root(2, 1), 1.0)
+    assert torch.equal(steps(x, 0)[0], x[0]) and steps(x, 0).isfinite().all()
+    assert not torch.equal(steps(x, 0)[1], x[1])
+
+
+def test_a_steady_drift_is_noticed() -> None:
+    """A twentieth more of all values may leave than ever before, not a twentieth more in every step."""
+    size, samples, slope = StepSize(1.0, 0.05, 1), torch.linspace(-1, 1, 400)[:, None].repeat(1, 2), torch.ones(400, 2)
+    size.look(samples)
+    with pytest.warns(UserWarning, match="the step size is now"):
+        for _ in range(60):
+            samples = samples + size.choose(samples, 0.05 * slope) * 0.05 * slope
+    assert samples.max() < 3.3
+
+
+def test_samples_that_begin_outside_may_come_in() -> None:
+    size = StepSize(1.0, 0.05, 1)
+    size.look(torch.rand(64, 2) * 2 - 1)
+    assert size.choose(torch.full((32, 2), 9.0), -torch.ones(32, 2)) == 1.0
+
+
+def test_a_step_that_strays_at_any_size_is_skipped() -> None:
+    size = StepSize(1.0, 0.05, 1)
+    size.look(torch.rand(64, 2) * 2 - 1)
+    with pytest.warns(UserWarning, match="this step is skipped") as said:
+        assert size.choose(torch.zeros(32, 2), torch.full((32, 2), 1e9)) == 0.0
+    assert len(said) == 1 and size.settled == 1.0
+
+
+def test_a_halved_step_size_recovers() -> None:
+    size = StepSize(8.0, 0.05, 1)
+    size.look(torch.rand(64, 2) * 2 - 1)
+    samples = torch.zeros(32, 2)
+    with pytest.warns(UserWarning) as said:
+        size.choose(samples, torch.ones(32, 2))
+    assert len(said) == 1 and size.settled == 2.0
+    for _ in range(20):
+        assert size.choose(samples, torch.ones(32, 2) * 0.1) == 2.0
+    assert size.choose(samples, torch.ones(32, 2) * 0.1) == 4.0
+    back = StepSize(8.0, 0.05, 1)
+    back.load_state_dict(size.state_dict())
+    assert back.state_dict() == size.state_dict() and (back.settled, back.calm) == (4.0, 1)
+
+
+def test_a_cut_also_cuts_the_most_that_a_step_may_move() -> None:
+    size = StepSize(None, 0.05, 1)
+    size.look(torch.randn(1000, 2))
+    samples, slope = torch.zeros(10, 2), torch.ones(10, 2)
+    whole = size.choose(samples, slope)
+    size.cut = 0.25
+    assert size.choose(samples, 10 * slope) == pytest.approx(whole / 40)
 
 
 def test_a_run_with_a_huge_step_goes_on() -> None:
@@ -358,15 +589,98 @@ def test_a_run_ends_when_all_levels_are_taken(tiny: Any) -> None:
     assert again.status["step"] == 3
 
 
-def test_a_wide_gap_ends_xicfg_after_its_stages(tiny: Any) -> None:
-    run = tiny("xicfg", "ring", pool=32, steps=9, gap_limit=1e-9, gap_stages=2)
+@pytest.mark.parametrize(("name", "levels"), [("cfg", 2), ("icfg", 230)])
+def test_levels_alone_end_a_run(name: str, levels: int, tiny: Any) -> None:
+    run = tiny(name, "ring", levels=levels, pool=32, steps=None, critic_steps=1, batch=8, log_every=None)
+    assert (run.status["state"], run.status["step"]) == ("finished", levels)
+    assert len(run.progress) > levels / 3  # lines of progress go by the levels too
+    with pytest.raises(UserError, match="all 4 functional steps are taken: give more levels"):
+        algorithm, stream = made(name, critic_steps=1), Stream()
+        for _ in range(5):
+            algorithm.round(stream)
+
+
+def test_a_wide_gap_ends_xicfg_after_its_stages_and_says_so(tiny: Any) -> None:
+    heard = Heard()
+    run = tiny("xicfg", "ring", pool=32, steps=9, gap_limit=1e-9, gap_stages=2, listeners=[heard])
     assert (run.status["state"], run.status["step"]) == ("finished", 2)
+    reason = run.status["message"]
+    assert reason.startswith("ended after stage 2: |D(real) − D(fake)| was") and "above gap_limit 1e-09" in reason
+    assert heard.notes[-1] == reason
+
+
+def test_a_gap_is_that_of_the_whole_stage() -> None:
+    algorithm, stream = made("xicfg", critic_steps=2, gap_limit=1.0, gap_stages=1), Stream()
+    gaps, original = [9.0, -9.0] * 4, algorithm.move_critic
+
+    def spy(batch: Any, rows: Tensor) -> Any:
+        record = original(batch, rows)
+        record.values["real_score"] = record.values["fake_score"] + gaps.pop()
+        return record
+
+    algorithm.move_critic = spy  # type: ignore[method-assign]
+    algorithm.round(stream)
+    assert not algorithm.done and algorithm.reason is None
+    gaps += [9.0] * 8
+    algorithm.round(stream)
+    assert algorithm.done and "was 9 in it on average" in str(algorithm.reason)
+
+
+@pytest.mark.parametrize("method", ["cfg", "icfg"])
+def test_images_cost_less_to_measure_than_to_train(method: str) -> None:
+    config, members = settle(method, "digits"), {"cfg": CFG, "icfg": ICFG}
+    options = {n: p.default for n, p in inspect.signature(members[method]).parameters.items()} | config.algorithm
+    trained = options["levels"] * (options["pool"] + 2 * config.batch * options["critic_steps"])
+    assert config.evaluate_count * options["levels"] < trained  # critic passes of a sample
+
+
+@pytest.mark.parametrize("method", ["xicfg", "xicfg-fc"])
+@pytest.mark.parametrize("data", ["ring", "digits"])
+def test_a_preset_is_long_enough_for_a_gap_to_end_it(method: str, data: str) -> None:
+    config = settle(method, data)
+    size = inspect.signature(XICFG).parameters["gap_stages"].default
+    stages = config.steps or config.images // (config.batch * config.algorithm["levels"])
+    assert config.algorithm.get("gap_stages", size) < stages
+
+
+class Heard:
+    """A listener that keeps the notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def on_note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: None
+
+
+@pytest.mark.parametrize(("trials", "words"), [(50, "at first, by the"), (2, "chosen by the critic's first slopes")])
+def test_a_run_says_which_step_size_it_chose(trials: int, words: str, tiny: Any) -> None:
+    heard = Heard()
+    run = tiny("icfg", "ring", levels=3, pool=32, trials=trials, listeners=[heard])
+    assert words in heard.notes[-1] and len(heard.notes) == (2 if trials == 2 else 1)
+    last = run.progress[-1]["step_size"]
+    assert run.status["chosen"]["step_size"] == (pytest.approx(last) if trials == 50 else pytest.approx(last, rel=3))
+
+
+def test_an_average_of_the_approximator_is_warned_of(tiny: Any) -> None:
+    with pytest.warns(UserWarning, match="xicfg samples through critics .*: set ema to 0"):
+        tiny("gan1", "ring", algorithm="xicfg", pool=32, steps=1, ema=0.99)
+
+
+def test_a_pool_keeps_its_type_of_numbers() -> None:
+    pool, back = Pool(torch.device("cpu")), Pool(torch.device("cpu"))
+    pool.fill(torch.randn(4, 3), torch.randn(4, 2, dtype=torch.float64))
+    back.load_state_dict(pool.state_dict())
+    assert back.samples.dtype == torch.float64 and torch.equal(back.samples, pool.samples)
 
 
 # ---- resuming
 
 CASES = {
-    "cfg": "cfg --data ring --data.count 200 --steps 5 --levels 5 --pool 24 --critic-steps 40",
+    "cfg": "cfg --data ring --data.count 200 --steps 5 --levels 5 --pool 24 --critic-steps 40 --fresh true",
     "icfg": "icfg --data ring --data.count 200 --steps 5 --levels 5 --pool 24 --critic-steps 2 --trials 3",
     "xicfg": "xicfg --data digits --steps 5 --levels 2 --pool 16 --pool-stages 2 --fit-epochs 2 --precision bf16",
 }
@@ -387,6 +701,39 @@ def test_a_killed_run_ends_in_the_same_bits(case: str, tmp_path: Path) -> None:
     assert_same_state(state(alone / "run"), state(killed / "run"))
     one, other = (Run(folder / "run").sample(20).array for folder in (alone, killed))
     assert np.array_equal(one, other)
+
+
+# ---- what is said
+
+
+def test_notes_stay_above_the_live_view_and_progress_does_not_flood() -> None:
+    console, out = Console(), io.StringIO()
+    console.terminal = rich.console.Console(file=out, force_terminal=True, width=80)
+    folder = SimpleNamespace(path="run", checkpoints=Path("nowhere"))
+    dataset = SimpleNamespace(name="ring", train=[0], held_out=[], kind="points", skipped=[])
+    console.on_start(folder, SimpleNamespace(method="icfg"), dataset, "cpu")
+    with console:
+        console.on_note("step size 0.5, chosen by the critic's first slopes")
+        for share in (2, 4):
+            console.on_note(f"training the classifier: {share}%, loss {1 / share:.3f}")
+        console.on_progress(Progress(1, 8, 1.0, 0.5, 8.0, {}, {}))
+    shown = out.getvalue()
+    assert "step size 0.5, chosen by the critic's first slopes\n" in shown.replace("\r", "")
+    assert shown.count("training the classifier: 2%") == 1
+
+
+def test_a_note_is_said_however_soon_after_another(capfd: pytest.CaptureFixture[str]) -> None:
+    with Console() as console:
+        for text in (
+            "extracting features",
+            "step size 0.5, chosen",
+            "ended after stage 2: 3 above 2",
+            "at 2%",
+            "at 4%",
+        ):
+            console.on_note(text)
+    said = capfd.readouterr().err.splitlines()
+    assert said == ["extracting features", "step size 0.5, chosen", "ended after stage 2: 3 above 2", "at 2%"]
 
 
 # ---- mistakes

@@ -41,6 +41,7 @@ CASES: dict[str, dict[str, Any]] = {
                  **PLAIN},
     "sngan": {"method": "sngan", "data": "ring", "critic_steps": 1, "networks": "mlp-shortcut", **PLAIN},
     "icfg": {"method": "icfg", "data": "ring", "levels": 5, "pool": 64, "trials": 2, **PLAIN},
+    "cfg": {"method": "cfg", "data": "ring", "levels": 5, "pool": 64, "critic_steps": 30, "fresh": True, **PLAIN},
     "xicfg": {"method": "xicfg", "data": "digits", "generator": "mlp", "levels": 3, "pool": 48, "fit_epochs": 2,
               "pool_stages": 2, **PLAIN},
     "unrolled": {"method": "unrolled", "data": "ring", "unroll": 2, **PLAIN},

@@ -108,10 +108,48 @@ def test_the_critic_moves_once_and_its_buffers_know_nothing_of_the_look_ahead() 
     expected = dict(plain.game.critic.named_parameters())
     for name, weight in unrolled.game.critic.named_parameters():
         assert torch.equal(weight, expected[name]), name
-    counts = {n: int(b) for n, b in unrolled.game.critic.named_buffers() if n.endswith("num_batches_tracked")}
-    assert counts and set(counts.values()) == {2}  # real and fake of the one critic step
+    buffers = dict(unrolled.game.critic.named_buffers())
+    kinds = {name.rsplit(".", 1)[-1] for name in buffers}
+    assert kinds >= {"num_batches_tracked", "running_mean", "running_var", "u", "v"}
+    alone = Alternating(game("spectral-norm", critic=TinyCritic(nn.BatchNorm1d(8))), adam)
+    batch = next(Stream())
+    alone.move("critic", alone.game.critic_loss(batch, alone.game.generate(batch)))
+    for name, buffer in alone.game.critic.named_buffers():
+        assert torch.equal(buffers[name], buffer), name
+    assert {int(b) for n, b in buffers.items() if n.endswith("num_batches_tracked")} == {2}  # its real and its fake
     generators = [dict(a.game.generator.named_parameters()) for a in (plain, unrolled)]
     assert any(not torch.equal(generators[0][n], generators[1][n]) for n in generators[0])
+
+
+def test_a_clipped_critic_stays_clipped_looking_ahead() -> None:
+    """Against finite differences of the loss after two real steps, each of them clipped."""
+    players, batch = (generator().double(), TinyCritic().double()), Double(1)
+    played = Generation(*players, objectives.create("minimax"), [regularizers.create("clip", limit=0.2)])
+    algorithm = Unrolled(played, adam, unroll=2, inner="sgd")
+    algorithm.optimizers["critic"].param_groups[0]["lr"] = 1.0
+    weight = next(played.generator.parameters())
+    (gradient,) = torch.autograd.grad(
+        algorithm.answer(batch, played.generator(played.latents(batch).double())).total, weight
+    )
+
+    def after_two_steps(change: float) -> float:
+        twin = copy.deepcopy(played)
+        with torch.no_grad():
+            next(twin.generator.parameters())[0, 0] += change
+        fake = twin.generator(twin.latents(batch).double()).detach()
+        optimizer = torch.optim.SGD(twin.critic.parameters(), 1.0)
+        for _ in range(2):
+            optimizer.zero_grad()
+            twin.critic_loss(batch, fake).total.backward()
+            optimizer.step()
+            before = [p.detach().clone() for p in twin.critic.parameters()]
+            twin.after_critic_step()
+        assert any(not torch.equal(a, b) for a, b in zip(before, twin.critic.parameters(), strict=True))
+        return twin.generator_loss(batch, fake).total.item()
+
+    step = 1e-6
+    slope = (after_two_steps(step) - after_two_steps(-step)) / (2 * step)
+    assert float(gradient[0, 0]) == pytest.approx(slope, rel=1e-4, abs=1e-9)
 
 
 def test_an_adaptive_objective_hears_of_the_real_step_alone() -> None:

@@ -45,13 +45,19 @@ class Algorithm(ABC):
     game: Game
     optimizers: dict[str, Optimizer]
     updates: dict[str, int]
-    """Optimizer steps taken so far, by player."""
+    """Moves so far, by player: steps of its optimizer, or, where samples move in a generator's place, of those."""
     watching: bool = False
     """Whether to measure gradient norms in this round; the trainer sets it for the rounds it logs."""
     pool: int | None = None
     """How many samples it keeps and moves, if it does; a batch must not be larger."""
     done: bool = False
     """Whether there is nothing left to do, whatever the config's end."""
+    reason: str | None = None
+    """Why it is done, where it ended before what was asked of it: a sentence."""
+    rounds: int | None = None
+    """After how many rounds it will be done, if that is known."""
+    averageable: bool = True
+    """Whether averaging its sampler's weights over rounds makes sense."""
 
     def __init__(self, game: Game, make_optimizer: OptimizerFactory) -> None:
         self.game = game
@@ -59,6 +65,7 @@ class Algorithm(ABC):
         self.optimizers = {name: make_optimizer(name, ps) for name, ps in self.parameters.items()}
         self.updates = dict.fromkeys(self.parameters, 0)
         self.memories: dict[str, Memory] = {}
+        self.chosen: dict[str, float] = {}  # settings as it chose or changed them, for a person to see
 
     @abstractmethod
     def round(self, batches: Iterator[Batch]) -> Record:
@@ -90,6 +97,8 @@ class Algorithm(ABC):
         return {
             "updates": dict(self.updates),
             "done": self.done,
+            "reason": self.reason,
+            "chosen": dict(self.chosen),
             "memories": {name: memory.state_dict() for name, memory in self.memories.items()},
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
         }
@@ -97,6 +106,7 @@ class Algorithm(ABC):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up a state that `state` gave."""
         self.updates, self.done = dict(state["updates"]), state.get("done", False)
+        self.reason, self.chosen = state.get("reason"), dict(state.get("chosen", {}))
         for name, memory in self.memories.items():
             memory.load_state_dict(state["memories"][name])
         for name, optimizer in self.optimizers.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC
 from collections.abc import Iterator
+from itertools import count
 
 import torch
 from torch import Tensor
@@ -30,6 +31,11 @@ class Functional(Algorithm, ABC):
 
     The critic moves by the game's own loss, so that any objective and regularizer combine; logistic losses make its
     output the log density ratio that the theory is about.
+
+    Departures of all three from the paper: η is chosen from the first slopes where none is given, in place of the
+    paper's values for each data set and normalization, and halved where samples leave the data's range; batch
+    normalization in a snapshot is frozen with the statistics of the pool; minibatches of generated samples come from
+    the pool, which is shuffled anew in every pass.
 
     Raises `UserError` for settings without meaning, a game in which samples do not stand alone, and a critic that
     has no slope to climb.
@@ -76,10 +82,9 @@ class Functional(Algorithm, ABC):
         self.rows.fill(latents, samples.contiguous(memory_format=_layout(batch.real)))
 
     def minibatches(self, batch: Batch) -> Iterator[Tensor]:
-        """Shuffled minibatches of pool rows without end, as numbers, since samples move meanwhile."""
-        order = self.rows.minibatches(batch.size, batch.random("pool order"))
-        while True:
-            yield from order
+        """Minibatches of pool rows without end, shuffled anew in every pass; numbers, since samples move."""
+        for lap in count():
+            yield from self.rows.minibatches(batch.size, batch.random(f"pool order {lap}"))
 
     def move_critic(self, batch: Batch, rows: Tensor) -> Record:
         """One critic step on real samples and those rows of the pool as they are now."""
@@ -94,7 +99,7 @@ class Functional(Algorithm, ABC):
 
         `size` is a minibatch's on this process, `room` as `StepSize.choose` takes it.
         """
-        steps, samples, undecided = self.refined.steps, self.rows.samples, self.step_size.settled is None
+        steps, samples, tried = self.refined.steps, self.rows.samples, len(self.step_size.tried)
         level, slope = steps.add(self.game.critic), torch.empty_like(samples)
         first = self.rows.columns(size, TYPICAL // parallel.process_count())
         rest = torch.ones(len(samples), dtype=torch.bool, device=samples.device)
@@ -107,15 +112,19 @@ class Functional(Algorithm, ABC):
         rate = float(steps.rates[level])
         samples += rate * slope
         length = rate * parallel.mean(slope.square().mean()).sqrt()
-        record = Record({"step_size": steps.rates[level].clone(), "step_length": length})
-        if undecided and self.step_size.settled is not None:
-            record.notes.append(f"step size {self.step_size.settled:.3g}, chosen by the critic's first slopes")
-        return record
+        return Record({"step_size": steps.rates[level].clone(), "step_length": length}, self._news(tried, rate))
 
-    def gap(self, record: Record) -> float:
-        """|D(real) − D(fake)| at the last critic step."""
-        values = record.values
-        return abs(float(parallel.mean(values["real_score"] - values["fake_score"])))
+    def _news(self, tried: int, rate: float) -> list[str]:
+        """What to say after a step with `rate`, where `tried` slopes were known before; notes the step size too."""
+        size = self.step_size
+        self.chosen["step_size"] = rate if size.settled is None else size.settled
+        if len(size.tried) == tried:
+            return []
+        if size.settled is not None:
+            return [f"step size {size.settled:.3g}, chosen by the critic's first slopes"]
+        if not tried:
+            return [f"step size {rate:.3g} at first, by the critic's slope; it is settled after {size.trials} steps"]
+        return []
 
 
 def _check(levels: int, pool: int) -> None:

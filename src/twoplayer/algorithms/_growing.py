@@ -5,20 +5,33 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from itertools import chain
+from typing import Any
 
 from torch import Tensor
 
-from twoplayer.algorithms._base import Record
+from twoplayer.algorithms._base import OptimizerFactory, Record
 from twoplayer.algorithms._functional import Functional
-from twoplayer.games._base import Batch
+from twoplayer.errors import UserError
+from twoplayer.games._base import Batch, Game
 
 __all__ = ["Growing"]
 
 
 class Growing(Functional):
-    """G_t = G_{t−1} + η s ∇D_t(G_{t−1}), t = 1 … `levels`, and done; G_0 is the generator as it was initialized."""
+    """G_t = G_{t−1} + η s ∇D_t(G_{t−1}), t = 1 … `levels`, and done; G_0 is the generator as it was initialized.
+
+    One pool is moved throughout, where Algorithms 1 and 2 draw new z for every minibatch: each sample costs one step
+    a round instead of t, and the critic can learn the pool by heart if it is small. A round counts as a move of the
+    generator. Rounds go on until all levels are taken. A round after that raises `UserError`.
+    """
+
+    def __init__(self, game: Game, make_optimizer: OptimizerFactory, *, levels: int, **options: Any) -> None:
+        super().__init__(game, make_optimizer, levels=levels, **options)
+        self.rounds = levels
 
     def round(self, batches: Iterator[Batch]) -> Record:
+        if self.done:
+            raise UserError(f"all {self.levels} functional steps are taken: give more levels")
         first = next(batches)
         if not len(self.rows):
             self.fill(first)

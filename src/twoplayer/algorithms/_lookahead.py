@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -46,6 +47,14 @@ class Lookahead:
         self.count += 1
         for name, gradient in _over_processes(gradients).items():
             self.weights = {**self.weights, name: self.weights[name] - self.rate * self._direction(name, gradient)}
+
+    def constrain(self, enforce: Callable[[dict[str, Tensor]], object]) -> None:
+        """Hold the weights where `enforce` puts copies of them; one that it moves depends on nothing any more."""
+        held = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        enforce({**held, **self.buffers})
+        for name, weight in self.weights.items():
+            if not torch.equal(held[name], weight):
+                self.weights = {**self.weights, name: torch.where(held[name] == weight, weight, held[name])}
 
     def _direction(self, name: str, gradient: Tensor) -> Tensor:
         if self.rule == "sgd":

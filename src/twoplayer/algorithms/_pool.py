@@ -65,7 +65,9 @@ class Pool:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.latents = _own(state["latents"]).to(self.device)
         samples = _own(state["samples"])
-        self.samples = torch.empty_strided(tuple(samples.shape), tuple(state["strides"]), device=self.device)
+        self.samples = torch.empty_strided(
+            tuple(samples.shape), tuple(state["strides"]), dtype=samples.dtype, device=self.device
+        )
         self.samples.copy_(samples)
         self.age = int(state["age"])
 

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from twoplayer.algorithms._frozen_conv import freeze_convolutions
 from twoplayer.algorithms._frozen_norm import FrozenNorm, freeze_norms
+from twoplayer.algorithms._step_size import stay_where_not_finite
 
 __all__ = ["Refined", "Scaling", "Steps"]
 
@@ -38,7 +40,8 @@ class Steps(nn.Module):
         super().__init__()
         self.levels, self.scaling = levels, scaling
         # In tuples, since its weights are not ours: a skeleton that runs on a snapshot's.
-        skeleton = freeze_norms(copy.deepcopy(critic).eval().requires_grad_(False).to("meta"))
+        skeleton = copy.deepcopy(critic).eval().requires_grad_(False).to("meta")
+        skeleton = freeze_norms(freeze_convolutions(skeleton))
         self.norms = ([part for part in skeleton.modules() if isinstance(part, FrozenNorm)],)
         self.skeleton = (skeleton,)
         self.layout = {name: tensor.shape for name, tensor in _held(skeleton).items()}
@@ -94,8 +97,10 @@ class Steps(nn.Module):
         return {name: piece.view(shape) for (name, shape), piece in zip(self.layout.items(), flat, strict=True)}
 
     def forward(self, samples: Tensor, level: int) -> Tensor:
-        """One functional step, x + η s(x) ∇D(x)."""
-        return samples + float(self.rates[level]) * self.slope(samples, level)
+        """One functional step, x + η s(x) ∇D(x); samples stay where the slope is not finite, as in training."""
+        slope = self.slope(samples, level)
+        stay_where_not_finite(slope)
+        return samples + float(self.rates[level]) * slope
 
 
 @final

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import warnings
 from collections.abc import Mapping
@@ -13,13 +14,15 @@ from torch import Tensor
 from twoplayer import parallel
 from twoplayer.errors import UserError
 
-__all__ = ["StepSize"]
+__all__ = ["StepSize", "stay_where_not_finite"]
 
 MARGIN = {"images": 0.25, "points": 1.0}
 """Samples may lie outside the data's box by so much of its width; no one knows where points may lie."""
 STRAYS = 0.05
-"""Share of values that may go farther out in one step before it counts as diverging."""
+"""Share of values that may lie farther out, beyond the least share of any step before."""
 MOST_HALVINGS = 20
+CALM = 20
+"""Steps without halving after which one halving is taken back."""
 
 
 class StepSize:
@@ -29,6 +32,10 @@ class StepSize:
     (root mean squares over all values), and the median of the later half of these η is kept from then on; but no
     step moves them farther than that share, since a critic's slope may grow without bound as densities come close:
     on a grid of 25 Gaussians a fixed η lost 17 of 25 modes that it had covered.
+
+    A step that would take more than 5 % of all values farther out of the data's range, margin included, than the
+    least share of any step before is halved until it does not, or skipped after 20 halvings. η stays halved, and
+    doubles again after 20 steps without; so a given η may recover too.
     """
 
     def __init__(self, given: float | None, share: float, trials: int) -> None:
@@ -36,7 +43,7 @@ class StepSize:
             raise UserError(f"step_size must be above 0, not {given:g}: leave it out to have it chosen")
         self.given, self.share, self.trials = given, share, trials
         self.tried: list[float] = []
-        self.cut = 1.0
+        self.cut, self.calm, self.least = 1.0, 0, 1.0
         self.box: tuple[float, float] | None = None
         self.deviation = 0.0
 
@@ -62,23 +69,43 @@ class StepSize:
 
     @torch.no_grad()
     def choose(self, samples: Tensor, slope: Tensor, room: float = 1.0) -> float:
-        """η for the step from `samples` along `slope`, both ``(B, *shape)``; halved and warned of until they stay.
+        """η for the step from `samples` along `slope`, both ``(B, *shape)``; 0 where no step can be taken.
 
-        `room` in (0, 1] is how much of `share` this step may use.
+        Rows of `slope` that are not finite are set to 0 in place, so that those samples stay. `room` in (0, 1] is
+        how much of `share` this step may use. Warns once where η was halved, a step skipped, or samples stayed.
         """
+        lost = float(parallel.mean(stay_where_not_finite(slope).float().mean()))
+        if lost:
+            warnings.warn(f"{lost:.2%} of the samples stay: the critic's slope there is not finite", stacklevel=2)
         size = float(parallel.mean(slope.square().mean())) ** 0.5
-        most, rate = room * self.share * self.deviation / max(size, 1e-30), self.settled
-        if rate is None:
+        if not 0 < size < math.inf:
+            return 0.0
+        most = room * self.share * self.deviation / size
+        if self.settled is None:
             self.tried.append(most / room)
-        if self.given is None:
-            rate = most * self.cut if rate is None else min(rate, most)
-        assert rate is not None
-        allowed = self._strays(samples) + STRAYS
-        for _ in range(MOST_HALVINGS):
-            if self._strays(samples + rate * slope) <= allowed:
-                break
-            rate, self.cut = rate / 2, self.cut / 2
-            warnings.warn(f"samples left the range of the data: the step size is now {rate:.3g}", stacklevel=2)
+            return self._held_back(samples, slope, most * self.cut)
+        return self._held_back(
+            samples, slope, self.settled if self.given is not None else min(self.settled, most * self.cut)
+        )
+
+    def _held_back(self, samples: Tensor, slope: Tensor, rate: float) -> float:
+        """`rate`, halved until samples stay in the range of the data; the cut is remembered for a while."""
+        now = self._strays(samples)
+        self.least = min(self.least, now)
+        allowed = max(self.least + STRAYS, now)  # samples that begin outside must be able to come in
+        for halvings in range(MOST_HALVINGS):
+            if self._strays(samples + rate / 2**halvings * slope) <= allowed:
+                return self._cut(rate, halvings)
+        warnings.warn("samples would leave the range of the data at any step size: this step is skipped", stacklevel=3)
+        return 0.0
+
+    def _cut(self, rate: float, halvings: int) -> float:
+        self.calm = 0 if halvings else self.calm + 1
+        if self.calm == CALM:
+            self.cut, self.calm = min(1.0, 2 * self.cut), 0
+        if halvings:
+            rate, self.cut = rate / 2**halvings, self.cut / 2**halvings
+            warnings.warn(f"samples left the range of the data: the step size is now {rate:.3g}", stacklevel=4)
         return rate
 
     def _strays(self, samples: Tensor) -> float:
@@ -93,11 +120,21 @@ class StepSize:
         return {
             "tried": list(self.tried),
             "cut": self.cut,
+            "calm": self.calm,
+            "least": self.least,
             "box": self.box and list(self.box),
             "deviation": self.deviation,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.tried, self.cut = list(state["tried"]), state["cut"]
+        self.calm, self.least = state["calm"], state["least"]
         self.deviation = state["deviation"]
         self.box = None if state["box"] is None else (state["box"][0], state["box"][1])
+
+
+def stay_where_not_finite(slope: Tensor) -> Tensor:
+    """Set rows of `slope` ``(B, *shape)`` that are not finite to 0, in place, and return which, ``(B,)``."""
+    lost = ~slope.flatten(1).isfinite().all(1)
+    slope.masked_fill_(lost.view(-1, *[1] * (slope.dim() - 1)), 0.0)
+    return lost

@@ -25,16 +25,21 @@ __all__ = ["CFG"]
 
 BLOCK = 20
 """Critic steps whose mean loss is compared with that of as many before."""
+PATIENCE = 2
+"""Blocks in a row without a lower loss that end the fit; a single one is often noise."""
 
 
 @final
 class CFG(Growing):
     """Each of `levels` (T) rounds fits the critic and moves the `pool` once.
 
-    The critic moves until the mean loss of 20 steps is no lower than that of the 20 before, and `critic_steps` times
-    at most. It starts from the last round's weights, or with `fresh` from its first ones, as Algorithm 1 is printed.
+    The critic moves until the mean loss of 20 steps was no lower than the least so far twice in a row, and
+    `critic_steps` times at most. It starts from the last round's weights, or with `fresh` from its first ones.
     `scaling` is s(x): one, gan0 or gan1. `step_size` is η; left out, the first step moves samples by `step_share` of
     the data's standard deviation, all others take its η, and what a step may move falls linearly to 0.
+
+    Departures from Algorithm 1: one pool throughout instead of new z, near-optimality told by the training loss of a
+    moving critic, a warm start unless `fresh`, and η as above.
     """
 
     def __init__(
@@ -55,20 +60,22 @@ class CFG(Growing):
         size = StepSize(step_size, step_share, 1)
         super().__init__(game, make_optimizer, levels=levels, pool=pool, scaling=scaling, step_size=size)
         self.critic_steps, self.fresh = critic_steps, fresh
-        self.first = copy.deepcopy(self.game.critic.state_dict()) if fresh else {}
+        if fresh:
+            self.memories["first critic"] = self.first = copy.deepcopy(self.game.critic)
 
     def fit_critic(self, batches: Iterator[Batch], rows: Iterator[Tensor]) -> Record:
         if self.fresh:
-            self.game.critic.load_state_dict(self.first)
+            self.game.critic.load_state_dict(self.first.state_dict())
             self.optimizers["critic"].state.clear()
-        record, losses, best = Record(), list[Tensor](), float("inf")
+        record, losses, best, failures = Record(), list[Tensor](), float("inf"), 0
         for _ in range(self.critic_steps):  # Algorithm 1, line 2
             record.add(self.move_critic(next(batches), next(rows)).values)
             losses.append(record.values["critic_loss"])
             if len(losses) % BLOCK == 0:
-                if (mean := _mean(losses)) >= best:
+                mean = _mean(losses)
+                best, failures = min(mean, best), failures + 1 if mean >= best else 0
+                if failures == PATIENCE:
                     break
-                best = mean
         return record
 
 

@@ -29,6 +29,8 @@ class ICFG(Growing):
     `scaling` is s(x): one, gan0 or gan1. `step_size` is η; left out, each of the first `trials` steps moves samples
     by `step_share` of the data's standard deviation, the median η of the later half of them is kept, and what a
     step may move falls linearly to 0.
+
+    Departures from Algorithm 2: one pool throughout instead of new z, and η as above.
     """
 
     def __init__(

@@ -27,8 +27,12 @@ class Unrolled(Turns):
     The steps looked ahead repeat the round's minibatch, with its real samples, latents and noise, and are never
     taken: the critic itself moves `critic_steps` times a round as ever, and its buffers stay as they are. They go by
     Adam, as in the paper's code, from the moments of the critic's own optimizer where that is Adam, or by plain
-    gradients (`inner` sgd), at the critic's learning rate. Costs about `unroll` + 1 critic steps with double
+    gradients (`inner` sgd), at the critic's learning rate; constraints of the weights, such as clipping, hold after
+    each of them, and a clipped weight passes no gradient on. Costs about `unroll` + 1 critic steps with double
     backward passes, and memory for all of them.
+
+    A departure: the players move in turns, as in alternating, so that the look-ahead starts from a critic that
+    already stepped on this minibatch; in the paper both players' gradients are taken at the same weights.
     """
 
     def __init__(
@@ -54,14 +58,18 @@ class Unrolled(Turns):
         ahead = Lookahead(critic, self.optimizers["critic"], self.inner)
         for _ in range(self.unroll):  # eq. 7
             ahead.step(self._play(ahead.held, "critic_loss", batch, generated, ahead=True).total)
+            ahead.constrain(lambda held: self._call(held, "after_critic_step"))
         return self._play(ahead.held, "generator_loss", batch, generated)  # eq. 10
 
     def _play(self, held: dict[str, Tensor], loss: str, *arguments: Any, **options: Any) -> Loss:
-        """A loss of the game with another critic's weights and buffers."""
+        played: Loss = self._call(held, loss, *arguments, **options)
+        return played
+
+    def _call(self, held: dict[str, Tensor], method: str, *arguments: Any, **options: Any) -> Any:
+        """A method of the game with another critic's weights and buffers."""
         prefix = next(name for name, part in self.game.named_modules() if part is self.game.players["critic"])
         swapped = {f"game.{prefix}.{name}": tensor for name, tensor in held.items()}
-        played: Loss = functional_call(self.stage, swapped, (loss, *arguments), options)
-        return played
+        return functional_call(self.stage, swapped, (method, *arguments), options)
 
 
 class _Stage(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ __all__ = ["Console"]
 
 PLAIN_SECONDS = 15.0
 """How often a line is printed where there is no terminal."""
+NUMBER = re.compile(r"[\d.,%]+(e[+-]?\d+)?")
 SHOWN = {
     "critic_loss": "critic",
     "generator_loss": "generator",
@@ -35,7 +37,8 @@ class Console:
         self.quiet = quiet
         self.terminal = Terminal(stderr=True, highlight=False)
         self.live: Live | None = None
-        self.printed = self.noted = float("-inf")
+        self.printed = float("-inf")
+        self.noted: dict[str, float] = {}
         self.judged = ""
 
     def __enter__(self) -> Console:
@@ -70,11 +73,13 @@ class Console:
             self._say(_line(progress))
 
     def on_note(self, text: str) -> None:
-        if self.live is not None:
-            self.live.update(Text(text))
-        elif time.monotonic() - self.noted > PLAIN_SECONDS:
-            self.noted = time.monotonic()
+        """Say it; of one sentence with other numbers again and again, only the latest now and then."""
+        kind, now = NUMBER.sub("", text), time.monotonic()
+        if now - self.noted.get(kind, float("-inf")) > PLAIN_SECONDS:
+            self.noted[kind] = now
             self._say(text)
+        elif self.live is not None:
+            self.live.update(Text(text))
 
     def on_figures(self, step: int, figures: Sequence[Any], note: str) -> None:
         if figures:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -43,6 +44,12 @@ def build(config: Config, shape: tuple[int, ...], placement: Placement) -> Playe
         raise UserError(
             f"a pool of {algorithm.pool} is smaller than a batch of {config.batch}: set pool to at least "
             f"{config.batch}, or batch to at most {algorithm.pool}"
+        )
+    if config.ema and not algorithm.averageable:
+        warnings.warn(
+            f"{config.algorithm['name']} samples through critics that were made for its generator as it is, not for "
+            "an average of it: set ema to 0",
+            stacklevel=2,
         )
     return Players(game, algorithm)
 

@@ -15,10 +15,13 @@ SAVE_AFTER_SECONDS = 120.0
 
 
 class Schedule:
-    """Ends by rounds, images or seconds. Nothing here touches a weight: periods may change between resumes."""
+    """Ends by rounds, images or seconds, or after the `rounds` that the algorithm takes at most.
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
+    Nothing here touches a weight: periods may change between resumes.
+    """
+
+    def __init__(self, config: Config, rounds: int | None = None) -> None:
+        self.config, self.rounds = config, rounds
         self.every: dict[str, int | None] = {name: getattr(config, f"{name}_every") for name in TIMES}
         self.mark = dict.fromkeys(TIMES, 0)
         self.last_save = 0.0
@@ -26,11 +29,8 @@ class Schedule:
     def fraction(self, step: int, images: int, seconds: float) -> float:
         """Share of the run that is done, in [0, 1]."""
         config = self.config
-        shares = [
-            done / whole
-            for done, whole in ((step, config.steps), (images, config.images), (seconds, config.budget))
-            if whole is not None
-        ]
+        ends = ((step, config.steps), (step, self.rounds), (images, config.images), (seconds, config.budget))
+        shares = [done / whole for done, whole in ends if whole is not None]
         return min(1.0, max(shares, default=0.0))
 
     def finished(self, step: int, images: int, seconds: float) -> bool:

@@ -101,7 +101,7 @@ class Trainer:
         self.algorithm, self.game = self.players.algorithm, self.players.game
         self.average = Average(self.algorithm.sampler, self.config.ema)
         self.batches = Batches(self.dataset, self.config.batch, self.config.seed, self.placement)
-        self.schedule = Schedule(self.config)
+        self.schedule = Schedule(self.config, self.algorithm.rounds)
         self.step, self.seconds, self.resumed = 0, 0.0, False
         self._measured_for = 0.0
         self._rate = _Rate()
@@ -142,8 +142,8 @@ class Trainer:
         self.batches.rounds = self.step
         torch.manual_seed(derive(self.config.seed, "round", self.step))
         record = self.algorithm.round(self.batches)
-        self._note(record)
         self.step += 1
+        self._note(record)
         self.average.update()
         values = None
         if logs or self.placement.device.type == "cpu":
@@ -168,7 +168,7 @@ class Trainer:
         self._save()
         self._show_samples()
         self._evaluate()
-        self._status("finished")
+        self._status("finished", self.algorithm.reason)
 
     def _tick(self) -> None:
         now = time.perf_counter()
@@ -192,6 +192,8 @@ class Trainer:
         for note in record.notes:
             for listener in self.listeners:
                 listener.on_note(note)
+        if record.notes:  # what was chosen is to be read while the run goes on
+            self._status("running")
 
     def _show_samples(self) -> None:
         if not self.main:
@@ -244,7 +246,8 @@ class Trainer:
     def _status(self, state: str, message: str | None = None) -> None:
         if self.main:
             where = {"step": self.step, "images_seen": self.batches.images_seen, "seconds": round(self.seconds, 3)}
-            self.folder.write("status", {"state": state, **where, "message": message})
+            chosen = {"chosen": dict(self.algorithm.chosen)} if self.algorithm.chosen else {}
+            self.folder.write("status", {"state": state, **where, "message": message, **chosen})
 
     # ------------------------------------------------------------------ stopping and going on
 
