@@ -406,9 +406,9 @@ def test_warnings_are_notes(cli: Callable[..., Outcome], recwarn: pytest.Warning
 
     with warnings.catch_warnings():
         warnings.simplefilter("default")
-        noted = cli(f"{RING} --run noted --critic.normalization batch --regularizers r1")
+        noted = cli(f"{RING} --run noted --critic.normalization batch --regularizers gradient-penalty")
     assert noted.code == 0
-    assert any(s.startswith("note: r1 looks at the critic's slope") for s in noted.sentences)
+    assert any(s.startswith("note: gradient-penalty sets the critic's slope") for s in noted.sentences)
 
 
 def test_what_is_known_of_the_judge_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:

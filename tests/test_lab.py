@@ -117,6 +117,15 @@ def test_the_same_seed_finds_the_same() -> None:
     assert findings_page(one).split("<footer>")[0] == findings_page(two).split("<footer>")[0]
 
 
+def test_infinities_survive_json() -> None:
+    found = findings()
+    found.equal("endless", math.inf, math.inf, within=0)
+    found.table("Numbers", ("name", "value"), [("minus", -math.inf), ("none", None)])
+    document = found.document()
+    assert document["checks"][0]["measured"] == "inf"
+    assert document["tables"][0]["rows"] == [["minus", "-inf"], ["none", None]]
+
+
 def test_unknown_names_and_options_are_refused() -> None:
     with pytest.raises(UserError, match="did you mean earth-mover"):
         lab.perform("earth-moover")

@@ -242,3 +242,15 @@ def test_began_moves_its_balance_by_hand() -> None:
     began.adapt(torch.tensor([1000.0]), torch.tensor([0.0]))
     assert began.balance == 1
     assert "balance" in began.state_dict()
+
+
+@pytest.mark.parametrize("shape", [(4, 1), (2, 2, 1), ()])
+def test_outputs_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
+    for name in objectives.names():
+        with pytest.raises(UserError, match="one dimension"):
+            objectives.create(name).critic_loss(torch.zeros(shape), torch.zeros(shape))
+
+
+def test_an_unknown_generator_loss_is_refused() -> None:
+    with pytest.raises(UserError, match="generator"):
+        objectives.create("fgan-js", generator="x")

@@ -45,10 +45,12 @@ def command(names: tuple[str, ...], everything: bool, output: Path, seed: int, a
         return
     if output.is_file():
         raise UserError(f"{output} is a file: give -o a folder for the pages")
+    _check_writable(output)
     from twoplayer.lab._page import contents_page, findings_page
 
     found = []
     for name in chosen:
+        click.echo(f"{name} ...", err=True)
         findings = lab.perform(name, seed=seed)
         page = output / f"{name}.html"
         write_atomic(page, findings_page(findings))
@@ -62,6 +64,15 @@ def command(names: tuple[str, ...], everything: bool, output: Path, seed: int, a
         click.echo(json_text(documents, indent=2))
     elif len(found) > 1:
         click.echo(f"{sum(f.held for f in found)} of {len(found)} held: {output / 'index.html'}")
+
+
+def _check_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be written to before a minute is spent, with the system's own reason."""
+    import tempfile
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder):
+        pass
 
 
 def _contents(as_json: bool) -> str:
@@ -79,14 +90,23 @@ def _told(findings: Any, page: Path) -> str:
     """The findings as plain text."""
     from twoplayer.lab._findings import Table, shown
 
-    lines = [f"{findings.name}: {findings.title}", f"  {findings.statement}"]
+    lines = [f"{findings.name}: {findings.title}", *_wrapped(findings.statement)]
     for part in findings.parts:
         if isinstance(part, Table):
             lines += ["", f"  {part.title}", *_grid([part.columns, *[[shown(c) for c in row] for row in part.rows]])]
+            lines += _wrapped(part.note)
     lines += ["", "  checks"]
     lines += _grid([(c.label, shown(c.measured), c.demand, c.verdict) for c in findings.checks])
     lines += ["", f"  {findings.verdict} ({findings.seconds:.1f} s)", f"  {page}", ""]
-    return "\n".join(lines)
+    return "\n".join(lines).replace("−", "-")  # a terminal's figures are copied into other programs
+
+
+def _wrapped(text: str) -> list[str]:
+    import shutil
+    import textwrap
+
+    width = min(100, shutil.get_terminal_size().columns)
+    return textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="  ")
 
 
 def _grid(rows: list[Any]) -> list[str]:

@@ -160,7 +160,7 @@ class Findings:
         )
 
     def document(self) -> dict[str, Any]:
-        """The findings without pictures, ready for JSON."""
+        """The findings without pictures, ready for JSON; infinities are the words inf and -inf."""
         return {
             "name": self.name,
             "title": self.title,
@@ -172,21 +172,26 @@ class Findings:
             "checks": [
                 {
                     "label": c.label,
-                    "measured": c.measured,
+                    "measured": _plain(c.measured),
                     "relation": c.relation,
-                    "expected": c.expected,
+                    "expected": _plain(c.expected),
                     "tolerance": c.tolerance,
                     "held": c.held,
                 }
                 for c in self.checks
             ],
             "tables": [
-                {"title": t.title, "columns": list(t.columns), "rows": [list(row) for row in t.rows]}
+                {"title": t.title, "columns": list(t.columns), "rows": [[_plain(c) for c in row] for row in t.rows]}
                 for t in self.parts
                 if isinstance(t, Table)
             ],
             "seconds": round(self.seconds, 2),
         }
+
+
+def _plain(cell: Cell) -> Cell:
+    """JSON has no infinities, and null is for what is not there."""
+    return str(float(cell)) if isinstance(cell, float) and not math.isfinite(cell) else cell
 
 
 def shown(value: Cell) -> str:

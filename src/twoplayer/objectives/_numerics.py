@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from twoplayer.errors import UserError
+
 __all__ = ["average", "log_one_minus_exp", "log_softplus", "precise", "softplus_inverse", "tame_exp"]
 
 SMALL = 1e-5
@@ -15,7 +17,12 @@ SMALL = 1e-5
 
 
 def precise(x: Tensor) -> Tensor:
-    """`x` in float32, or in float64 if it is: a loss in bfloat16 would have three digits."""
+    """Critic outputs ``(N,)`` in float32, or in float64 if they are: a loss in bfloat16 would have three digits.
+
+    Raises `UserError` for another shape, which would be broadcast and averaged into something else.
+    """
+    if x.dim() != 1:
+        raise UserError(f"critic outputs have one dimension, (N,), not the shape {tuple(x.shape)}: flatten them first")
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 

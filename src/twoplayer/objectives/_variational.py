@@ -14,6 +14,7 @@ from torch import Tensor
 
 from twoplayer.objectives._claim import Divergence
 from twoplayer.objectives._separable import Separable
+from twoplayer.ranges import within
 
 __all__ = ["Variational"]
 
@@ -28,7 +29,7 @@ class Variational(Separable):
 
     def __init__(self, *, generator: Literal["alternative", "minimax"] = "alternative") -> None:
         super().__init__()
-        self.minimax = generator == "minimax"
+        self.minimax = within(Literal["alternative", "minimax"], generator=generator) == "minimax"
 
     @abstractmethod
     def f(self, u: Tensor) -> Tensor:

@@ -117,7 +117,8 @@ def jensen_shannon(p: Density, q: Density, weight: float = 0.5) -> float:
         mean = np.logaddexp(np.log(share) + log_p, np.log(rest) + log_q)
         return np.asarray(share * np.exp(log_p) * (log_p - mean) + rest * np.exp(log_q) * (log_q - mean))
 
-    return _divergence(p, q, _Perspective(both, -share * np.log(share), -rest * np.log(rest)))
+    value = _divergence(p, q, _Perspective(both, -share * np.log(share), -rest * np.log(rest)))
+    return max(value, 0.0)  # rounding may take it below
 
 
 def total_variation(p: Density, q: Density) -> float:

@@ -39,7 +39,10 @@ class Gaussian(Continuous):
     def _diagonal(self, std: Any) -> Array:
         deviations = numbers("the std of a Gaussian", std)
         if deviations.shape not in ((), (self.dimension,)):
-            raise UserError(f"the std of a Gaussian must be one number or {self.dimension}, one for each coordinate")
+            raise UserError(
+                f"the std of a Gaussian must be one number or {self.dimension}, one for each coordinate; "
+                "give a matrix as covariance="
+            )
         if (deviations <= 0).any():
             raise UserError(f"the std of a Gaussian must be positive, not {deviations.min():g}")
         if deviations.min() < 1 / WIDEST or deviations.max() > WIDEST:
