@@ -26,13 +26,12 @@ from typing import Any
 import numpy as np
 
 from twoplayer import Run
+from twoplayer.lab._drawing import COLOURS, DASHES
 
 HERE = Path(__file__).parent
 METHODS = ("xicfg", "gan0", "gan1", "wgan", "wgan-gp")
 GENERATORS = {"convolutional": "dcgan", "fully connected": "mlp-shortcut"}
 FIGURES = {"inception_score": "inception score", "diversity_score": "diversity score", "fd": "Fréchet distance"}
-COLOURS = ("#c65300", "#0072b2", "#00805c", "#cc79a7", "#4a4843")
-DASHES = ("-", (0, (6, 2.5)), (0, (1.5, 1.8)), (0, (6, 2, 1.5, 2)), (0, (3, 1.5)))
 POINTS = 24
 """Places in time at which the seeds are compared."""
 
@@ -163,7 +162,7 @@ def draw(data: str, measured: list[tuple[Case, Run]], path: Path) -> None:
     panels = figure.subplots(len(kinds), 2, squeeze=False, sharex=True)
     for (generator, normalized), row in zip(kinds, panels, strict=True):
         for panel, key in zip(row, ("inception_score", "diversity_score"), strict=True):
-            for method, colour, dash in zip(METHODS, COLOURS, DASHES, strict=True):
+            for method, colour, dash in zip(METHODS, COLOURS, DASHES, strict=False):
                 same = [
                     r for c, r in measured if (c.generator, c.normalized, c.method) == (generator, normalized, method)
                 ]

@@ -14,10 +14,19 @@ __all__ = ["breakable", "resource", "template"]
 
 
 def template(package: str, name: str) -> Template:
-    """The template file `name` of a package. Everything poured into it is escaped; a missing value is an error."""
-    from jinja2 import Environment, StrictUndefined
+    """The template file `name` of a package, which extends ``page.html``, the head of all pages.
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    Everything poured into it is escaped; a missing value is an error.
+    """
+    from jinja2 import DictLoader, Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True,
+        loader=DictLoader({"page.html": resource("twoplayer", "page.html")}),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters["breakable"] = breakable
     environment.globals["house_style"] = resource("twoplayer", "style.css")
     return environment.from_string(resource(package, name))

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from twoplayer.errors import UserError
 
-__all__ = ["Count", "NonNegative", "NonNegativeCount", "OpenShare", "Positive", "Share", "within"]
+__all__ = ["Count", "NonNegative", "NonNegativeCount", "OpenShare", "Positive", "Share", "at_least", "within"]
 
 
 Positive = Annotated[float, Field(gt=0)]
@@ -17,6 +17,13 @@ Share = Annotated[float, Field(gt=0, le=1)]
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 NonNegativeCount = Annotated[int, Field(ge=0)]
+
+
+def at_least(least: int, **options: int) -> None:
+    """Raise `UserError` for the first of the options given that is below `least`."""
+    for name, value in options.items():
+        if value < least:
+            raise UserError(f"{name} must be at least {least}, not {value}")
 
 
 def within(kind: Any, **option: Any) -> Any:

@@ -80,13 +80,13 @@ class StepSize:
         size = float(parallel.mean(slope.square().mean())) ** 0.5
         if not 0 < size < math.inf:
             return 0.0
-        most = room * self.share * self.deviation / size
-        if self.settled is None:
+        most, rate = room * self.share * self.deviation / size, self.settled
+        if rate is None:
             self.tried.append(most / room)
-            return self._held_back(samples, slope, most * self.cut)
-        return self._held_back(
-            samples, slope, self.settled if self.given is not None else min(self.settled, most * self.cut)
-        )
+        if self.given is None:
+            rate = most * self.cut if rate is None else min(rate, most * self.cut)
+        assert rate is not None
+        return self._held_back(samples, slope, rate)
 
     def _held_back(self, samples: Tensor, slope: Tensor, rate: float) -> float:
         """`rate`, halved until samples stay in the range of the data; the cut is remembered for a while."""

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from twoplayer.algorithms._base import Algorithm, OptimizerFactory, Record
-from twoplayer.errors import UserError
 from twoplayer.games._base import Batch, Game, Loss
+from twoplayer.ranges import at_least
 
 __all__ = ["Turns"]
 
@@ -25,8 +25,7 @@ class Turns(Algorithm):
     """
 
     def __init__(self, game: Game, make_optimizer: OptimizerFactory, *, critic_steps: int, reuse: bool) -> None:
-        if critic_steps < 1:
-            raise UserError(f"critic_steps must be at least 1, not {critic_steps}")
+        at_least(1, critic_steps=critic_steps)
         super().__init__(game, make_optimizer)
         self.critic_steps, self.reuse = critic_steps, reuse
 

@@ -17,9 +17,8 @@ from twoplayer.algorithms._base import OptimizerFactory, Record
 from twoplayer.algorithms._growing import Growing
 from twoplayer.algorithms._refined import Scaling
 from twoplayer.algorithms._step_size import StepSize
-from twoplayer.errors import UserError
 from twoplayer.games._base import Batch, Game
-from twoplayer.ranges import Count, Positive, Share
+from twoplayer.ranges import Count, Positive, Share, at_least
 
 __all__ = ["CFG"]
 
@@ -55,8 +54,7 @@ class CFG(Growing):
         step_size: Positive | None = None,
         step_share: Share = 0.03,
     ) -> None:
-        if critic_steps < 1:
-            raise UserError(f"critic_steps must be at least 1, not {critic_steps}")
+        at_least(1, critic_steps=critic_steps)
         size = StepSize(step_size, step_share, 1)
         super().__init__(game, make_optimizer, levels=levels, pool=pool, scaling=scaling, step_size=size)
         self.critic_steps, self.fresh = critic_steps, fresh

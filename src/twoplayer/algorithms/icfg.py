@@ -15,9 +15,8 @@ from twoplayer.algorithms._base import OptimizerFactory, Record
 from twoplayer.algorithms._growing import Growing
 from twoplayer.algorithms._refined import Scaling
 from twoplayer.algorithms._step_size import StepSize
-from twoplayer.errors import UserError
 from twoplayer.games._base import Batch, Game
-from twoplayer.ranges import Count, Positive, Share
+from twoplayer.ranges import Count, Positive, Share, at_least
 
 __all__ = ["ICFG"]
 
@@ -46,8 +45,7 @@ class ICFG(Growing):
         step_share: Share = 0.02,
         trials: Count = 50,
     ) -> None:
-        if critic_steps < 1:
-            raise UserError(f"critic_steps must be at least 1, not {critic_steps}")
+        at_least(1, critic_steps=critic_steps)
         size = StepSize(step_size, step_share, trials)
         super().__init__(game, make_optimizer, levels=levels, pool=pool, scaling=scaling, step_size=size)
         self.critic_steps = critic_steps

@@ -13,9 +13,8 @@ from torch.func import functional_call
 from twoplayer.algorithms._base import OptimizerFactory
 from twoplayer.algorithms._lookahead import Lookahead
 from twoplayer.algorithms._turns import Turns
-from twoplayer.errors import UserError
 from twoplayer.games._base import Batch, Game, Loss
-from twoplayer.ranges import Count, NonNegativeCount
+from twoplayer.ranges import Count, NonNegativeCount, at_least
 
 __all__ = ["Unrolled"]
 
@@ -45,11 +44,11 @@ class Unrolled(Turns):
         critic_steps: Count = 1,
         reuse: bool = True,
     ) -> None:
-        if unroll < 0:
-            raise UserError(f"unroll must be at least 0, not {unroll}")
+        at_least(0, unroll=unroll)
         super().__init__(game, make_optimizer, critic_steps=critic_steps, reuse=reuse)
         self.unroll, self.inner = unroll, inner
         self.stage = _Stage(game)
+        self.prefix = next(name for name, part in self.stage.named_modules() if part is game.players["critic"])
 
     def answer(self, batch: Batch, generated: Any) -> Loss:
         if not self.unroll:
@@ -67,8 +66,7 @@ class Unrolled(Turns):
 
     def _call(self, held: dict[str, Tensor], method: str, *arguments: Any, **options: Any) -> Any:
         """A method of the game with another critic's weights and buffers."""
-        prefix = next(name for name, part in self.game.named_modules() if part is self.game.players["critic"])
-        swapped = {f"game.{prefix}.{name}": tensor for name, tensor in held.items()}
+        swapped = {f"{self.prefix}.{name}": tensor for name, tensor in held.items()}
         return functional_call(self.stage, swapped, (method, *arguments), options)
 
 

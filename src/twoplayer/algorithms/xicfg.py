@@ -17,9 +17,8 @@ from twoplayer.algorithms._base import OptimizerFactory, Record
 from twoplayer.algorithms._functional import Functional
 from twoplayer.algorithms._refined import Scaling
 from twoplayer.algorithms._step_size import StepSize
-from twoplayer.errors import UserError
 from twoplayer.games._base import Batch, Game, Loss
-from twoplayer.ranges import Count, Positive, Share
+from twoplayer.ranges import Count, Positive, Share, at_least
 
 __all__ = ["XICFG"]
 
@@ -75,9 +74,7 @@ class XICFG(Functional):
         gap_limit: Positive | None = 40.0,
         gap_stages: Count = 500,
     ) -> None:
-        for name, value in {"critic_steps": critic_steps, "fit_epochs": fit_epochs, "pool_stages": pool_stages}.items():
-            if value < 1:
-                raise UserError(f"{name} must be at least 1, not {value}")
+        at_least(1, critic_steps=critic_steps, fit_epochs=fit_epochs, pool_stages=pool_stages)
         size = StepSize(step_size, step_share, trials)
         super().__init__(game, make_optimizer, levels=levels, pool=pool, scaling=scaling, step_size=size)
         self.critic_steps, self.pool_stages, self.fit_epochs = critic_steps, pool_stages, fit_epochs

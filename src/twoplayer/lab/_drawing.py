@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "MAP", "house_style", "sheet", "svg"]
+__all__ = ["COLOURS", "DASHES", "MAP", "house_style", "sheet", "svg"]
 
 COLOURS = ("#0072b2", "#c65300", "#00805c", "#cc79a7", "#4a4843", "#56b4e9", "#b58900", "#000000")
 """After Okabe & Ito 2008; every line also has a dash or a marker of its own."""

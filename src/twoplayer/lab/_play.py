@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from twoplayer import theory
 from twoplayer.algorithms._base import Algorithm
 from twoplayer.algorithms.alternating import Alternating
 from twoplayer.games._base import Batch
@@ -21,7 +22,7 @@ from twoplayer.objectives._base import Objective
 from twoplayer.regularizers._base import Regularizer
 from twoplayer.rng import derive, numpy_generator, torch_generator
 
-__all__ = ["Density", "Match", "fit_critic", "scores", "small_critic", "tensor"]
+__all__ = ["Density", "Match", "fit_critic", "masses", "scores", "slopes", "small_critic", "tensor"]
 
 
 class Density(Protocol):
@@ -133,6 +134,19 @@ def scores(critic: nn.Module, points: Any) -> np.ndarray[Any, np.dtype[np.float6
     """The critic's outputs on points ``(n, d)``, in float64."""
     with torch.no_grad():
         return critic(tensor(points)).double().numpy()  # type: ignore[no-any-return]
+
+
+def slopes(critic: nn.Module, points: Tensor) -> Tensor:
+    """∂D/∂x at points ``(n, d)``, of the same shape, without a graph."""
+    points = points.detach().requires_grad_()
+    (found,) = torch.autograd.grad(critic(points).sum(), points)
+    return found
+
+
+def masses(grid: theory.Grid, p: theory.Density, q: theory.Density) -> tuple[Tensor, Tensor]:
+    """The probabilities of a quadrature's points under two densities, as `Objective.estimate` takes them."""
+    on_p, on_q = (torch.as_tensor(d.density(grid.points) * grid.weights) for d in (p, q))
+    return on_p, on_q
 
 
 @one_thread()

@@ -21,7 +21,7 @@ from twoplayer.data.spiral import Spiral
 from twoplayer.lab._base import Demonstration
 from twoplayer.lab._drawing import sheet
 from twoplayer.lab._findings import Findings
-from twoplayer.lab._play import Density, fit_critic, scores, small_critic, tensor
+from twoplayer.lab._play import Density, fit_critic, scores, slopes, small_critic, tensor
 from twoplayer.objectives.wasserstein import Wasserstein
 from twoplayer.ranges import Count, NonNegative
 from twoplayer.regularizers._base import Regularizer
@@ -253,11 +253,10 @@ def _steepest(critic: nn.Module, edge: float) -> float:
     """The greatest ‖∇D‖ found on [−edge, edge]²; where it is steepest, four times on a lattice five times as fine."""
     points, best, apart = _lattice(121, edge), torch.finfo(torch.float32).tiny, edge / 60
     for _ in range(5):
-        points = points.clamp(-edge, edge).requires_grad_()
-        (gradient,) = torch.autograd.grad(critic(points).sum(), points)
-        slopes = gradient.norm(dim=1)
-        best = max(best, float(slopes.max()))
-        top = points.detach()[slopes.topk(50).indices]
+        points = points.clamp(-edge, edge)
+        steep = slopes(critic, points).norm(dim=1)
+        best = max(best, float(steep.max()))
+        top = points[steep.topk(50).indices]
         points, apart = (top[:, None] + _lattice(11, apart)).flatten(0, 1), apart / 5
     return best
 

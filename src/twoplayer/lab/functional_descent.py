@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, ClassVar, cast
 
 import numpy as np
-import torch
 
 from twoplayer import theory
 from twoplayer.algorithms.cfg import CFG
@@ -18,7 +17,7 @@ from twoplayer.lab._base import Demonstration
 from twoplayer.lab._drawing import sheet
 from twoplayer.lab._findings import Findings
 from twoplayer.lab._linear import Linear
-from twoplayer.lab._play import Match, tensor
+from twoplayer.lab._play import Match, slopes, tensor
 from twoplayer.networks.mlp import MLP
 from twoplayer.objectives.non_saturating import NonSaturating
 from twoplayer.ranges import Count
@@ -103,9 +102,8 @@ class _Course:
 
     def slopes(self) -> tuple[Any, Any]:
         """A few samples and the critic's slope at them."""
-        points = self.samples[:400].clone().requires_grad_()
-        (slope,) = torch.autograd.grad(self.match.game.critic(points).sum(), points)
-        return points.detach().double().numpy(), slope.double().numpy()
+        points = self.samples[:400]
+        return points.double().numpy(), slopes(self.match.game.critic, points).double().numpy()
 
 
 _CAPTION = (
@@ -147,9 +145,9 @@ def _curves(paths: dict[str, list[tuple[int, float]]], floors: dict[str, float])
 def _quivers(looks: list[tuple[int, Any, Any]]) -> Any:
     figure, panels = sheet(1, len(looks), height=2.1, sharex=True, sharey=True)
     length = np.linalg.norm(looks[0][2], axis=1).mean() / 0.6 if looks else 1.0
-    for panel, (step, points, slopes) in zip(panels, looks, strict=True):
+    for panel, (step, points, slope) in zip(panels, looks, strict=True):
         panel.quiver(
-            *points.T, *(slopes / length).T, angles="xy", scale_units="xy", scale=1, color="#c65300", width=0.004
+            *points.T, *(slope / length).T, angles="xy", scale_units="xy", scale=1, color="#c65300", width=0.004
         )
         panel.plot(*points.T, ".", color="#0072b2", markersize=2)
         panel.plot(*np.array([part.mean for _, part in PLANE.pieces()]).T, "kx", markersize=5)

@@ -85,10 +85,10 @@ _CAPTION = (
 def _curves(loss: Any, forward: Any, backward: Any) -> Any:
     figure, (left, right) = sheet(1, 2, height=3.2, width_ratios=(1, 1.35))
     x = np.linspace(-4, 6, 400)
-    left.fill_between(x, np.exp(DATA.log_density(x[:, None])), alpha=0.3, color="#0072b2", label="data")
+    left.fill_between(x, DATA.density(x[:, None]), alpha=0.3, color="#0072b2", label="data")
     for values, name in ((forward, "by KL(data‖model)"), (backward, "by KL(model‖data)")):
         q = theory.Gaussian(float(PLACES[values.argmin()]), WIDTH)
-        left.plot(x, np.exp(q.log_density(x[:, None])), label=name)
+        left.plot(x, q.density(x[:, None]), label=name)
     left.set(xlabel="x", ylabel="density", ylim=(0, 0.52))
     left.legend(fontsize=8, loc="upper left")
     for values, name in ((loss, "−E log q"), (forward, "KL(data‖model)"), (backward, "KL(model‖data)")):

@@ -167,11 +167,11 @@ def _cross(exact: dict[str, Fit]) -> Any:
 def _bells(fits: dict[str, Fit]) -> Any:
     figure, (axes,) = sheet(height=3.6)
     x = np.linspace(-4.5, 7, 500)
-    axes.fill_between(x, np.exp(DATA.log_density(x[:, None])), color="#d8d4ca", label="data")
+    axes.fill_between(x, DATA.density(x[:, None]), color="#d8d4ca", label="data")
     for name, (_, mean, deviation) in sorted(fits.items(), key=lambda item: item[1][1]):
         axes.plot(
             x,
-            np.exp(theory.Gaussian(mean, deviation).log_density(x[:, None])),
+            theory.Gaussian(mean, deviation).density(x[:, None]),
             label=f"{name}: {mean:.2f}, {deviation:.2f}",
         )
     axes.set(xlabel="x", ylabel="density")

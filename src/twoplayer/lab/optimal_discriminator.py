@@ -17,7 +17,7 @@ from twoplayer import theory
 from twoplayer.lab._base import Demonstration
 from twoplayer.lab._drawing import sheet
 from twoplayer.lab._findings import Findings
-from twoplayer.lab._play import fit_critic, scores, small_critic
+from twoplayer.lab._play import fit_critic, masses, scores, small_critic
 from twoplayer.objectives._base import Objective
 from twoplayer.objectives.fgan_kl import FganKL
 from twoplayer.objectives.fgan_squared_hellinger import FganSquaredHellinger
@@ -64,8 +64,7 @@ class OptimalDiscriminator(Demonstration):
         q = theory.Gaussian(0.3, 1.6)
         grid = theory.grid(p, q)
         log_ratio = p.log_density(grid.points) - q.log_density(grid.points)
-        mass = np.exp(p.log_density(grid.points)), np.exp(q.log_density(grid.points))
-        weights = torch.as_tensor(mass[0] * grid.weights), torch.as_tensor(mass[1] * grid.weights)
+        mass, weights = (p.density(grid.points), q.density(grid.points)), masses(grid, p, q)
         seen = (np.abs(log_ratio) < WIDEST) * sum(mass) * grid.weights / 2
         found = {
             n: self._learn(kind(), p, q, log_ratio, grid, weights, findings.seed) for n, kind in OBJECTIVES.items()

@@ -21,7 +21,7 @@ from twoplayer.data.ring import Ring
 from twoplayer.lab._base import Demonstration
 from twoplayer.lab._drawing import sheet
 from twoplayer.lab._findings import Findings
-from twoplayer.lab._play import fit_critic, small_critic
+from twoplayer.lab._play import fit_critic, slopes, small_critic
 from twoplayer.objectives.hinge import Hinge
 from twoplayer.ranges import Count, Share
 from twoplayer.regularizers.spectral_norm import SpectralNorm
@@ -245,11 +245,9 @@ def _steepest(critic: nn.Module, random: torch.Generator) -> float:
     """The greatest ‖∇D‖ found; leaky ReLU makes it piecewise constant, so the climb is by ever smaller random steps."""
     points, best, width = 6 * torch.rand(2000, 2, generator=random) - 3, 0.0, 0.5
     for _ in range(5):
-        points.requires_grad_()
-        (gradient,) = torch.autograd.grad(critic(points).sum(), points)
-        slopes = gradient.norm(dim=1)
-        best = max(best, float(slopes.max()))
-        top = points.detach()[slopes.topk(40).indices].repeat(15, 1)
+        steep = slopes(critic, points).norm(dim=1)
+        best = max(best, float(steep.max()))
+        top = points[steep.topk(40).indices].repeat(15, 1)
         points, width = top + width * torch.randn(top.shape, generator=random), width / 3
     return best
 

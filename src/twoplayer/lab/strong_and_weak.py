@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
+import numpy as np
+
 from twoplayer import theory
 from twoplayer.lab._base import Demonstration
 from twoplayer.lab._drawing import sheet
@@ -92,8 +94,6 @@ def _bump(centre: float) -> Any:
     """A raised cosine around `centre` above a floor, on [−2, 2]."""
 
     def density(x: Any) -> Any:
-        import numpy as np
-
         inside = np.abs(x[:, 0] - centre) < 1
         return 0.05 + 0.8 * inside * (1 + np.cos(math.pi * (x[:, 0] - centre))) / 2
 

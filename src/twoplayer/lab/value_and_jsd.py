@@ -15,7 +15,7 @@ from twoplayer import theory
 from twoplayer.lab._base import Demonstration
 from twoplayer.lab._drawing import sheet
 from twoplayer.lab._findings import Findings
-from twoplayer.lab._play import fit_critic, scores, small_critic
+from twoplayer.lab._play import fit_critic, masses, scores, small_critic
 from twoplayer.objectives.minimax import Minimax
 from twoplayer.ranges import Count
 
@@ -84,7 +84,7 @@ def _value(place: float, critic: Any) -> float:
     q = theory.Gaussian(place, 1.0)
     grid = theory.grid(DATA, q)
     output = critic(grid.points).numpy()
-    p_mass, q_mass = (np.exp(d.log_density(grid.points)) * grid.weights for d in (DATA, q))
+    p_mass, q_mass = (mass.numpy() for mass in masses(grid, DATA, q))
     return float(-(p_mass * np.logaddexp(0, -output)).sum() - (q_mass * np.logaddexp(0, output)).sum())
 
 

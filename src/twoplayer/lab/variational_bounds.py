@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 
 from twoplayer import theory
 from twoplayer.lab._base import Demonstration
 from twoplayer.lab._drawing import sheet
 from twoplayer.lab._findings import Findings
-from twoplayer.lab._play import fit_critic, scores, small_critic
+from twoplayer.lab._play import fit_critic, masses, scores, small_critic
 from twoplayer.objectives._base import Objective
 from twoplayer.objectives.fgan_alpha import FganAlpha
 from twoplayer.objectives.fgan_gan import FganGAN
@@ -51,7 +50,7 @@ class VariationalBounds(Demonstration):
 
     def show(self, findings: Findings) -> None:
         grid = theory.grid(P, Q)
-        weights = tuple(torch.as_tensor(np.exp(d.log_density(grid.points)) * grid.weights) for d in (P, Q))
+        weights = masses(grid, P, Q)
         paths = {}
         for name, (objective, exact) in _members().items():
             paths[name] = self._path(objective, grid.points, weights, findings.seed), exact
@@ -104,7 +103,7 @@ def _members() -> dict[str, tuple[Objective, float]]:
 
 def _share(estimate: float, exact: float) -> float:
     """The part of the divergence that was found, above the value −log 4 of the GAN's where p = q."""
-    floor = min(0.0, -math.log(4) if exact < 0 else 0.0)
+    floor = -math.log(4) if exact < 0 else 0.0
     return (estimate - floor) / (exact - floor)
 
 
