@@ -1,4 +1,4 @@
-"""The classifier that judges labelled images: a small convolutional network and its training."""
+"""The network that judges labelled images: small, convolutional, trained on the data set's own labels."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, cross_entropy
 
+from twoplayer.extractors._base import Array
 from twoplayer.hardware import computes_bf16
-from twoplayer.metrics._base import Array
 from twoplayer.rng import derive, numpy_generator
 
-__all__ = ["RECIPE", "Classifier", "extract", "train"]
+__all__ = ["FEATURES", "RECIPE", "ConvNet", "train"]
 
 RECIPE = "convolutional-1"
 """Names everything here that decides the weights: change the network or its training and change this too."""
 
 SIDE_LIMIT = 64
 WIDTHS = (32, 64, 128, 128)
+FEATURES = WIDTHS[-1]
 PRESENTATIONS = 420_000
 EPOCHS = 20
 LEARNING_RATE = 3e-3
@@ -29,7 +30,7 @@ SEED = 0
 
 
 @final
-class Classifier(nn.Module):
+class ConvNet(nn.Module):
     """Images uint8 ``(B, C, H, W)`` to class logits ``(B, K)``, through features ``(B, 128)``.
 
     Four 3x3 convolutions with batch normalization, the first ones halving the sides until about 7 pixels are
@@ -47,11 +48,11 @@ class Classifier(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """The activations before the last layer, ``(B, 128)``."""
-        x = images.to(torch.float32).div(127.5).sub(1)
+        x = images.to(self.head.weight.dtype).div(127.5).sub(1)
         if self.shrink > 1:
             x = avg_pool2d(x, self.shrink, ceil_mode=True)
         x = self.trunk(x.contiguous(memory_format=torch.channels_last))
-        features: Tensor = x.float().mean((2, 3))
+        features: Tensor = x.to(self.head.weight.dtype).mean((2, 3))
         return features
 
     def forward(self, images: Tensor) -> Tensor:
@@ -66,7 +67,7 @@ def train(
     *,
     device: torch.device | str = "cpu",
     say: Callable[[str], None] | None = None,
-) -> Classifier:
+) -> ConvNet:
     """Train a classifier on images uint8 ``(N, H, W, C)`` with labels ``(N,)`` in [0, classes).
 
     The weights depend on the data, the device and its precision alone; the global generators are left as they
@@ -94,20 +95,6 @@ def train(
     return classifier.eval()
 
 
-@torch.no_grad()
-def extract(classifier: Classifier, images: Array) -> tuple[Tensor, Tensor]:
-    """Features ``(N, 128)`` and logits ``(N, K)`` of images uint8 ``(N, H, W, C)``, float32 on the CPU.
-
-    In full precision whatever the training used, so that a figure is a property of the samples.
-    """
-    device = classifier.head.weight.device
-    batch = max(1, 400_000 // (images.shape[1] * images.shape[2]))
-    starts = range(0, max(1, len(images)), batch)
-    features = [classifier.features(_to_tensor(images[i : i + batch], device)) for i in starts]
-    logits = [classifier.head(f) for f in features]
-    return torch.cat(features).cpu(), torch.cat(logits).cpu()
-
-
 def _block(inputs: int, outputs: int, *, halve: bool) -> nn.Module:
     convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
     # Pooling comes first because it commutes with the ReLU and leaves a quarter of the work.
@@ -115,10 +102,10 @@ def _block(inputs: int, outputs: int, *, halve: bool) -> nn.Module:
     return nn.Sequential(convolution, *pool, nn.BatchNorm2d(outputs), nn.ReLU())
 
 
-def _initial(channels: int, side: int, classes: int) -> Classifier:
+def _initial(channels: int, side: int, classes: int) -> ConvNet:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive(SEED, "classifier weights"))
-        classifier = Classifier(channels, side, classes)
+        classifier = ConvNet(channels, side, classes)
     return classifier.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 

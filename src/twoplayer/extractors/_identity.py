@@ -1,0 +1,35 @@
+"""Hashes that say whether two extractors, or the data behind them, are the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from twoplayer.extractors._base import Data
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["of_data", "of_weights"]
+
+
+def of_data(data: Data) -> str:
+    """Hash of the data set: of its key where it has one, else of its content."""
+    digest = hashlib.blake2b(f"{data.key}/{data.train.shape}/{data.held_out.shape}".encode(), digest_size=8)
+    if not data.key:
+        for array in (data.train, data.train_labels, data.held_out, data.held_out_labels):
+            digest.update(b"" if array is None else np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def of_weights(recipe: str, weights: Mapping[str, Tensor]) -> str:
+    """Hash of tensors, and of a recipe that names what is done with them."""
+    digest = hashlib.blake2b(recipe.encode(), digest_size=8)
+    for name, tensor in sorted(weights.items()):
+        array = np.ascontiguousarray(tensor.detach().cpu().numpy())
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(array.data)
+    return digest.hexdigest()

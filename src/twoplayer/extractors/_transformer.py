@@ -1,0 +1,79 @@
+"""The root of the extractors that transformers has: loading, resizing and scaling as their papers do it."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from twoplayer.errors import UserError
+from twoplayer.extractors._base import Where
+from twoplayer.extractors._identity import of_weights
+from twoplayer.extractors._network import NetworkExtractor, coloured
+
+__all__ = ["TransformerExtractor", "resized"]
+
+
+class TransformerExtractor(NetworkExtractor):
+    """A vision transformer of the Hugging Face hub, or of a folder that ``save_pretrained`` wrote.
+
+    Images are resized to squares of `side` pixels as Pillow does by bicubic interpolation with antialiasing, and scaled
+    channel by channel. Raises `UserError` where transformers or the weights cannot be had.
+    """
+
+    default: ClassVar[str]
+    """The model of the published protocol."""
+    member: ClassVar[str]
+    model_class: ClassVar[str]
+    mean: ClassVar[tuple[float, float, float]]
+    deviation: ClassVar[tuple[float, float, float]]
+
+    def __init__(self, where: Where, model: str, side: int) -> None:
+        super().__init__(where.device)
+        self.side = side
+        self.network = _loaded(self.model_class, self.member, model, where).to(self.device)
+        self.identity = of_weights(f"{self.member}/{side}", self.network.state_dict())
+        last = re.sub(r"[^a-z0-9]+", "_", model.rstrip("/").rpartition("/")[2].lower()).strip("_")
+        self.label = self.member if model == self.default else f"{self.member}_{last.removeprefix(self.member + '_')}"
+
+    @abstractmethod
+    def embed(self, pixels: Tensor) -> Tensor:
+        """The features of resized and scaled images ``(B, 3, side, side)``."""
+
+    def batch(self, shape: tuple[int, ...]) -> int:
+        return 16 if self.device.type == "cpu" else 64
+
+    def look(self, images: Tensor) -> tuple[Tensor, None]:
+        pixels = resized(coloured(images), self.side).div(255)
+        mean, deviation = (pixels.new_tensor(x).view(1, 3, 1, 1) for x in (self.mean, self.deviation))
+        return self.embed((pixels - mean) / deviation), None
+
+
+def resized(images: Tensor, side: int) -> Tensor:
+    """Images ``(B, C, H, W)`` in 0..255 as squares of `side` pixels, by Pillow's bicubic; bytes stay whole numbers."""
+    pixels = images if images.is_floating_point() else images.float()
+    if images.shape[2:] == (side, side):
+        return pixels
+    pixels = interpolate(pixels, (side, side), mode="bicubic", antialias=True).clamp(0, 255)
+    return pixels if images.is_floating_point() else pixels.round()
+
+
+def _loaded(model_class: str, member: str, model: str, where: Where) -> Any:
+    try:
+        import transformers
+    except ImportError:
+        raise UserError(f"the {member} extractor needs transformers: pip install transformers") from None
+    if where.say:
+        where.say(f"loading {model}")
+    try:
+        network = getattr(transformers, model_class).from_pretrained(model)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".:")
+        raise UserError(
+            f"cannot load {model} ({reason}): connect, or give the extractor's option model the folder of a saved one"
+        ) from error
+    return network.to(torch.float32).eval().requires_grad_(False)

@@ -1,0 +1,44 @@
+"""DINOv2, a vision transformer that learned without labels, through transformers.
+
+Source: Oquab et al., 2024, DINOv2: Learning robust visual features without supervision; as an extractor: Stein et al.,
+2023, Exposing flaws of generative model evaluation metrics and their unfair treatment of diffusion models, section 4.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+from torch import Tensor
+
+from twoplayer.extractors._base import HERE, Data, Where
+from twoplayer.extractors._transformer import TransformerExtractor
+from twoplayer.ranges import Count, at_least
+
+__all__ = ["Dinov2"]
+
+
+@final
+class Dinov2(TransformerExtractor):
+    """The class token after the last normalization; 1024 features of the large model, which published figures take."""
+
+    default: ClassVar[str] = "facebook/dinov2-large"
+    member: ClassVar[str] = "dinov2"
+    model_class: ClassVar[str] = "Dinov2Model"
+    mean: ClassVar[tuple[float, float, float]] = (0.485, 0.456, 0.406)
+    deviation: ClassVar[tuple[float, float, float]] = (0.229, 0.224, 0.225)
+
+    def __init__(
+        self,
+        data: Data | None = None,
+        where: Where = HERE,
+        *,
+        model: str = "facebook/dinov2-large",
+        side: Count = 224,
+    ) -> None:
+        at_least(1, side=side)
+        super().__init__(where, model, side)
+        self.size = int(self.network.config.hidden_size)
+
+    def embed(self, pixels: Tensor) -> Tensor:
+        features: Tensor = self.network(pixel_values=pixels).pooler_output
+        return features

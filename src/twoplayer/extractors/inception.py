@@ -1,0 +1,100 @@
+"""The Inception network of published FIDs, as torch-fidelity has it (pip install 'twoplayer[inception]').
+
+Source: Szegedy, Vanhoucke, Ioffe, Shlens, Wojna, 2016, Rethinking the Inception architecture for computer vision; the
+weights of 2015-12-05 that Heusel et al. 2017 and Salimans et al. 2016 use, in torch-fidelity (Obukhov et al. 2020).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any, ClassVar, final
+
+import torch
+from torch import Tensor
+
+from twoplayer.errors import UserError
+from twoplayer.extractors._base import HERE, Data, Where
+from twoplayer.extractors._identity import of_weights
+from twoplayer.extractors._network import NetworkExtractor, coloured
+
+__all__ = ["Inception"]
+
+INSTALL = "pip install 'twoplayer[inception]'"
+
+
+@final
+class Inception(NetworkExtractor):
+    """The 2048 activations of the last pooling, and the 1008 logits without bias that the inception score takes.
+
+    The network resizes images of any size to 299 pixels itself, by TensorFlow 1's bilinear interpolation without
+    antialiasing, as published figures have it. `weights` is a file of them; None takes, or downloads, torch-fidelity's.
+    Raises `UserError` where torch-fidelity or the weights cannot be had.
+    """
+
+    classes: ClassVar[bool] = True
+    label = "inception"
+    size = 2048
+
+    def __init__(self, data: Data | None = None, where: Where = HERE, *, weights: Path | None = None) -> None:
+        super().__init__(where.device)
+        module = _torch_fidelity()
+        path = _plain(weights) if weights is not None else _downloaded(module.URL_INCEPTION_V3, where)
+        self.network = module.FeatureExtractorInceptionV3(
+            "inception-v3-compat", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(path), verbose=False
+        ).to(self.device)
+        self.identity = of_weights("inception-v3-compat/2048", self.network.state_dict())
+
+    def batch(self, shape: tuple[int, ...]) -> int:
+        return 32 if self.device.type == "cpu" else 128
+
+    def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        features, logits = self.network(coloured(images).contiguous())
+        return features, logits
+
+
+def _torch_fidelity() -> Any:
+    try:
+        from torch_fidelity import feature_extractor_inceptionv3
+    except ModuleNotFoundError as error:
+        missing = (error.name or "torch_fidelity").split(".")[0].replace("_", "-")
+        raise UserError(f"the inception extractor needs {missing}: {INSTALL}") from None
+    except (ImportError, RuntimeError, OSError) as error:  # torchvision of another build than torch
+        raise UserError(f"torch-fidelity cannot be imported ({_first_line(error)}): {INSTALL} anew") from error
+    return feature_extractor_inceptionv3
+
+
+def _downloaded(url: str, where: Where) -> Path:
+    """torch-fidelity's weights where torch keeps downloads, fetched if they are not there."""
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    if not path.exists():
+        if where.say:
+            where.say(f"downloading the weights of the inception network to {path}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.redirect_stdout(sys.stderr):
+                prefix = path.stem.rpartition("-")[2]
+                torch.hub.download_url_to_file(url, str(path), hash_prefix=prefix, progress=False)
+        except (OSError, RuntimeError) as error:
+            raise UserError(
+                f"the weights of the inception network cannot be downloaded ({_first_line(error)}): connect, or fetch "
+                f"{url} elsewhere and put it into {path.parent}"
+            ) from error
+    return _plain(path)
+
+
+def _plain(path: Path) -> Path:
+    """The path of a file that holds tensors and no code: torch-fidelity would run what it holds."""
+    import pickle
+
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise UserError(f"cannot read {path} as weights ({_first_line(error)}): remove it or give another") from error
+    return path
+
+
+def _first_line(error: Exception) -> str:
+    reason = str(getattr(error, "reason", error)).strip()  # an address that cannot be opened wraps why
+    return (reason.splitlines() or [type(error).__name__])[0].rstrip(".:")

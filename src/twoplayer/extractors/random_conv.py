@@ -1,0 +1,157 @@
+"""A convolutional network with random, calibrated weights: no download, no labels.
+
+Source: Naeem, Oh, Uh, Choi, Yoo, 2020, Reliable fidelity and diversity metrics for generative models, section 4.4
+(random embeddings); the whitened inputs of each layer are those of Coates, Ng, Lee, 2011, An analysis of single-layer
+networks in unsupervised feature learning, section 3.1.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
+
+from twoplayer.extractors._base import HERE, Array, Data, Where
+from twoplayer.extractors._exact_network import ExactNetwork
+from twoplayer.extractors._identity import of_weights
+from twoplayer.extractors._network import coloured
+from twoplayer.ranges import NonNegativeCount, at_least
+from twoplayer.rng import numpy_generator
+
+__all__ = ["RandomConv"]
+
+RECIPE = "random-conv-1"
+"""Names everything here that decides the features: change any of it and change this too."""
+
+WIDTHS = (32, 64, 96, 128, 192)
+SIDE_LIMIT = 64
+CALIBRATED_ON = (64, 32)
+"""Number and side of the images of coloured noise that the scales are taken of."""
+SHRINKAGE = 0.1
+"""How much of the mean eigenvalue is added to all of them before their roots are divided by."""
+
+
+@final
+class RandomConv(ExactNetwork):
+    """512 features: the mean activations of five random convolutional layers, each of half the resolution before.
+
+    Filters are random orthogonal ones of whitened inputs, so that edges and textures weigh as much as brightness, and
+    every feature is in units of its standard deviation over images of noise whose spectrum falls as that of photographs
+    does. `seed` draws another network of the same kind. Images with sides above 64 pixels are averaged down first.
+    Computed in float64 and kept in float32, the weights are the same on every machine but for the last bit.
+    """
+
+    network: _Pyramid
+    size = sum(WIDTHS)
+    note = "random-conv is an untrained network: hold its figures against each other, not against published ones."
+
+    def __init__(self, data: Data | None = None, where: Where = HERE, *, seed: NonNegativeCount = 0) -> None:
+        at_least(0, seed=seed)
+        super().__init__(where.device)
+        with torch.random.fork_rng(devices=[]):  # layers draw weights of their own before they get these
+            network = _calibrated(_Pyramid(seed), seed)
+        network = network.float().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.eval().requires_grad_(False)
+        self.identity = of_weights(RECIPE, network.state_dict())
+        self.label = "random_conv" if seed == 0 else f"random_conv_{seed}"
+
+    def batch(self, shape: tuple[int, ...]) -> int:
+        return max(1, min(256, 400_000 // (shape[0] * shape[1])))
+
+    def look(self, images: Tensor) -> tuple[Tensor, None]:
+        x = coloured(images.to(self.network.spread.dtype).div(127.5).sub(1))
+        x = x.contiguous(memory_format=torch.channels_last)
+        shrink = -(-min(x.shape[2:]) // SIDE_LIMIT)
+        return self.network(avg_pool2d(x, shrink, ceil_mode=True) if shrink > 1 else x), None
+
+
+class _Pyramid(nn.Module):
+    """Images ``(B, 3, H, W)`` in [-1, 1] to features ``(B, 512)``."""
+
+    spread: Tensor
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        inputs = (3, *WIDTHS)
+        sides = (5, *[3] * (len(WIDTHS) - 1))
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(i, o, side, padding="same", padding_mode="replicate", dtype=torch.float64)
+            for i, o, side in zip(inputs, WIDTHS, sides, strict=False)
+        )
+        for layer, convolution in enumerate(self.convolutions):
+            assert isinstance(convolution, nn.Conv2d)
+            random = numpy_generator(seed, "random convolution", layer)
+            filters = _orthogonal(random, convolution.weight.shape[0], convolution.weight[0].numel())
+            convolution.weight.data = filters.view_as(convolution.weight)
+        self.register_buffer("spread", torch.ones(sum(WIDTHS), dtype=torch.float64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        means = []
+        for convolution in self.convolutions:
+            x = convolution(x).relu()
+            means.append(x.mean((2, 3)))
+            x = avg_pool2d(x, 2, ceil_mode=True)
+        return torch.cat(means, 1) / self.spread
+
+
+@torch.no_grad()
+def _calibrated(network: _Pyramid, seed: int) -> _Pyramid:
+    """The network with every layer's inputs whitened and its outputs centred and scaled, over images of noise."""
+    x, means = torch.from_numpy(_noise(numpy_generator(seed, "coloured noise"), *CALIBRATED_ON)), []
+    for convolution in network.convolutions:
+        assert isinstance(convolution, nn.Conv2d) and convolution.bias is not None
+        convolution.weight.copy_(_whitened(convolution.weight, x))
+        convolution.bias.zero_()
+        outputs = convolution(x)
+        mean, deviation = outputs.mean((0, 2, 3)), outputs.std((0, 2, 3))
+        convolution.weight.div_(deviation[:, None, None, None])
+        convolution.bias.copy_(-mean / deviation)
+        activations = ((outputs - mean[:, None, None]) / deviation[:, None, None]).relu()
+        means.append(activations.mean((2, 3)))
+        x = avg_pool2d(activations, 2, ceil_mode=True)
+    network.spread.copy_(torch.cat(means, 1).std(0))
+    return network
+
+
+def _whitened(filters: Tensor, x: Tensor) -> Tensor:
+    """The filters ``(O, I, k, k)`` that see inputs ``(B, I, H, W)`` as `filters` would see whitened ones.
+
+    Patches of the first layer are whitened as a whole, since brightness outweighs all else there; of the others, whose
+    patches are many times larger, the channels at each position.
+    """
+    outputs, inputs, side, _ = filters.shape
+    if inputs == 3:
+        patches = nn.functional.unfold(x, side).transpose(1, 2).reshape(-1, inputs * side * side)
+        return (filters.reshape(outputs, -1) @ _inverse_root(patches)).view_as(filters)
+    positions = x.permute(0, 2, 3, 1).reshape(-1, inputs)
+    return torch.einsum("ojhw,ji->oihw", filters, _inverse_root(positions))
+
+
+def _inverse_root(rows: Tensor) -> Tensor:
+    """The symmetric C^(-1/2) of the rows' covariance C, which is first moved a little towards a round one."""
+    values, vectors = torch.linalg.eigh(torch.cov(rows.T))
+    root: Tensor = (vectors / (values + SHRINKAGE * values.mean()).sqrt()) @ vectors.T
+    return root
+
+
+def _orthogonal(random: np.random.Generator, count: int, length: int) -> Tensor:
+    """`count` orthonormal rows of `length` numbers, float64, uniformly among all such."""
+    q, r = torch.linalg.qr(torch.from_numpy(random.standard_normal((length, count))))
+    rows: Tensor = (q * r.diagonal().sign()).T.contiguous()
+    return rows
+
+
+def _noise(random: np.random.Generator, count: int, side: int) -> Array:
+    """Images ``(count, 3, side, side)`` in [-1, 1] whose amplitudes fall as 1/frequency, mostly gray.
+
+    Field, 1987, Relations between the statistics of natural images and the response properties of cortical cells.
+    """
+    frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side))
+    frequency[0, 0] = 1 / side
+    spectrum = np.fft.rfft2(random.standard_normal((count, 3, side, side))) / frequency
+    plain = np.fft.irfft2(spectrum, s=(side, side))
+    images = 0.9 * plain[:, :1] + 0.4 * plain
+    return np.asarray((0.5 * images / images.std()).clip(-1, 1))
