@@ -8,7 +8,10 @@ import numpy as np
 
 from twoplayer.metrics._base import Array, Modes
 
-__all__ = ["Assignment", "assign"]
+__all__ = ["PROTOCOL", "Assignment", "assign"]
+
+PROTOCOL = 2_500
+"""Samples in the published tables."""
 
 
 @dataclass(frozen=True, eq=False)

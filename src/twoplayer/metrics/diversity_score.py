@@ -6,33 +6,59 @@ section 4.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+import math
+from typing import ClassVar, final
 
 import numpy as np
 
-from twoplayer.metrics._base import Array, Extracted, Metric, Statistics
+from twoplayer.errors import UserError
+from twoplayer.metrics._base import Array, Estimate, Extracted, Metric, Need, Real
+from twoplayer.metrics._jackknife import influence_error
+from twoplayer.metrics._sums import Additive, Labels
 
 __all__ = ["DiversityScore", "diversity_score"]
 
 
-def diversity_score(log_probabilities: Array, real: Array) -> float:
+def diversity_score(log_probabilities: Array, real: Array) -> Estimate:
     """exp(-KL(p(y) ‖ p*(y))) of predicted log-probabilities ``(N, K)``, in [0, 1].
 
     p(y) is their mean; p*(y) is `real`, ``(K,)``, the mean that the same classifier predicts on real data, so
-    that its own bias cancels.
+    that its own bias cancels. The error is that by each sample's weight, p* being fixed; there is none where the score
+    is 0 because a class has no real sample at all.
     """
-    from scipy.special import rel_entr
-
-    return min(1.0, float(np.exp(-rel_entr(np.exp(log_probabilities).mean(0), real).sum())))
+    logs = np.asarray(log_probabilities, np.float64)
+    probabilities = np.exp(logs)
+    score = _score(probabilities.mean(0), real)
+    if score == 0:
+        return Estimate(score)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(real > 0, np.log(probabilities.mean(0) / real), 0.0)
+    return Estimate(score, score * influence_error(probabilities @ np.maximum(ratios, -745.0)))
 
 
 @final
-class DiversityScore(Metric[Extracted, Statistics]):
+class DiversityScore(Metric[Extracted, Real], Additive[Labels]):
     """`diversity_score` as a metric."""
 
-    figure: ClassVar[str] = "diversity_score_classifier"
-    higher_is_better: ClassVar[bool] = True
-    needs: ClassVar[Literal["density", "classifier"]] = "classifier"
+    figure: ClassVar[str] = "diversity_score"
+    higher_is_better: ClassVar[bool | None] = True
+    needs: ClassVar[Need] = "classes"
 
-    def measure(self, samples: Extracted, reference: Statistics) -> float:
-        return diversity_score(samples.log_probabilities, reference.class_probabilities)
+    @property
+    def sums(self) -> type[Labels]:
+        return Labels
+
+    def measure(self, samples: Extracted, reference: Real) -> Estimate:
+        return diversity_score(samples.logs, reference.class_probabilities)
+
+    def of_sums(self, samples: Labels, real: Labels | Real | None) -> float:
+        if real is None:
+            raise UserError("a diversity score needs real samples: give them with real=True")
+        expected = real.class_probabilities if isinstance(real, Real) else real.probabilities / real.count
+        return _score(samples.probabilities / samples.count, expected)
+
+
+def _score(generated: Array, real: Array) -> float:
+    from scipy.special import rel_entr
+
+    return min(1.0, math.exp(-float(rel_entr(generated, real).sum())))

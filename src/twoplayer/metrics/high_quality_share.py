@@ -6,21 +6,22 @@ section 4.1.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+from typing import ClassVar, final
 
-from twoplayer.metrics._base import Array, Metric, Modes
-from twoplayer.metrics._modes import assign
+from twoplayer.metrics._base import Array, Estimate, Metric, Modes, Need
+from twoplayer.metrics._jackknife import mean
+from twoplayer.metrics._modes import PROTOCOL, assign
 
 __all__ = ["HighQualityShare", "high_quality_share"]
 
 
-def high_quality_share(points: Array, modes: Modes) -> float:
+def high_quality_share(points: Array, modes: Modes) -> Estimate:
     """The share of points ``(N, D)`` that are of high quality, in [0, 1].
 
     Real points do not reach 1: in two dimensions a normal one lies within 3 standard deviations with
     probability 1 - exp(-9/2), about .989.
     """
-    return float(assign(points, modes).high_quality.mean())
+    return mean(assign(points, modes).high_quality)
 
 
 @final
@@ -28,8 +29,9 @@ class HighQualityShare(Metric[Array, Modes]):
     """`high_quality_share` as a metric."""
 
     figure: ClassVar[str] = "high_quality_share"
-    higher_is_better: ClassVar[bool] = True
-    needs: ClassVar[Literal["density", "classifier"]] = "density"
+    higher_is_better: ClassVar[bool | None] = True
+    needs: ClassVar[Need] = "density"
+    protocol: ClassVar[int] = PROTOCOL
 
-    def measure(self, samples: Array, reference: Modes) -> float:
+    def measure(self, samples: Array, reference: Modes) -> Estimate:
         return high_quality_share(samples, reference)

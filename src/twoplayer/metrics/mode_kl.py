@@ -7,26 +7,25 @@ section 4.1.
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal, final
+from typing import ClassVar, final
 
-from twoplayer.metrics._base import Array, Metric, Modes
-from twoplayer.metrics._modes import assign
+from twoplayer.metrics._base import Array, Estimate, Metric, Modes, Need
+from twoplayer.metrics._histogram import divergence
+from twoplayer.metrics._modes import PROTOCOL, assign
 
 __all__ = ["ModeKl", "mode_kl"]
 
 
-def mode_kl(points: Array, modes: Modes) -> float:
+def mode_kl(points: Array, modes: Modes) -> Estimate:
     """KL(histogram of the high-quality points' modes ‖ true weights) in nats, at least 0.
 
     The generated distribution comes first, so modes that were dropped leave it finite. Without any
     high-quality point there is no histogram, and the divergence is infinite.
     """
-    from scipy.special import rel_entr
-
     histogram = assign(points, modes).histogram(len(modes.centres))
     if not histogram.any():
-        return math.inf
-    return max(0.0, float(rel_entr(histogram / histogram.sum(), modes.weights).sum()))
+        return Estimate(math.inf)
+    return divergence(histogram, modes.weights)
 
 
 @final
@@ -34,8 +33,9 @@ class ModeKl(Metric[Array, Modes]):
     """`mode_kl` as a metric."""
 
     figure: ClassVar[str] = "mode_kl"
-    higher_is_better: ClassVar[bool] = False
-    needs: ClassVar[Literal["density", "classifier"]] = "density"
+    higher_is_better: ClassVar[bool | None] = False
+    needs: ClassVar[Need] = "density"
+    protocol: ClassVar[int] = PROTOCOL
 
-    def measure(self, samples: Array, reference: Modes) -> float:
+    def measure(self, samples: Array, reference: Modes) -> Estimate:
         return mode_kl(samples, reference)

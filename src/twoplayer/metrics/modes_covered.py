@@ -6,19 +6,23 @@ section 4.1.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+from typing import ClassVar, final
 
 import numpy as np
 
-from twoplayer.metrics._base import Array, Metric, Modes
-from twoplayer.metrics._modes import assign
+from twoplayer.metrics._base import Array, Estimate, Metric, Modes, Need
+from twoplayer.metrics._covered import covered
+from twoplayer.metrics._modes import PROTOCOL, assign
 
 __all__ = ["ModesCovered", "modes_covered"]
 
 
-def modes_covered(points: Array, modes: Modes) -> int:
+def modes_covered(points: Array, modes: Modes) -> Estimate:
     """How many of the M modes are the nearest one of a high-quality sample among points ``(N, D)``."""
-    return int(np.count_nonzero(assign(points, modes).histogram(len(modes.centres))))
+    found = assign(points, modes)
+    histogram = found.histogram(len(modes.centres))
+    # Samples of low quality are the last class, which no number of them covers.
+    return covered(np.append(histogram, len(points) - histogram.sum()), np.append(np.ones(len(histogram)), np.inf))
 
 
 @final
@@ -26,8 +30,9 @@ class ModesCovered(Metric[Array, Modes]):
     """`modes_covered` as a metric."""
 
     figure: ClassVar[str] = "modes_covered"
-    higher_is_better: ClassVar[bool] = True
-    needs: ClassVar[Literal["density", "classifier"]] = "density"
+    higher_is_better: ClassVar[bool | None] = True
+    needs: ClassVar[Need] = "density"
+    protocol: ClassVar[int] = PROTOCOL
 
-    def measure(self, samples: Array, reference: Modes) -> float:
-        return float(modes_covered(samples, reference))
+    def measure(self, samples: Array, reference: Modes) -> Estimate:
+        return modes_covered(samples, reference)

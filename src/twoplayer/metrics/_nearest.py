@@ -1,0 +1,303 @@
+"""Exact nearest neighbours in tiles: matrix products bound the distances, and the few that matter are computed.
+
+‖x - y‖² = ‖x‖² + ‖y‖² - 2 x·y costs one matrix product for all pairs, but cancels where x and y are close. Its rounding
+error is at most (F + 10) u (‖x‖² + ‖y‖²), with u the unit roundoff and F the dimensions (Higham, 2002, Accuracy and
+stability of numerical algorithms, section 3.1), so the product gives a lower and an upper bound of every distance. What
+the bounds leave open is computed as the sum of squared differences, in float64: neighbours come out as exact as if all
+had been computed so, at the speed of float32, and points that coincide are at distance 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, final
+
+import numpy as np
+
+from twoplayer.errors import UserError
+from twoplayer.metrics._base import Array
+
+__all__ = [
+    "Neighbours",
+    "Pairs",
+    "Tile",
+    "matrices",
+    "matrix",
+    "nearest",
+    "nearest_squares",
+    "same_dimensions",
+    "strips",
+    "working_precision",
+]
+
+TILE = 2048
+"""Rows and columns of a tile: 16 MiB in float32."""
+SPARE = 11
+"""Candidates for each query beyond the k that are wanted; with so many, bounds seldom leave a doubt."""
+CHUNK = 1 << 18
+"""Numbers (2 MiB) from which distances are computed at a time, so that they stay near the processor."""
+PRECISIONS = (np.float32, np.float64)
+FEW = 32
+"""With fewer dimensions the product costs nothing, so it is taken in float64 at once."""
+
+
+class Neighbours(NamedTuple):
+    """The k points nearest to each of N queries, the nearest first."""
+
+    distances: Array
+    """float64 ``(N, k)``."""
+    indices: Array
+    """int64 ``(N, k)``, rows of the points; among equal distances any."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tile:
+    """Some rows of one set against some of another."""
+
+    rows: slice
+    columns: slice
+    low: Array
+    """Lower bounds of the squared distances, ``(rows, columns)``."""
+
+
+def nearest(queries: Array, points: Array, k: int, *, exclude_self: bool = False) -> Neighbours:
+    """The k `points` ``(M, F)`` nearest to each of `queries` ``(N, F)`` in the Euclidean distance, exactly.
+
+    With `exclude_self` query i is point i, and is not its own neighbour; another point at the same place is. Takes
+    memory for a copy of both sets and 64 MiB. Raises `UserError` for fewer than k points, and for values that are not
+    finite.
+    """
+    squares, indices = nearest_squares(queries, points, k, exclude_self=exclude_self)
+    return Neighbours(np.sqrt(squares), indices)
+
+
+def nearest_squares(queries: Array, points: Array, k: int, *, exclude_self: bool = False) -> tuple[Array, Array]:
+    """`nearest` with squared distances, which can be compared with those of `Pairs` to the last bit."""
+    if exclude_self:  # one object, so that half of the tiles tell all
+        queries = points = matrix(points)
+    else:
+        queries, points = matrices(queries, points)
+    if k < 1 or len(points) < k + exclude_self:
+        raise UserError(f"{k} nearest neighbours need at least {max(1, k) + exclude_self} points, not {len(points)}")
+    rows = np.arange(len(queries))
+    squares, indices = np.empty((len(rows), k)), np.empty((len(rows), k), np.int64)
+    for precision in PRECISIONS[PRECISIONS.index(working_precision(queries, points)) :]:
+        some = queries if len(rows) == len(queries) else queries[rows]
+        found = _by_products(Pairs(some, points, precision), rows if exclude_self else None, k)
+        squares[rows], indices[rows] = found.squares, found.indices
+        rows = rows[~found.settled]
+        if not len(rows):
+            break
+    _in_clusters(queries, points, rows, exclude_self, squares, indices)
+    return squares, indices
+
+
+def matrix(features: Any) -> Array:
+    """Features as a contiguous array ``(N, F)`` of float32 or float64. Raises `UserError` for anything else."""
+    rows = np.ascontiguousarray(features)
+    if rows.dtype not in (np.float32, np.float64):
+        rows = rows.astype(np.float64)
+    if rows.ndim != 2 or not rows.shape[1]:
+        raise UserError(f"features must be a table of one row per sample, not an array of shape {rows.shape}")
+    if not len(rows):
+        raise UserError("there are no samples to measure: give at least 2")
+    if not np.isfinite(rows).all():
+        bad = int((~np.isfinite(rows).all(1)).sum())
+        raise UserError(f"{bad} of {len(rows)} samples have features that are not finite: look for NaN in the samples")
+    return rows
+
+
+def matrices(features: Any, real: Any) -> tuple[Array, Array]:
+    """Two sets of features of the same dimensions, each as `matrix` gives it. Raises `UserError` for any others."""
+    a, b = matrix(features), matrix(real)
+    same_dimensions(a.shape[1], b.shape[1])
+    return a, b
+
+
+def same_dimensions(ours: int, theirs: int) -> None:
+    """Raise `UserError` where features of so many dimensions meet features of others."""
+    if ours != theirs:
+        raise UserError(f"features of {ours} dimensions cannot be held against {theirs}: use one extractor for both")
+
+
+@final
+class Pairs:
+    """Squared distances between the rows of `a` ``(N, F)`` and of `b` ``(M, F)``, in tiles of lower bounds.
+
+    The product is taken in `precision`, with the mean of `b` as the origin, which keeps norms small.
+    """
+
+    def __init__(self, a: Array, b: Array, precision: Any = np.float32) -> None:
+        self.a, self.b, self.precision = a, b, precision
+        centre = b.mean(0, dtype=np.float64)
+        self._b, self.b_norms = _centred(b, centre, precision)
+        self._a, self.a_norms = (self._b, self.b_norms) if a is b else _centred(a, centre, precision)
+        self.doubt = (b.shape[1] + 16) * float(np.finfo(precision).eps) / 2
+
+    @property
+    def within(self) -> bool:
+        """Whether these are the pairs of one set, so that half of the tiles tell all."""
+        return self.a is self.b
+
+    def tiles(self) -> Iterator[Tile]:
+        """All tiles, or those on and above the diagonal where both sets are one object."""
+        return self._tiles(half=self.within)
+
+    def every_tile(self) -> Iterator[Tile]:
+        """All tiles."""
+        return self._tiles(half=False)
+
+    def _tiles(self, half: bool) -> Iterator[Tile]:
+        for rows in strips(len(self.a), TILE):
+            minus_two = -2 * self._a[rows]
+            for columns in strips(len(self.b), TILE, rows.start if half else 0):
+                low = minus_two @ self._b[columns].T
+                low += self._lowered(self.b_norms[columns])
+                low += self._lowered(self.a_norms[rows])[:, None]
+                yield Tile(rows, columns, low)
+
+    def high(self, low: Array, i: Array, j: Array) -> Array:
+        """Upper bounds, float64, of the pairs of row i of `a` and row j of `b` with these lower bounds."""
+        upper: Array = low + 2 * self.doubt * (self.a_norms[i] + self.b_norms[j])
+        return upper
+
+    def squares(self, i: Array, j: Array) -> Array:
+        """Squared distances of the pairs of row i of `a` and row j of `b`, as exact as float64 sums are."""
+        return _squares(self.a, self.b, i, j)
+
+    def closer(self, tile: Tile, limits: Array) -> tuple[Array, Array]:
+        """Rows i and j of the tile's pairs at squared distances of at most `limits`, which broadcast with the tile."""
+        above = np.nextafter(limits.astype(self.precision), np.asarray(np.inf, self.precision))
+        i, j = np.nonzero(tile.low <= above)
+        low, limit = tile.low[i, j], np.broadcast_to(limits, tile.low.shape)[i, j]
+        i, j = i + tile.rows.start, j + tile.columns.start
+        inside = self.high(low, i, j) <= limit
+        (doubtful,) = np.nonzero(~inside)
+        inside[doubtful] = self.squares(i[doubtful], j[doubtful]) <= limit[doubtful]
+        return i[inside], j[inside]
+
+    def _lowered(self, norms: Array) -> Array:
+        lowered: Array = ((1 - self.doubt) * norms).astype(self.precision)
+        return lowered
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """Neighbours of some queries, and whether each query's are known to be the nearest."""
+
+    squares: Array
+    indices: Array
+    settled: Array
+
+
+def _by_products(pairs: Pairs, own: Array | None, k: int) -> _Found:
+    """The nearest neighbours as far as products tell; query i is point ``own[i]``, if `own` is given."""
+    available = len(pairs.b) - (own is not None)
+    low, indices = _candidates(pairs, own, min(available, k + SPARE))
+    rows = np.arange(len(low))[:, None]
+    # The k-th smallest upper bound is a limit for the k-th neighbour; what may lie within it is computed.
+    limit = np.partition(pairs.high(low, rows, indices), k - 1, axis=1)[:, k - 1 : k]
+    i, column = np.nonzero(low <= limit)
+    squares = np.full(low.shape, np.inf)
+    squares[i, column] = pairs.squares(i, indices[i, column])
+    order = np.lexsort((indices, squares), axis=1)[:, :k]
+    squares, indices = np.take_along_axis(squares, order, 1), np.take_along_axis(indices, order, 1)
+    # Whatever is no candidate lies at or beyond the largest lower bound of the candidates.
+    last = squares[:, -1]
+    settled = (last <= low.max(1)) | (last == 0) | (low.shape[1] == available)
+    return _Found(squares, indices, settled)
+
+
+def _candidates(pairs: Pairs, own: Array | None, keep: int) -> tuple[Array, Array]:
+    """For each row of `pairs.a` the `keep` smallest lower bounds and the points that they belong to, in any order."""
+    low = np.full((len(pairs.a), keep), np.inf, pairs.precision)
+    indices = np.zeros(low.shape, np.int64)
+    for tile in pairs.tiles():
+        if own is not None:
+            _forget(tile, own)
+        _merge(low, indices, tile.rows, tile.low, tile.columns.start)
+        if pairs.within and tile.columns.start > tile.rows.start:
+            _merge(low, indices, tile.columns, np.ascontiguousarray(tile.low.T), tile.rows.start)
+    return low, indices
+
+
+def _forget(tile: Tile, own: Array) -> None:
+    """Put every query out of its own reach."""
+    column = own[tile.rows] - tile.columns.start
+    (row,) = np.nonzero((column >= 0) & (column < tile.low.shape[1]))
+    tile.low[row, column[row]] = np.inf
+
+
+def _merge(low: Array, indices: Array, rows: slice, more: Array, first: int) -> None:
+    """Keep the smallest of the lower bounds known so far and `more`, which belong to points from `first` on."""
+    keep = low.shape[1]
+    column = np.broadcast_to(np.arange(more.shape[1]), more.shape)
+    if more.shape[1] > keep:
+        column = np.argpartition(more, keep - 1, axis=1)[:, :keep]
+        more = np.take_along_axis(more, column, 1)
+    both, points = np.hstack([low[rows], more]), np.hstack([indices[rows], column + first])
+    chosen = np.argpartition(both, keep - 1, axis=1)[:, :keep]
+    low[rows], indices[rows] = np.take_along_axis(both, chosen, 1), np.take_along_axis(points, chosen, 1)
+
+
+def _in_clusters(
+    queries: Array, points: Array, rows: Array, exclude_self: bool, squares: Array, indices: Array
+) -> None:
+    """Fill in queries among points so close together that no product with a far origin tells them apart.
+
+    All distances from one of them, the pivot, are computed, and around it products are taken with the origin there. If
+    its k-th neighbour is at distance r, then whoever is within 4r of it has k neighbours within 5r, none of which is
+    farther than 9r from it.
+    """
+    k = squares.shape[1]
+    while len(rows):
+        pivot, rows = rows[:1], rows[1:]
+        to_points = _squares(queries, points, pivot, np.arange(len(points)))
+        to_rows = to_points[rows] if exclude_self else _squares(queries, queries, pivot, rows)
+        others = to_points.copy()
+        others[pivot[:exclude_self]] = np.inf
+        order = np.argsort(others, kind="stable")[:k]
+        squares[pivot], indices[pivot], reach = others[order], order, others[order[-1]]
+        group = rows[to_rows <= 16 * reach]
+        (around,) = np.nonzero(to_points <= 81.001 * reach)
+        if not len(group) or len(around) == len(points):
+            continue
+        own = np.searchsorted(around, group) if exclude_self else None
+        found = _by_products(Pairs(queries[group], points[around], np.float64), own, k)
+        squares[group], indices[group] = found.squares, around[found.indices]
+        rows = np.setdiff1d(rows, group[found.settled], assume_unique=True)
+
+
+def _squares(a: Array, b: Array, i: Array, j: Array) -> Array:
+    """Squared distances from rows i of `a` to rows j of `b`; one i serves for every j."""
+    squares = np.empty(len(j))
+    for some in strips(len(j), max(1, CHUNK // b.shape[1])):
+        gap = np.subtract(a[i if len(i) == 1 else i[some]], b[j[some]], dtype=np.float64)
+        squares[some] = np.einsum("nf,nf->n", gap, gap)
+    return squares
+
+
+def _centred(rows: Array, centre: Array, precision: Any) -> tuple[Array, Array]:
+    """Rows less the centre in `precision`, and their squared norms in float64."""
+    shifted, norms = np.empty(rows.shape, precision), np.empty(len(rows))
+    for some in strips(len(rows), TILE):
+        exact = rows[some] - centre
+        norms[some] = np.einsum("nf,nf->n", exact, exact)
+        shifted[some] = exact
+    return shifted, norms
+
+
+def strips(count: int, size: int, start: int = 0) -> Iterator[slice]:
+    """The rows from `start` to `count`, so many at a time."""
+    for first in range(start, count, size):
+        yield slice(first, min(count, first + size))
+
+
+def working_precision(a: Array, b: Array) -> Any:
+    """The precision in which bounds of the distances between `a` and `b` are computed first.
+
+    Float64 where it costs nothing, and where squares of the features come near either end of float32's range.
+    """
+    largest = max(float(np.abs(x).max(initial=0)) for x in (a, b))
+    return np.float32 if a.shape[1] >= FEW and 1e-12 < largest < 1e12 else np.float64

@@ -1,0 +1,98 @@
+"""What some metrics need of their samples, as sums that add up over batches and processes.
+
+The same lines serve numpy arrays and torch tensors, in float64 and on any device.
+
+Source: Chan, Golub, LeVeque, 1983, Algorithms for computing the sample variance: analysis and recommendations,
+section 2.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, final
+
+from twoplayer.metrics._base import Real
+
+__all__ = ["Additive", "Labels", "Spread", "Sums"]
+
+S = TypeVar("S", bound="Sums")
+
+
+class Sums(ABC):
+    """A summary of some samples; the sum of two is that of all their samples."""
+
+    @classmethod
+    @abstractmethod
+    def of(cls: type[S], rows: Any) -> S:
+        """The summary of rows ``(N, F)``, float64 and N at least 1."""
+
+    @abstractmethod
+    def __add__(self: S, other: S) -> S: ...
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Spread(Sums):
+    """Where feature vectors lie and how far they scatter."""
+
+    count: Any
+    """Shape ``()``."""
+    mean: Any
+    """``(F,)``."""
+    scatter: Any
+    """Σ (x - mean)(x - mean)ᵀ, ``(F, F)``, summed about the mean so that a far origin costs no digits."""
+
+    @classmethod
+    def of(cls, rows: Any) -> Spread:
+        mean = rows.mean(0)
+        gaps = rows - mean
+        return cls(len(rows), mean, gaps.T @ gaps)
+
+    def __add__(self, other: Spread) -> Spread:
+        # Chan, Golub, LeVeque 1983, equations 2.1
+        count, step = self.count + other.count, other.mean - self.mean
+        apart = step[:, None] * step * (self.count * other.count / count)
+        return Spread(count, self.mean + step * (other.count / count), self.scatter + other.scatter + apart)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Labels(Sums):
+    """Which classes are predicted, and how surely."""
+
+    count: Any
+    """Shape ``()``."""
+    probabilities: Any
+    """Σ p(y|x), ``(K,)``."""
+    negentropy: Any
+    """Σ Σ p(y|x) log p(y|x) in nats, shape ``()``."""
+
+    @classmethod
+    def of(cls, rows: Any) -> Labels:
+        """Of log-probabilities ``(N, K)``."""
+        probabilities = math.e**rows
+        # where p is 0 its logarithm is -∞ and p log p is 0
+        negentropy = (probabilities * rows.clip(-800.0)).sum()
+        return cls(len(rows), probabilities.sum(0), negentropy)
+
+    def __add__(self, other: Labels) -> Labels:
+        return Labels(
+            self.count + other.count,
+            self.probabilities + other.probabilities,
+            self.negentropy + other.negentropy,
+        )
+
+
+class Additive(ABC, Generic[S]):
+    """A metric whose value follows from sums, so that samples need not be kept."""
+
+    @property
+    @abstractmethod
+    def sums(self) -> type[S] | None:
+        """What to sum; None where the options at hand need the samples themselves."""
+
+    @abstractmethod
+    def of_sums(self, samples: S, real: S | Real | None) -> float:
+        """The value, of sums that hold numpy arrays; `real` is None where no real samples are known."""

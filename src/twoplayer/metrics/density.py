@@ -1,0 +1,43 @@
+"""How densely samples lie among real ones: 1 on average where both have one distribution.
+
+Source: Naeem, Oh, Uh, Choi, Yoo, 2020, Reliable fidelity and diversity metrics for generative models, equation 3.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+from twoplayer.metrics._base import Array, Estimate, Metric, Need, Real
+from twoplayer.metrics._manifold import NEIGHBOURS, Balls, manifold, shared_manifold
+from twoplayer.ranges import Count, within
+
+__all__ = ["Density", "density"]
+
+
+def density(features: Array, real: Array, *, neighbours: int = NEIGHBOURS) -> Estimate:
+    """1/k of the number of real samples that reach a sample, on average, of ``(N, F)`` and ``(M, F)``; N, M > k.
+
+    A real sample reaches as far as its k-th nearest real neighbour. At least 0; above 1 where samples keep to where
+    real ones are dense. The error is that of draws of both sets, by their parts (see `Manifold`).
+    """
+    return manifold(features, real, neighbours).estimate(_mean)
+
+
+@final
+class Density(Metric[Array, Real]):
+    """`density` as a metric."""
+
+    figure: ClassVar[str] = "density"
+    higher_is_better: ClassVar[bool | None] = None
+    needs: ClassVar[Need] = "features"
+    least: ClassVar[int] = NEIGHBOURS + 1
+
+    def __init__(self, *, neighbours: Count = NEIGHBOURS) -> None:
+        self.neighbours: int = within(Count, neighbours=neighbours)
+
+    def measure(self, samples: Array, reference: Real) -> Estimate:
+        return shared_manifold(samples, reference, self.neighbours).estimate(_mean)
+
+
+def _mean(of: Balls) -> float:
+    return float(of.real_balls.mean()) / of.neighbours

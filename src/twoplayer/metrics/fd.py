@@ -1,0 +1,57 @@
+"""Fréchet distance between samples and real data in an extractor's features.
+
+Source: Heusel, Ramsauer, Unterthiner, Nessler, Hochreiter, 2017, GANs trained by a two time-scale update rule converge
+to a local Nash equilibrium, equation 6; with Inception's 2,048 features it is the Fréchet inception distance, FID.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+from twoplayer.errors import UserError
+from twoplayer.metrics._base import Array, Estimate, Metric, Moments, Need, Real
+from twoplayer.metrics._frechet import as_moments, frechet_distance, influence, moments, of_spread
+from twoplayer.metrics._jackknife import influence_error, left_out_error
+from twoplayer.metrics._nearest import matrix
+from twoplayer.metrics._sums import Additive, Spread
+
+__all__ = ["Fd", "fd"]
+
+
+def fd(features: Array, real: Array | Moments) -> Estimate:
+    """The Fréchet distance, at least 0, of features ``(N, F)`` from real ones ``(M, F)`` or their moments; N, M >= 2.
+
+    Biased upwards by about c/N: compare it at equal counts alone. The error holds `real` fixed; it is that of the
+    distance's derivative by each sample's weight (see `influence`), or of leaving twentieths of the samples out where N
+    is below 2F.
+    """
+    rows, reference = matrix(features), as_moments(real)
+    derivative = influence(rows, reference)
+    if derivative is not None:
+        value, change = derivative
+        return Estimate(value, influence_error(change))
+    value = frechet_distance(moments(rows), reference)
+    if len(rows) < 4:
+        return Estimate(value)
+    return Estimate(value, left_out_error(rows, lambda kept: frechet_distance(moments(rows[kept]), reference)))
+
+
+@final
+class Fd(Metric[Array, Real], Additive[Spread]):
+    """`fd` as a metric."""
+
+    figure: ClassVar[str] = "fd"
+    higher_is_better: ClassVar[bool | None] = False
+    needs: ClassVar[Need] = "features"
+
+    @property
+    def sums(self) -> type[Spread]:
+        return Spread
+
+    def measure(self, samples: Array, reference: Real) -> Estimate:
+        return reference.shared("fd", samples, lambda: fd(samples, reference.moments))
+
+    def of_sums(self, samples: Spread, real: Spread | Real | None) -> float:
+        if real is None:
+            raise UserError("a Fréchet distance needs real samples: give them with real=True")
+        return frechet_distance(of_spread(samples), real.moments if isinstance(real, Real) else of_spread(real))

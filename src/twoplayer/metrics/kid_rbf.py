@@ -1,0 +1,44 @@
+"""Kernel distance between samples and real data: the squared MMD of a Gaussian kernel, unbiased.
+
+Source: Bińkowski, Sutherland, Arbel, Gretton, 2018, Demystifying MMD GANs, section 4, with the kernel and the median
+heuristic of Gretton, Borgwardt, Rasch, Schölkopf, Smola, 2012, A kernel two-sample test, section 8.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+from twoplayer.metrics._base import Array, Estimate, Metric, Need, Real
+from twoplayer.metrics._mmd import Gaussian, between, median_distance, mmd
+from twoplayer.ranges import Positive
+from twoplayer.ranges import within as checked
+
+__all__ = ["KidRbf", "kid_rbf"]
+
+
+def kid_rbf(features: Array, real: Array, *, width: float | None = None) -> Estimate:
+    """MMD² with exp(-‖x - y‖² / (2 width²)) between features ``(N, F)`` and ``(M, F)``, over pairs of different ones.
+
+    0 on average where both have one distribution, at most 2. `width` is by default the median distance between real
+    samples, so that figures against one reference can be compared. The error is that of draws of both sets.
+    """
+    return mmd(features, real, Gaussian(median_distance(real) if width is None else width))
+
+
+@final
+class KidRbf(Metric[Array, Real]):
+    """`kid_rbf` as a metric."""
+
+    figure: ClassVar[str] = "kid_rbf"
+    higher_is_better: ClassVar[bool | None] = False
+    needs: ClassVar[Need] = "features"
+    protocol: ClassVar[int] = 1_000
+
+    def __init__(self, *, width: Positive | None = None) -> None:
+        self.width: float | None = None if width is None else checked(Positive, width=width)
+
+    def measure(self, samples: Array, reference: Real) -> Estimate:
+        width = self.width
+        if width is None:
+            width = reference.shared("median distance", reference.seen, lambda: median_distance(reference.features))
+        return between(samples, reference, Gaussian(width))

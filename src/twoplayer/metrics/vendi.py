@@ -1,0 +1,98 @@
+"""Effective number of different samples: the exponential of the entropy of their similarities' eigenvalues.
+
+Source: Friedman, Dieng, 2023, The Vendi score: A diversity evaluation metric for machine learning, definition 3.1;
+other orders: Pasarkar, Dieng, 2024, Cousins of the Vendi score, equation 3.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, final
+
+import numpy as np
+
+from twoplayer.errors import UserError
+from twoplayer.metrics._base import Array, Estimate, Metric, Need, Real
+from twoplayer.metrics._jackknife import influence_error
+from twoplayer.metrics._nearest import matrix
+from twoplayer.ranges import Positive, within
+
+__all__ = ["Vendi", "vendi", "vendi_of_similarities"]
+
+
+def vendi(features: Array, *, order: float = 1.0) -> Estimate:
+    """The Vendi score of features ``(N, F)``, in [1, min(N, F)], with the cosine as similarity.
+
+    Its `order` q is that of Rényi's entropy: the smaller, the more rare samples count. Computed from the smaller side
+    of the features' Gram matrix. Samples without any feature are alike to each other and to no other. The error is that
+    of the derivative by each sample's weight, up to a half too small where samples are fewer than dimensions.
+    """
+    unit = _unit_rows(matrix(features))
+    if len(unit) < unit.shape[1]:
+        values, vectors = np.linalg.eigh(unit @ unit.T / len(unit))
+        shares = len(unit) * values * vectors**2
+    else:
+        values, vectors = np.linalg.eigh(unit.T @ unit / len(unit))
+        shares = (unit @ vectors) ** 2
+    values = _without_noise(values)
+    value = _effective_number(values, order)
+    # A sample's weight moves eigenvalue k by its share of it.
+    return Estimate(value, value * influence_error(shares @ _slopes(values, order)))
+
+
+def vendi_of_similarities(similarities: Array, *, order: float = 1.0) -> float:
+    """The Vendi score of similarities ``(N, N)``: symmetric, positive semidefinite and 1 on the diagonal.
+
+    >>> import numpy as np
+    >>> round(vendi_of_similarities(np.eye(3)), 6)
+    3.0
+    """
+    kernel = np.asarray(similarities, np.float64)
+    if kernel.ndim != 2 or not np.allclose(kernel, kernel.T) or not np.allclose(np.diagonal(kernel), 1):
+        raise UserError("similarities must be a symmetric matrix with ones on its diagonal")
+    return _effective_number(_without_noise(np.linalg.eigvalsh(kernel / len(kernel))), order)
+
+
+@final
+class Vendi(Metric[Array, Real]):
+    """`vendi` as a metric; the reference plays no part in it."""
+
+    figure: ClassVar[str] = "vendi"
+    higher_is_better: ClassVar[bool | None] = None
+    needs: ClassVar[Need] = "features"
+    alone: ClassVar[bool] = True
+
+    def __init__(self, *, order: Positive = 1.0) -> None:
+        self.order: float = within(Positive, order=order)
+
+    def measure(self, samples: Array, reference: Real) -> Estimate:
+        return vendi(samples, order=self.order)
+
+
+def _unit_rows(rows: Array) -> Array:
+    """Rows of length 1, float64, with one more column that is 1 where all others are 0."""
+    lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
+    empty = lengths == 0
+    unit = rows / np.where(empty, 1.0, lengths)[:, None]
+    return np.hstack([unit, empty[:, None]]) if empty.any() else unit
+
+
+def _without_noise(values: Array) -> Array:
+    """Eigenvalues, 0 where they are no more than the rounding of the largest: roots would make much of it."""
+    return np.where(values > len(values) * np.finfo(np.float64).eps * values.max(), values, 0.0)
+
+
+def _effective_number(values: Array, order: float) -> float:
+    values = values[values > 0]
+    if order == 1:
+        return math.exp(-float((values * np.log(values)).sum()))
+    return float((values**order).sum() ** (1 / (1 - order)))
+
+
+def _slopes(values: Array, order: float) -> Array:
+    """Derivative of the score's logarithm by each eigenvalue, up to a constant; 0 where there is nothing."""
+    present = np.where(values > 0, values, 1.0)
+    if order == 1:
+        return -np.log(present)
+    slopes: Array = order / (1 - order) * present ** (order - 1) / (values**order).sum()
+    return np.where(values > 0, slopes, 0.0)
