@@ -1,34 +1,65 @@
-"""Measure a run: every metric that applies, beside the same figure for real data."""
+"""Measure a run, or anybody's samples: every metric that applies, beside the same figure for real data."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
+
+from twoplayer.errors import UserError
 
 __all__ = ["command"]
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("--n", type=int, help="generated samples [default: 10,000 images or 2,500 points]")
-@click.option("--seed", type=int, help="seed of the latents [default: the run's, as training measured]")
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.option("--samples", help="instead of a run's: a folder, zip, .npy, .npz, .csv, data name or run folder")
+@click.option("--reference", help="real data that the samples are held against: files, or a data name")
+@click.option("--held-out", help="more real data beside the samples, or a share of the reference [default: 0.1]")
+@click.option("--resolution", type=click.IntRange(1), help="bring all images to this side in pixels [default: as is]")
+@click.option(
+    "--extractor", multiple=True, help="what looks at the samples, such as inception,pixels [default: by the data]"
+)
+@click.option("--metrics", multiple=True, help="such as fid,prdc,kid:subsets=100 [default: all that apply]")
+@click.option("--n", type=int, help="how many samples [default: 10,000 images or 2,500 points of a run, else all]")
+@click.option("--seed", type=int, help="of what is drawn at random [default: the run's, as training measured]")
 @click.option("--refine", type=int, help="functional gradient steps to apply [default: all that it has]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
-def command(run: Path, n: int | None, seed: int | None, refine: int | None, device: str, as_json: bool) -> None:
-    """Measure RUN, a run folder, on samples of its averaged generator.
+def command(run: Path | None, as_json: bool, **options: Any) -> None:
+    """Measure RUN, a run folder, on samples of its averaged generator; or --samples against a --reference.
+
+    Each figure stands with its standard error beside the same figure for held-out real data. twoplayer list extractors
+    and twoplayer list metrics show what there is. RUN keeps its figures, with pictures of the samples that come nearest
+    to the training data and of paths through the latent space, in its folder evaluation; twoplayer report shows them.
 
     \b
     twoplayer evaluate runs/dcgan-digits-1
-    twoplayer evaluate runs/dcgan-digits-1 --json
+    twoplayer evaluate runs/dcgan-digits-1 --extractor pixels --metrics fd,kid
+    twoplayer evaluate --samples out/ --reference photos/ --extractor inception --metrics fid,kid,prdc
     """
-    from twoplayer.evaluate import evaluate
+    from twoplayer.cli._console import Console
     from twoplayer.files import json_text
+
+    given = {name: value for name, value in options.items() if value is not None and value != ()}
+    with Console(quiet=as_json) as console:
+        result = _measured(run, {**given, "say": console.on_note})
+    click.echo(json_text(result.document(), indent=2) if as_json else str(result))
+
+
+def _measured(run: Path | None, options: dict[str, Any]) -> Any:
+    from twoplayer.evaluation import evaluate, evaluate_run
     from twoplayer.run import Run
 
-    def say(text: str) -> None:
-        click.echo(text, err=True)
-
-    result = evaluate(Run(run, device=device), n=n, seed=seed, refine=refine, say=None if as_json else say)
-    click.echo(json_text(result.document(), indent=2) if as_json else str(result))
+    about_samples = [name for name in ("samples", "reference", "held_out", "resolution") if name in options]
+    if run is not None:
+        if about_samples:
+            flags = ", ".join(f"--{name.replace('_', '-')}" for name in about_samples)
+            raise UserError(f"a run is measured against its own data: leave {flags} out, or give --samples {run}")
+        return evaluate_run(Run(run, device=options.pop("device")), keep=True, **options)
+    if not {"samples", "reference"} <= options.keys():
+        raise UserError("say what to measure: a run folder RUN, or --samples and the --reference to hold them against")
+    if "refine" in options:
+        raise UserError("refine is for runs: leave it out for --samples")
+    return evaluate(options.pop("samples"), options.pop("reference"), **options)

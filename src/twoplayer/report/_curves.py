@@ -7,7 +7,7 @@ from itertools import groupby
 from twoplayer.report._chart import Chart, Curve
 from twoplayer.report._record import Record, number
 from twoplayer.report._series import thin
-from twoplayer.report._words import seen_unit
+from twoplayer.report._words import better, seen_unit
 
 __all__ = ["game_charts", "metric_charts"]
 
@@ -57,11 +57,10 @@ def metric_charts(record: Record) -> list[Chart]:
         figures = list(group)
         series = thin([f.images_seen for f in figures], [f.value for f in figures])
         ceiling = next((f.real for f in reversed(figures) if f.real is not None), None)
-        better = "higher is better" if figures[-1].higher_is_better else "lower is better"
         charts.append(
             Chart(
                 name,
-                better,
+                better(figures[-1].higher_is_better),
                 [Curve(name, "measured", series)],
                 seen_unit(record),
                 ceiling=ceiling,

@@ -7,6 +7,7 @@ from typing import Any
 from twoplayer.pages import resource, template
 from twoplayer.report import _words as words
 from twoplayer.report._curves import game_charts, metric_charts
+from twoplayer.report._evaluation import evaluation
 from twoplayer.report._frames import Frame, chosen, embedded, frame
 from twoplayer.report._record import Record
 from twoplayer.report._tables import environment_rows, figure_rows, setting_groups
@@ -41,6 +42,7 @@ def _contents(record: Record) -> dict[str, Any]:
         "figures": figure_rows(record),
         "notes": record.notes,
         "metric_charts": metric_charts(record),
+        "evaluation": evaluation(record.evaluation, words.seen_unit(record)),
         "game_charts": game_charts(record),
         "command": record.environment.get("command"),
         "skipped": skipped[:LISTED],

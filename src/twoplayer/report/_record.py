@@ -19,7 +19,8 @@ class Figure:
 
     name: str
     value: float | None
-    higher_is_better: bool
+    higher_is_better: bool | None
+    """None where the real data's own figure is the best one."""
     real: float | None
     step: int
     images_seen: float
@@ -48,6 +49,8 @@ class Record:
     notes: list[str]
     samples: list[Sample]
     real_samples: Path | None
+    evaluation: Path
+    """The folder of what ``twoplayer evaluate`` left, if it did."""
 
 
 def read_record(folder: Path) -> Record:
@@ -67,6 +70,7 @@ def read_record(folder: Path) -> Record:
         notes=[str(note) for note in (measurements[-1].get("notes") or [])] if measurements else [],
         samples=_samples(run.samples, progress),
         real_samples=real if real.is_file() else None,
+        evaluation=run.evaluation,
     )
 
 
@@ -95,7 +99,7 @@ def _figures(measurements: list[dict[str, Any]]) -> list[Figure]:
         step = int(number(measurement.get("step")) or 0)
         images_seen = number(measurement.get("images_seen")) or 0.0
         for entry in measurement.get("figures") or []:
-            name, higher = str(entry.get("name")), bool(entry.get("higher_is_better"))
+            name, higher = str(entry.get("name")), entry.get("higher_is_better")
             value, real = number(entry.get("value")), number(entry.get("real"))
             found.setdefault(name, {})[step] = Figure(name, value, higher, real, step, images_seen)
     return [by_step[step] for by_step in found.values() for step in sorted(by_step)]

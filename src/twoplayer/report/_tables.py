@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from twoplayer.report._record import Figure, Record
-from twoplayer.report._words import figure, short
+from twoplayer.report._words import better, figure, short
 
 __all__ = ["FigureRow", "Group", "environment_rows", "figure_rows", "setting_groups"]
 
@@ -55,17 +55,23 @@ def figure_rows(record: Record) -> list[FigureRow]:
 
 def _figure_row(figures: list[Figure]) -> FigureRow:
     newest = figures[-1]
-    direction = 1 if newest.higher_is_better else -1
     measured = [f for f in figures if f.value is not None and f.value == f.value]
-    best = max(measured, key=lambda f: direction * (f.value or 0.0), default=newest)
+    best = max(measured, key=_goodness, default=newest)
     return FigureRow(
         name=newest.name,
         newest=figure(newest.value),
         best=figure(best.value),
         best_at=short(best.images_seen),
         real=figure(next((f.real for f in reversed(figures) if f.real is not None), None)),
-        better="higher" if newest.higher_is_better else "lower",
+        better=better(newest.higher_is_better),
     )
+
+
+def _goodness(measured: Figure) -> float:
+    value = measured.value or 0.0
+    if measured.higher_is_better is None:
+        return -abs(value - (measured.real or 0.0))
+    return value if measured.higher_is_better else -value
 
 
 def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

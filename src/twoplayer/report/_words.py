@@ -5,9 +5,21 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from twoplayer.numerals import shown
 from twoplayer.report._record import Record, number
 
-__all__ = ["count", "data_sentence", "duration", "figure", "seen_unit", "short", "status_sentence", "title"]
+__all__ = [
+    "better",
+    "count",
+    "data_sentence",
+    "duration",
+    "figure",
+    "figure_with_error",
+    "seen_unit",
+    "short",
+    "status_sentence",
+    "title",
+]
 
 
 def count(value: float) -> str:
@@ -32,6 +44,16 @@ def figure(value: float | None) -> str:
         return "\u221e" if value > 0 else "\u2212\u221e"
     digits = f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
     return digits.replace("-", "\u2212")
+
+
+def figure_with_error(value: float | None, error: float | None) -> str:
+    """A measured value as far as its standard error lets it be known, and that to two digits: 3.21 \u00b1 0.14."""
+    return figure(value) if value is None or error is None else shown(value, error).replace("-", "\u2212")
+
+
+def better(higher: bool | None) -> str:
+    """Which way is better, in words; None: the real data's own figure is the best one."""
+    return "best like real" if higher is None else f"{'higher' if higher else 'lower'} is better"
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,139 @@
+"""Real data as an extractor sees them: made once, and kept in the cache by the content of both."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from twoplayer.cache import Kept, cache_root, keep, recall
+from twoplayer.extractors._base import Array, Data, Extractor, Seen, Where
+from twoplayer.extractors._identity import of_data
+from twoplayer.metrics._base import Extracted, Moments, Parts, Real
+from twoplayer.metrics._frechet import moments
+from twoplayer.rng import numpy_generator
+
+__all__ = ["Reference", "extracted", "places", "reference"]
+
+FORMAT = 1
+"""Part of every key: raise it when the same data and extractor would be kept otherwise."""
+TRAIN_LIMIT = 60_000
+HELD_OUT_LIMIT = 10_000
+BLOCK = 8192
+BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Real data, both parts in an order that has nothing to do with the files'."""
+
+    train: Seen
+    """At most 60,000 training samples."""
+    held_out: Seen
+    """At most 10,000 held-out samples."""
+    kept_moments: Moments | None = None
+    """Of all of `train`, where they were kept."""
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Of all of `train`."""
+        return moments(self.train.features) if self.kept_moments is None else self.kept_moments
+
+    def real(self, count: int, *, classes: bool) -> Real:
+        """What `count` samples are held against: as many training samples, and what is known of all of them.
+
+        Either their features and moments, or, with `classes`, what is predicted besides.
+        """
+        seen, logits = self.train.head(count), self.train.logits
+        if not classes or logits is None:
+            return Real(Extracted(seen.features), self.moments)
+        return Real(extracted(seen), self.moments, _mean_probabilities(logits))
+
+    def parts(self, held_out: slice = slice(None)) -> Parts:
+        """The features of all of both parts, or of some that were held out."""
+        return Parts(self.train.features, self.held_out.features[held_out])
+
+
+def reference(data: Data, extractor: Extractor, where: Where) -> Reference:
+    """The reference of `data` for `extractor`, out of the cache or newly made and put there.
+
+    It lies there as ``features/KEY.safetensors`` and ``KEY.json``. Damaged files are replaced; a cache that cannot be
+    written costs a warning and the same work next time.
+    """
+    folder, key = cache_root(where.cache) / "features", _key(data, extractor)
+    kept = None if extractor.cheap else recall(folder, key)
+    if kept is None:
+        kept = _made(data, extractor, where)
+        if not extractor.cheap:
+            keep(folder, key, kept, "the features of the real data")
+    return _restored(kept)
+
+
+def places(count: int, purpose: str = "reference", limit: int = TRAIN_LIMIT) -> Array:
+    """Which of `count` samples of a part a reference holds, in its order; of the training part unless told."""
+    return numpy_generator(0, purpose).permutation(count)[:limit]
+
+
+def extracted(seen: Seen) -> Extracted:
+    """What was seen as metrics take it, with log-probabilities in float64 for logits."""
+    if seen.logits is None:
+        return Extracted(seen.features)
+    logs = np.empty(seen.logits.shape)
+    for start in range(0, len(logs), BLOCK):
+        logs[start : start + BLOCK] = _log_softmax(seen.logits[start : start + BLOCK])
+    return Extracted(seen.features, logs)
+
+
+def _made(data: Data, extractor: Extractor, where: Where) -> Kept:
+    parts = {
+        "train": _look(data.train, "reference", TRAIN_LIMIT, extractor, where),
+        "held_out": _look(data.held_out, "held out", HELD_OUT_LIMIT, extractor, where),
+    }
+    arrays = {f"{name}.features": seen.features for name, seen in parts.items()}
+    arrays |= {f"{name}.logits": seen.logits for name, seen in parts.items() if seen.logits is not None}
+    features = parts["train"].features
+    # Moments of fewer vectors than dimensions have a root as large as the features: sooner made than read.
+    if len(features) > features.shape[1] and not extractor.cheap:
+        found = moments(features)
+        arrays |= {"moments.mean": found.mean, "moments.covariance": found.covariance}
+    facts = {"data": data.name, "extractor": extractor.label, "identity": extractor.identity, "train": len(features)}
+    return Kept(arrays, facts)
+
+
+def _restored(kept: Kept) -> Reference:
+    arrays = kept.arrays
+    train, held_out = (Seen(arrays[f"{name}.features"], arrays.get(f"{name}.logits")) for name in ("train", "held_out"))
+    known = "moments.mean" in arrays
+    return Reference(train, held_out, Moments(arrays["moments.mean"], arrays["moments.covariance"]) if known else None)
+
+
+def _look(samples: Array, purpose: str, limit: int, extractor: Extractor, where: Where) -> Seen:
+    """At most `limit` samples, in random order, as the extractor sees them."""
+    rows = places(len(samples), purpose, limit)
+    step = max(1, min(2048, BYTES // max(1, samples[:1].nbytes)))
+    pieces = []
+    for start in range(0, max(1, len(rows)), step):
+        pieces.append(extractor.extract(samples[rows[start : start + step]]))
+        if where.say and not extractor.cheap:
+            done = min(1.0, (start + step) / max(1, len(rows)))
+            where.say(f"{extractor.label} looks at real data ({purpose}): {done:.0%}")
+    return Seen.joined(pieces)
+
+
+def _log_softmax(logits: Array) -> Array:
+    shifted = logits.astype(np.float64)
+    shifted -= shifted.max(1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(1, keepdims=True))
+    return shifted
+
+
+def _mean_probabilities(logits: Array) -> Array:
+    blocks = (logits[start : start + BLOCK] for start in range(0, len(logits), BLOCK))
+    return np.asarray(sum(np.exp(_log_softmax(block)).sum(0) for block in blocks) / len(logits))
+
+
+def _key(data: Data, extractor: Extractor) -> str:
+    described = f"{FORMAT}/{of_data(data)}/{extractor.label}/{extractor.identity}/{TRAIN_LIMIT}/{HELD_OUT_LIMIT}"
+    return hashlib.blake2b(described.encode(), digest_size=8).hexdigest()
