@@ -66,9 +66,9 @@ def test_unknown_names_and_paths_say_what_is_known(settings: Settings) -> None:
 
 def test_options_belong_to_the_source(settings: Settings, tmp_path: Path) -> None:
     assert set(data.options_for("ring")) == {"modes", "radius", "deviation", "weights", "count"}
-    assert set(data.options_for(tmp_path)) == {"channels"}
+    assert set(data.options_for(tmp_path)) == {"channels", "table", "captions", "attributes", "subset"}
     assert "label" in data.options_for("hf:owner/name")
-    assert set(data.options_for(IMAGES)) == {"name"}
+    assert set(data.options_for(IMAGES)) == {"name", "subset"}
     with pytest.raises(UserError, match="has no option 'mods': did you mean modes"):
         data.load("ring", settings, mods=3)
 
@@ -137,7 +137,7 @@ def test_float_images_are_read_by_their_range(settings: Settings, low: int) -> N
     ("values", "message"),
     [
         (IMAGES.astype(float), "float pixels in 0..255: scale"),
-        (np.full((5, 4, 4), np.nan), "float pixels in nan..nan"),
+        (np.full((5, 4, 4), np.nan), "not numbers .NaN."),
         (IMAGES.astype(int) * 2, "whole-number pixels"),
         (IMAGES.transpose(0, 3, 1, 2), "move the channels last"),
         (np.zeros((4, 5, 5, 2), np.uint8), "use 1 or 3 channels"),

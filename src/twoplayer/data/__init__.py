@@ -37,16 +37,17 @@ def load(what: Any, settings: Settings, **options: Any) -> Dataset:
     - a known name (``twoplayer list data``);
     - a path: a folder or zip of images, a .npy, .npz or .csv file, IDX files, a saved Hugging Face data set;
     - ``hf:OWNER/NAME`` or ``hf:OWNER/NAME:CONFIG``, a data set on the Hugging Face hub;
-    - an array: uint8 images ``(N, H, W)`` or ``(N, H, W, C)``, float images of the same shapes in [0, 1], or
-    in
+    - ``pairs:FOLDER_A,FOLDER_B`` or ``pairs:FOLDER``, images in two versions for translation;
+    - an array: uint8 images ``(N, H, W)`` or ``(N, H, W, C)``, float images of the same shapes in [0, 1], or in
       [-1, 1] when any value is negative, or points ``(N, D)``;
     - a pair (array, labels), labels ``(N,)`` whole numbers or strings.
 
-    `options` are the source's own (`options_for`). Raises `UserError` for anything else, in one sentence.
+    `options` are the source's own (`options_for`); all that are read rather than drawn have `subset`, how many of
+    their training samples to take. Raises `UserError` for anything else, in one sentence.
     """
     from twoplayer.data import _door
 
-    return _door.source(what, **options).open(settings)
+    return _door.load(what, settings, **options)
 
 
 def options_for(what: Any) -> dict[str, Option]:

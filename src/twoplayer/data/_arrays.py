@@ -59,7 +59,9 @@ def _conversion(values: Array, name: str) -> Any:
         if low < 0 or high > 255:
             raise UserError(f"{name} has whole-number pixels in {low:g}..{high:g}: they must lie in 0..255")
         return partial(_affine, scale=1.0, shift=0.0)
-    if not (low >= -1 and high <= 1):  # also where either is NaN
+    if np.isnan(low) or np.isnan(high):
+        raise UserError(f"{name} has pixels that are not numbers (NaN): remove or repair those images")
+    if low < -1 or high > 1:
         raise UserError(
             f"{name} has float pixels in {low:g}..{high:g}: scale them to [0, 1] or [-1, 1], or convert them to uint8"
         )

@@ -5,9 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from twoplayer.data._attributes import Attribute
 
 __all__ = ["Dataset", "Density", "Settings", "Skipped", "Source", "point_type"]
 
@@ -90,6 +93,20 @@ class Dataset:
     """int64 ``(N,)`` indices into `class_names`."""
     held_out_labels: Array | None = None
     class_names: tuple[str, ...] = ()
+    train_attributes: Array | None = None
+    """float32 ``(N, A)``: the columns of `attributes` one after the other, each as `Attribute.encode` gives it."""
+    held_out_attributes: Array | None = None
+    attributes: tuple[Attribute, ...] = ()
+    train_captions: tuple[tuple[str, ...], ...] | None = None
+    """One or more sentences for each sample."""
+    held_out_captions: tuple[tuple[str, ...], ...] | None = None
+    partner_train: Array | None = None
+    """The other side of a translation, uint8 ``(M, H, W, C)``; M is N where `paired`."""
+    partner_held_out: Array | None = None
+    paired: bool = False
+    """Whether row i of the partner shows the same as row i of the samples."""
+    stacked: bool = False
+    """Whether each of the three channels is a digit of its own; then the label of (a, b, c) is 100a + 10b + c."""
     density: Density | None = None
     centre: Array | None = None
     """Points: what to subtract before training, float64 ``(D,)``; None means nothing (toys are trained as they are)."""
@@ -104,8 +121,12 @@ class Dataset:
         """``(C, H, W)`` for images, ``(D,)`` for points: the shape of one sample as networks see it."""
         if self.kind == "points":
             return (int(self.train.shape[1]),)
-        height, width, channels = self.train.shape[1:]
-        return (int(channels), int(height), int(width))
+        return _image_shape(self.train)
+
+    @property
+    def partner_shape(self) -> tuple[int, ...] | None:
+        """``(C, H, W)`` of one sample of the other side, or None where there is none."""
+        return None if self.partner_train is None else _image_shape(self.partner_train)
 
 
 class Source(ABC):
@@ -114,6 +135,11 @@ class Source(ABC):
     @abstractmethod
     def open(self, settings: Settings) -> Dataset:
         """Read (or find in the cache) the whole data set. Raises `UserError` with one sentence."""
+
+
+def _image_shape(images: Array) -> tuple[int, ...]:
+    height, width, channels = images.shape[1:]
+    return (int(channels), int(height), int(width))
 
 
 def point_type(centre: Array, scale: Array) -> np.dtype[Any]:

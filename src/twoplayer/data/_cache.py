@@ -1,8 +1,9 @@
 """Decoded images on disk: one folder for each key, complete or absent.
 
 ``train.npy`` and ``held_out.npy`` are uint8 ``(N, H, W, C)``, written row by row, so that no more than a
-block of images is ever in memory; ``index.json`` holds labels, class names, what was skipped and the files'
-sizes. A folder is written under another name, synced and renamed: a killed decode leaves nothing that looks
+block of images is ever in memory; ``train_attributes.npy``, ``held_out_attributes.npy`` and ``captions.json`` are
+there where these are known; ``index.json`` holds labels, class names, attributes' names, what was skipped and the
+files' sizes. A folder is written under another name, synced and renamed: a killed decode leaves nothing that looks
 whole. A file of another size than the index says is damage, and the folder is decoded anew; a changed byte is
 not seen.
 """
@@ -27,12 +28,16 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from twoplayer.cache import cache_root
+from twoplayer.data._annotations import NOTHING, Annotations
+from twoplayer.data._attributes import Attribute
 from twoplayer.data._base import Array, Settings, Skipped
 from twoplayer.errors import UserError
+from twoplayer.files import sync
 
 __all__ = ["Facts", "Folder", "Memory", "Parts", "Store", "find"]
 
 PARTS = ("train", "held_out")
+CAPTIONS = "captions.json"
 HEADER = 128
 STALE_SECONDS = 3600
 FULL_OR_FORBIDDEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES})
@@ -46,6 +51,8 @@ class Facts:
     held_out_labels: Array | None
     class_names: tuple[str, ...]
     skipped: tuple[Skipped, ...]
+    train_annotations: Annotations = NOTHING
+    held_out_annotations: Annotations = NOTHING
 
 
 class Parts(NamedTuple):
@@ -124,8 +131,10 @@ class Folder(Store):
             _sync(file)
 
     def finish(self, facts: Facts) -> Parts:
+        _write_annotations(self._partial, facts)
         index = {
-            "sizes": {name: _file(self._partial, name).stat().st_size for name in PARTS},
+            "sizes": {path.name: path.stat().st_size for path in self._partial.iterdir()},
+            "attributes": [asdict(attribute) for attribute in facts.train_annotations.attributes],
             "labels": {
                 name: None if labels is None else labels.tolist()
                 for name, labels in zip(PARTS, (facts.train_labels, facts.held_out_labels), strict=True)
@@ -156,15 +165,49 @@ def find(settings: Settings, key: str) -> Parts | None:
     folder = cache_root(settings.cache) / "images" / key
     try:
         index: dict[str, Any] = json.loads((folder / "index.json").read_bytes())
-        if any(_file(folder, name).stat().st_size != index["sizes"][name] for name in PARTS):
+        if any((folder / name).stat().st_size != size for name, size in index["sizes"].items()):
             return None
         labels = [index["labels"][name] for name in PARTS]
         train_labels, held_out_labels = (None if x is None else np.asarray(x, dtype=np.int64) for x in labels)
         skipped = tuple(Skipped(**s) for s in index["skipped"])
-        facts = Facts(train_labels, held_out_labels, tuple(index["class_names"]), skipped)
+        facts = Facts(
+            train_labels,
+            held_out_labels,
+            tuple(index["class_names"]),
+            skipped,
+            *_annotations(folder, index["attributes"]),
+        )
         return Parts(_map(_file(folder, "train")), _map(_file(folder, "held_out")), facts)
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _write_annotations(folder: Path, facts: Facts) -> None:
+    parts = dict(zip(PARTS, (facts.train_annotations, facts.held_out_annotations), strict=True))
+    for name, part in parts.items():
+        if part.codes is not None:
+            np.save(folder / f"{name}_attributes.npy", part.codes)
+    if facts.train_annotations.captions is not None:
+        captions = {name: part.captions for name, part in parts.items()}
+        (folder / CAPTIONS).write_text(json.dumps(captions, ensure_ascii=False), encoding="utf-8")
+    for path in folder.iterdir():
+        sync(path)
+
+
+def _annotations(folder: Path, documents: list[dict[str, Any]]) -> list[Annotations]:
+    """Those of both parts."""
+    attributes = tuple(Attribute.of(document) for document in documents)
+    captions: dict[str, Any] = dict.fromkeys(PARTS)
+    if (folder / CAPTIONS).is_file():
+        captions = json.loads((folder / CAPTIONS).read_bytes())
+    return [
+        Annotations(
+            attributes,
+            np.load(folder / f"{name}_attributes.npy", allow_pickle=False) if attributes else None,
+            None if captions[name] is None else tuple(map(tuple, captions[name])),
+        )
+        for name in PARTS
+    ]
 
 
 def _file(folder: Path, part: str) -> Path:

@@ -10,16 +10,33 @@ from typing import Any, Literal
 import numpy as np
 
 from twoplayer.data import ARRAY, create, describe, family, names
-from twoplayer.data._base import Settings, Source
+from twoplayer.data._base import Dataset, Settings, Source
 from twoplayer.data._images import Images
 from twoplayer.data._located import Read, format_of, slug
+from twoplayer.data._sides import paths_in
+from twoplayer.data._subset import subset
 from twoplayer.errors import UserError, did_you_mean
+from twoplayer.ranges import Count
 from twoplayer.registry import Option
 
-__all__ = ["kind_of", "options_for", "short_name", "source", "spell"]
+__all__ = ["kind_of", "load", "options_for", "short_name", "source", "spell"]
 
-PREFIX = "hf:"
-KINDS = "a folder or zip of images, a .npy, .npz or .csv file, IDX files, a saved data set, or hf:OWNER/NAME"
+PREFIXES = {"hf:": "hf", "pairs:": "pairs"}
+"""What a text starts with that is neither a name nor a path, and the member that reads it."""
+KINDS = (
+    "a folder or zip of images, a .npy, .npz or .csv file, IDX files, a saved data set, hf:OWNER/NAME, or "
+    "pairs:FOLDER_A,FOLDER_B"
+)
+SUBSET = Option("subset", Count | None, None)
+"""How many training samples to take, of all that are read rather than drawn."""
+
+
+def load(what: Any, settings: Settings, **options: Any) -> Dataset:
+    """The data set for `what`, as `twoplayer.data.load` documents it."""
+    read = issubclass(family.find(_member(what)[0]), Read)
+    count = options.pop("subset", None) if read else None
+    opened = source(what, **options).open(settings)
+    return opened if count is None else subset(opened, count, settings)
 
 
 def source(what: Any, **options: Any) -> Source:
@@ -30,15 +47,20 @@ def source(what: Any, **options: Any) -> Source:
 
 
 def options_for(what: Any) -> dict[str, Option]:
-    return family.options(_member(what)[0])
+    member = _member(what)[0]
+    shared = {SUBSET.name: SUBSET} if issubclass(family.find(member), Read) else {}
+    return {**family.options(member), **shared}
 
 
 def short_name(what: Any) -> str:
     if not isinstance(what, str | os.PathLike):
         return ARRAY
     text = os.fspath(what)
-    if text.startswith(PREFIX):
-        return slug("-".join(text.removeprefix(PREFIX).split("/")[-1].split(":")))
+    prefix, rest = _prefixed(text)
+    if prefix == "hf:":
+        return slug("-".join(rest.split("/")[-1].split(":")))
+    if prefix == "pairs:":
+        return slug("-".join(path.resolve().name for path in paths_in(rest)))
     if _is_name(text):
         return text
     path = Path(text).expanduser().resolve()
@@ -58,7 +80,10 @@ def spell(what: Any) -> str:
     if not isinstance(what, str | os.PathLike):
         return ARRAY
     text = os.fspath(what)
-    return text if text.startswith(PREFIX) or _is_name(text) else str(Path(text).expanduser().resolve())
+    prefix, rest = _prefixed(text)
+    if prefix == "pairs:":
+        return prefix + ",".join(str(path.resolve()) for path in paths_in(rest))
+    return text if prefix or _is_name(text) else str(Path(text).expanduser().resolve())
 
 
 def _member(what: Any) -> tuple[str, tuple[Any, ...]]:
@@ -70,14 +95,21 @@ def _member(what: Any) -> tuple[str, tuple[Any, ...]]:
     if not isinstance(what, str | os.PathLike):
         raise UserError(f"data must be a name, a path or an array, not {type(what).__name__}: {KINDS}")
     text = os.fspath(what)
-    if text.startswith(PREFIX):
-        return "hf", (text,)
+    prefix, _ = _prefixed(text)
+    if prefix:
+        return PREFIXES[prefix], (text,)
     if _is_name(text):
         return text, ()
     path = Path(text).expanduser()
     if not text or not path.exists():
         raise UserError(_unknown(text))
     return format_of(path), (path,)
+
+
+def _prefixed(text: str) -> tuple[str, str]:
+    """The prefix and what stands after it; no prefix for names and paths."""
+    prefix = next((prefix for prefix in PREFIXES if text.startswith(prefix)), "")
+    return prefix, text.removeprefix(prefix)
 
 
 def _pair(what: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -7,16 +7,24 @@ from pathlib import PurePosixPath
 
 from twoplayer.data._labels import UNLABELLED, Labels, encode
 
-__all__ = ["KINDS", "class_labels", "is_image"]
+__all__ = ["KINDS", "TABLES", "class_labels", "is_image", "is_table"]
 
 KINDS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+TABLES = (".csv", ".tsv", ".jsonl")
 
 
 def is_image(name: str) -> bool:
     """Whether a relative name ends like an image and is not hidden (``.thumbs``, ``__MACOSX``)."""
-    parts = PurePosixPath(name).parts
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-    return not hidden and name.lower().endswith(KINDS)
+    return name.lower().endswith(KINDS) and not _hidden(name)
+
+
+def is_table(name: str) -> bool:
+    """Whether a relative name ends like a table and is not hidden."""
+    return name.lower().endswith(TABLES) and not _hidden(name)
+
+
+def _hidden(name: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
 
 
 def class_labels(names: Sequence[str]) -> Labels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,10 @@ class Images:
     """Names for classes that the source only numbers."""
     in_memory: bool = False
     """Whether the images are few enough to be decoded anew each time."""
+    paired: bool = False
+    """Whether each row is two images of one size, the channels of a sample and those of its partner."""
+    stacked: bool = False
+    """Whether each of the three channels is a digit of its own."""
 
     def open(self, settings: Settings) -> Dataset:
         """Raises `UserError` for too few images, or more than 1 % of them unreadable."""
@@ -51,17 +56,33 @@ class Images:
         if parts is None:
             parts = self._decode(settings, key)
         enough(self.name, len(parts.train), "images", settings)
+        facts = parts.facts
+        on_train, on_held_out = facts.train_annotations, facts.held_out_annotations
         return Dataset(
             name=self.name,
             kind="images",
-            train=parts.train,
-            held_out=parts.held_out,
-            train_labels=parts.facts.train_labels,
-            held_out_labels=parts.facts.held_out_labels,
-            class_names=self._names(parts.facts.class_names),
+            **self._sides(parts),
+            train_labels=facts.train_labels,
+            held_out_labels=facts.held_out_labels,
+            class_names=self._names(facts.class_names),
+            train_attributes=on_train.codes,
+            held_out_attributes=on_held_out.codes,
+            attributes=on_train.attributes,
+            train_captions=on_train.captions,
+            held_out_captions=on_held_out.captions,
+            paired=self.paired,
+            stacked=self.stacked,
             key=key,
-            skipped=parts.facts.skipped,
+            skipped=facts.skipped,
         )
+
+    def _sides(self, parts: _cache.Parts) -> dict[str, Any]:
+        """The samples, and their partners where each row holds both, by their names in a `Dataset`."""
+        if not self.paired:
+            return {"train": parts.train, "held_out": parts.held_out}
+        half = parts.train.shape[3] // 2
+        samples = {"train": parts.train[..., :half], "held_out": parts.held_out[..., :half]}
+        return {**samples, "partner_train": parts.train[..., half:], "partner_held_out": parts.held_out[..., half:]}
 
     def _names(self, read: tuple[str, ...]) -> tuple[str, ...]:
         numbered = read == tuple(map(str, range(len(self.class_names))))
@@ -78,7 +99,8 @@ class Images:
         order = split(reader.count, settings, reader.first_test)
         enough(self.name, len(order.train), "images", settings)
         side = settings.resolution or self.default_side or reader.side()
-        shape = (side, side, self.channels or reader.channels())
+        channels = self.channels or reader.channels()
+        shape = (side, side, 2 * channels if self.paired else channels)
         if self.in_memory:
             return self._fill(_cache.Memory(shape), reader, order, settings)
         with _cache.Folder(settings, key, self.name, reader.count, shape) as store:
@@ -102,7 +124,8 @@ class Images:
         self._accept(skipped, reader.count)
         labels, names = reader.labels
         train, held_out = (None if labels is None else labels[indices] for indices in kept)
-        return store.finish(_cache.Facts(train, held_out, names, tuple(skipped)))
+        annotations = (reader.annotations.rows(indices) for indices in kept)
+        return store.finish(_cache.Facts(train, held_out, names, tuple(skipped), *annotations))
 
     def _accept(self, skipped: list[Skipped], count: int) -> None:
         if 100 * len(skipped) > count:

@@ -33,12 +33,12 @@ def known(
     name: str,
     settings: Settings,
     *,
-    side: int,
+    side: int | None,
     hub: Hub | None,
     elsewhere: Sequence[Path] = (),
     advice: str = "put its images there as a folder or a zip file",
 ) -> Images:
-    """The data set `name`, of images of `side` pixels unless the settings say otherwise.
+    """The data set `name`, of images of `side` pixels (None: as they are) unless the settings say otherwise.
 
     Looked for in ``data/NAME`` below the working folder, $TWOPLAYER_DATA and the cache folder (a folder of
     images, IDX files or a saved data set, or NAME.zip, .npz or .npy), then in the folders `elsewhere`, then
@@ -53,7 +53,7 @@ def bases(settings: Settings) -> list[Path]:
     return [Path("data"), *([Path(named).expanduser()] if named else []), cache_root(settings.cache) / "data"]
 
 
-def local(name: str, settings: Settings, side: int, elsewhere: Sequence[Path] = ()) -> Images | None:
+def local(name: str, settings: Settings, side: int | None, elsewhere: Sequence[Path] = ()) -> Images | None:
     """The data set as this machine has it, or None."""
     places = [base / f"{name}{ending}" for base in bases(settings) for ending in ENDINGS]
     path = next((place for place in (*places, *elsewhere) if place.exists()), None)
@@ -62,10 +62,10 @@ def local(name: str, settings: Settings, side: int, elsewhere: Sequence[Path] = 
     found = at_path(path).scan(settings)
     if not isinstance(found, Images):
         raise UserError(f"{path} holds points where the images of {name} should be: move it away")
-    return replace(found, name=name, default_side=side)
+    return replace(found, name=name, default_side=side or found.default_side)
 
 
-def from_hub(name: str, settings: Settings, side: int, hub: Hub | None, advice: str) -> Images:
+def from_hub(name: str, settings: Settings, side: int | None, hub: Hub | None, advice: str) -> Images:
     """The data set as the hub has it. Raises `UserError` that says what else to do."""
     places = " or ".join(str(base / name) for base in bases(settings))
     if hub is None:
@@ -79,4 +79,4 @@ def from_hub(name: str, settings: Settings, side: int, hub: Hub | None, advice: 
     found = describe_table(splits, hub.columns, name)
     if not isinstance(found, Images):
         raise UserError(f"{hub.repository} on the hub no longer holds images: {advice}")
-    return replace(found, default_side=side)
+    return replace(found, default_side=side or found.default_side)

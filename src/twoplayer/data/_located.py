@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from twoplayer.data._base import Dataset, Settings, Source
 from twoplayer.data._images import Images
 from twoplayer.data._points import Points
+from twoplayer.data._unpaired import Unpaired
 from twoplayer.errors import UserError
 
 __all__ = ["Located", "Read", "at_path", "format_of", "slug"]
@@ -21,7 +22,7 @@ class Read(Source):
     """What `scan` finds; None where that takes a look."""
 
     @abstractmethod
-    def scan(self, settings: Settings) -> Images | Points:
+    def scan(self, settings: Settings) -> Images | Points | Unpaired:
         """What there is to open. Raises `UserError` with one sentence."""
 
     def open(self, settings: Settings) -> Dataset:

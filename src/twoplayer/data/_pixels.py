@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from twoplayer.data._base import Array
+from twoplayer.errors import UserError
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["decode", "fit", "is_colour", "side"]
+__all__ = ["decode", "fit", "halves", "is_colour", "reason", "side", "whole"]
 
 GRAY = frozenset({"1", "L", "LA", "La", "I", "F"})
 
@@ -47,6 +49,37 @@ def fit(image: Array, side: int, channels: int) -> Array:
     return _square(_flat(Image.fromarray(np.ascontiguousarray(image))), side, channels)
 
 
+def halves(data: bytes | Array, side: int, channels: int) -> Array:
+    """The two halves of a picture, left and right, each as `decode` gives it, the channels of one after the other's.
+
+    uint8 ``(side, side, channels)``. Raises `ValueError` for a picture of odd width, or not wider than high.
+    """
+    flat = _flat(_upright(data))
+    width, height = flat.size
+    if width % 2 or width <= height:
+        raise ValueError(f"{width}x{height} pixels are not two halves side by side")
+    boxes = ((left, 0, left + width // 2, height) for left in (0, width // 2))
+    return np.concatenate([_square(flat.crop(box), side, channels // 2) for box in boxes], axis=-1)
+
+
+def whole(path: Path, channels: int) -> Array:
+    """A picture of any shape as it is, uint8 ``(H, W, channels)``; gray becomes colour where that is expected.
+
+    Raises `UserError` for what cannot be read as a picture, and for colour where gray is expected.
+    """
+    expected = "gray" if channels == 1 else "colour"
+    try:
+        data = path.read_bytes()
+        if channels == 1 and is_colour(data):
+            raise UserError(f"{path} is a picture in colour where a gray one is expected: convert it first")
+        flat = _flat(_upright(data)).convert("L" if channels == 1 else "RGB")
+    except UserError:
+        raise
+    except Exception as error:  # Pillow has many kinds
+        raise UserError(f"cannot read {path} ({reason(error)}): a picture in {expected} is expected") from error
+    return np.asarray(flat, dtype=np.uint8).reshape(flat.height, flat.width, channels)
+
+
 def is_colour(data: bytes | Array) -> bool:
     """Whether an image is stored in colour, by its header and palette alone."""
     if not isinstance(data, bytes):
@@ -60,12 +93,30 @@ def is_colour(data: bytes | Array) -> bool:
         return bool(np.ptp(np.reshape(palette, (-1, 3)), axis=1).any())
 
 
+def reason(error: Exception) -> str:
+    """Why a picture could not be read, in a few words."""
+    if type(error).__name__ == "UnidentifiedImageError":  # its own words name an address in memory
+        return "not an image"
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
 def side(data: bytes | Array) -> int:
     """The shorter side of an image in pixels."""
     if not isinstance(data, bytes):
         return int(min(data.shape[:2]))
     with _open(data) as image:
         return int(min(image.size))
+
+
+def _upright(data: bytes | Array) -> Image.Image:
+    """The whole picture, EXIF orientation applied."""
+    from PIL import Image, ImageOps
+
+    if not isinstance(data, bytes):
+        return Image.fromarray(np.ascontiguousarray(data))
+    with _open(data) as image:
+        image.load()
+        return ImageOps.exif_transpose(image)
 
 
 def _open(data: bytes) -> Image.Image:

@@ -10,12 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from twoplayer.data import _pixels
+from twoplayer.data._annotations import NOTHING, Annotations
 from twoplayer.data._base import Array, Skipped
 from twoplayer.data._labels import UNLABELLED, Labels
 
-__all__ = ["ArrayReader", "ChainReader", "EncodedReader", "Reader", "Row"]
+__all__ = ["ArrayReader", "ChainReader", "Decode", "EncodedReader", "PairedReader", "Reader", "Row"]
 
 Row = Array | Skipped
+Decode = Callable[[bytes | Array, int, int], Array]
 BLOCK = 256
 
 
@@ -24,6 +26,7 @@ class Reader(ABC):
 
     count: int
     labels: Labels = UNLABELLED
+    annotations: Annotations = NOTHING
     first_test: int | None = None
 
     @abstractmethod
@@ -75,6 +78,7 @@ class ArrayReader(Reader):
 class EncodedReader(Reader):
     """Images in files: `load(i)` gives the bytes of the i-th (or an array), `name(i)` what to call it.
 
+    `decode` makes a square array of that, a side and a number of channels, by default as `_pixels.decode` does.
     Decoding runs in threads: Pillow lets go of the interpreter's lock while it decodes and resizes.
     """
 
@@ -85,9 +89,12 @@ class EncodedReader(Reader):
         name: Callable[[int], str],
         labels: Labels = UNLABELLED,
         *,
+        annotations: Annotations = NOTHING,
         first_test: int | None = None,
+        decode: Decode | None = None,
     ) -> None:
-        self.count, self.load, self.name, self.labels, self.first_test = count, load, name, labels, first_test
+        self.count, self.load, self.name, self.decode = count, load, name, decode
+        self.labels, self.annotations, self.first_test = labels, annotations, first_test
 
     def channels(self) -> int:
         for start in range(0, self.count, BLOCK):
@@ -107,9 +114,9 @@ class EncodedReader(Reader):
     def rows(self, indices: Array, side: int, channels: int) -> Iterator[Row]:
         def decode(index: int) -> Row:
             try:
-                return _pixels.decode(self.load(index), side, channels)
+                return (self.decode or _pixels.decode)(self.load(index), side, channels)
             except Exception as error:
-                return Skipped(self.name(index), _reason(error))
+                return Skipped(self.name(index), _pixels.reason(error))
 
         with _pool() as pool:
             # Block by block: a pool given all indices at once would hold all results.
@@ -124,12 +131,18 @@ class EncodedReader(Reader):
 
 
 class ChainReader(Reader):
-    """Several readers one after the other; their own labels and test parts are replaced by those given."""
+    """Several readers one after the other; their own labels, annotations and test parts give way to those given."""
 
     def __init__(
-        self, readers: Sequence[Reader], labels: Labels = UNLABELLED, *, first_test: int | None = None
+        self,
+        readers: Sequence[Reader],
+        labels: Labels = UNLABELLED,
+        *,
+        annotations: Annotations = NOTHING,
+        first_test: int | None = None,
     ) -> None:
-        self.readers, self.labels, self.first_test = tuple(readers), labels, first_test
+        self.readers = tuple(readers)
+        self.labels, self.annotations, self.first_test = labels, annotations, first_test
         self.ends = np.cumsum([reader.count for reader in readers])
         self.count = int(self.ends[-1])
 
@@ -153,11 +166,30 @@ class ChainReader(Reader):
                 yield next(streams[owner])
 
 
+class PairedReader(Reader):
+    """Two readers of as many images that belong together: each row is both images, one's channels after the other's.
+
+    A pair of which one cannot be read is skipped.
+    """
+
+    def __init__(self, one: Reader, other: Reader) -> None:
+        self.both = (one, other)
+        self.count, self.first_test = one.count, one.first_test
+        self.labels, self.annotations = one.labels, one.annotations
+
+    def channels(self) -> int:
+        """Of one of the two, the same for both."""
+        return max(reader.channels() for reader in self.both)
+
+    def side(self) -> int:
+        return min(reader.side() for reader in self.both)
+
+    def rows(self, indices: Array, side: int, channels: int) -> Iterator[Row]:
+        for pair in zip(*(reader.rows(indices, side, channels // 2) for reader in self.both), strict=True):
+            images = [row for row in pair if not isinstance(row, Skipped)]
+            skipped = [row for row in pair if isinstance(row, Skipped)]
+            yield skipped[0] if skipped else np.concatenate(images, axis=-1)
+
+
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count() or 1)
-
-
-def _reason(error: Exception) -> str:
-    if type(error).__name__ == "UnidentifiedImageError":  # its own words name an address in memory
-        return "not an image"
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,26 +1,29 @@
-"""Images or points in the splits of a `datasets` table: which columns hold them, and how to read them."""
+"""Images or points in the splits of a `datasets` table: which columns hold them and what is known of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from twoplayer.data._annotations import ANYTHING, NOTHING, Annotations, Wanted, annotate, is_caption
 from twoplayer.data._base import Array
 from twoplayer.data._identity import digest
 from twoplayer.data._images import Images
 from twoplayer.data._labels import UNLABELLED, Labels, encode, named
 from twoplayer.data._points import Points
-from twoplayer.data._reader import ChainReader, EncodedReader
+from twoplayer.data._reader import ChainReader, EncodedReader, PairedReader, Reader
 from twoplayer.errors import UserError, did_you_mean
 
 __all__ = ["Columns", "describe_table"]
 
 LABELS = ("label", "labels", "y", "class", "fine_label")
 NATIVE_LIMIT = 64
+SPLITS = ("train", "test")
+"""What the parts are called where an image is to be named."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,10 @@ class Columns:
     """None takes the first column of images."""
     label: str | None = None
     """None takes the first column of classes, or one called label."""
+    partner: str | None = None
+    """The column of images that belong to those; None means none."""
+    wanted: Wanted = ANYTHING
+    """Columns of captions and of attributes."""
 
 
 def describe_table(
@@ -42,26 +49,32 @@ def describe_table(
     """Images where a column holds them, else points made of all numeric columns but the label."""
     parts = _parts(splits, columns, name)
     features = parts[0].features
-    for wanted in (columns.image, columns.label):
+    for wanted in (columns.image, columns.label, columns.partner):
         if wanted is not None and wanted not in features:
             raise UserError(f"{name} has no column {wanted!r}: {did_you_mean(wanted, features)}")
-    image = columns.image or next((c for c, f in features.items() if _is_image(f)), None)
+    if columns.partner is not None and not _is_image(features[columns.partner]):
+        raise UserError(f"{name} has no images in its column {columns.partner}, which were to be the partners")
+    pictures = [c for c, f in features.items() if _is_image(f)]
+    image = columns.image or next((c for c in pictures if c != columns.partner), None)
     label = columns.label or _label_column(features)
     if image is None:
         return _points(parts, label, name)
 
-    def read() -> ChainReader:
-        readers = [_reader(part, image, split) for part, split in zip(parts, ("train", "test"), strict=False)]
-        first_test = len(parts[0]) if len(parts) > 1 else None
-        return ChainReader(readers, _labels(parts, label, name), first_test=first_test)
+    def read() -> Reader:
+        samples = _chained(
+            parts, image, _labels(parts, label, name), _annotations(parts, {*pictures, label}, columns.wanted, name)
+        )
+        return samples if columns.partner is None else PairedReader(samples, _chained(parts, columns.partner))
 
+    chosen = () if (columns.partner, columns.wanted) == (None, ANYTHING) else (columns.partner, columns.wanted)
     return Images(
         name=name,
-        identity=digest([part._fingerprint for part in parts], image, label),
+        identity=digest([part._fingerprint for part in parts], image, label, *chosen),
         read=read,
         own_test=len(parts) > 1,
         default_side=_side(parts[0], image),
         channels=channels,
+        paired=columns.partner is not None,
     )
 
 
@@ -93,6 +106,38 @@ def _labels(parts: Sequence[Any], label: str | None, name: str) -> Labels:
         return encode(values, len(values), name)
     # -1 marks a sample without a label, usual in test parts.
     return UNLABELLED if (values < 0).any() else named(values, tuple(classes))
+
+
+def _chained(
+    parts: Sequence[Any], column: str, labels: Labels = UNLABELLED, annotations: Annotations = NOTHING
+) -> ChainReader:
+    """The images in a column of all parts."""
+    readers = [_reader(part, column, split) for part, split in zip(parts, SPLITS, strict=False)]
+    first_test = len(parts[0]) if len(parts) > 1 else None
+    return ChainReader(readers, labels, annotations=annotations, first_test=first_test)
+
+
+def _annotations(parts: Sequence[Any], taken: Collection[str | None], wanted: Wanted, name: str) -> Annotations:
+    """What the columns that all parts have, but for those taken, say of the images."""
+    asked = {*(wanted.captions or ()), *(wanted.attributes or ())}
+    columns = [
+        column
+        for column, feature in parts[0].features.items()
+        if column not in taken and all(column in part.features for part in parts)
+        if column in asked or is_caption(column) or type(feature).__name__ in {"Value", "ClassLabel"}
+    ]
+    cells = {c: [cell for part in parts for cell in _cells(part, c)] for c in columns}
+    names = [f"{split}[{i}]" for part, split in zip(parts, SPLITS, strict=False) for i in range(len(part))]
+    return annotate(cells, wanted, names, name, lenient=True)
+
+
+def _cells(part: Any, column: str) -> list[Any]:
+    """A column's values, classes by their names."""
+    values = list(part.select_columns([column])[:][column])
+    classes = getattr(part.features[column], "names", None)
+    if classes is None:
+        return values
+    return [None if value is None or value < 0 else classes[value] for value in values]
 
 
 def _reader(part: Any, column: str, split: str) -> EncodedReader:

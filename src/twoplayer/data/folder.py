@@ -1,4 +1,4 @@
-"""A folder of images (png, jpg, webp, bmp, gif, tif), class folders becoming labels."""
+"""A folder of images (png, jpg, webp, bmp, gif, tif), with class folders or a table that tells of them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import os
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from twoplayer.data._annotations import Wanted
 from twoplayer.data._base import Settings
-from twoplayer.data._files import KINDS, class_labels, is_image
-from twoplayer.data._identity import of_files
+from twoplayer.data._files import KINDS, is_image
+from twoplayer.data._identity import digest, of_files
 from twoplayer.data._images import Images
 from twoplayer.data._located import Located, slug
+from twoplayer.data._manifest import manifest_of
 from twoplayer.data._reader import EncodedReader
+from twoplayer.data._sheet import Listing, choose_table, plain, tabled
 from twoplayer.errors import UserError
 
 __all__ = ["Folder"]
@@ -20,14 +23,27 @@ __all__ = ["Folder"]
 class Folder(Located):
     """All images below `path`, cropped to centred squares of 64 pixels unless the settings say otherwise.
 
-    Where every image lies in one of several immediate subfolders, those are the classes. `channels` is 1 for
-    gray, 3 for colour; None means 3 if any file is stored in colour.
+    Where every image lies in one of several immediate subfolders, those are the classes. A `table` in the folder (CSV,
+    TSV or JSONL; None takes the only one there is, "none" ignores it) has a row for each image: its ``file``, and its
+    ``label``, ``caption`` (more in ``caption_2`` or in further rows), ``split`` (train or test), and attributes.
+    `captions` and `attributes` name their columns; None takes the columns named like captions, and for attributes all
+    other columns of numbers or of at most 64 different words. `channels` is 1 for gray, 3 for colour; None means 3 if
+    any file is stored in colour.
     """
 
     general: ClassVar[bool] = True
 
-    def __init__(self, path: Path, *, channels: Literal[1, 3] | None = None) -> None:
-        self.path, self.channels = Path(path), channels
+    def __init__(
+        self,
+        path: Path,
+        *,
+        channels: Literal[1, 3] | None = None,
+        table: str | None = None,
+        captions: list[str] | None = None,
+        attributes: list[str] | None = None,
+    ) -> None:
+        self.path, self.channels, self.table = Path(path), channels, table
+        self.wanted = Wanted(captions, attributes)
 
     @classmethod
     def claims(cls, path: Path) -> bool:
@@ -37,22 +53,42 @@ class Folder(Located):
         names = self._names()
         if not names:
             raise UserError(f"the folder {self.path} holds no images: put {', '.join(KINDS)} files there")
+        own = [path.name for path in self.path.iterdir() if path.is_file()]
+        table = choose_table(own, self.table, str(self.path))
+        listing = plain(names) if table is None else self._tabled(names, table)
 
         def read() -> EncodedReader:
             return EncodedReader(
                 len(names),
-                lambda i: (self.path / names[i]).read_bytes(),
-                names.__getitem__,
-                class_labels(names),
+                lambda i: (self.path / listing.names[i]).read_bytes(),
+                listing.names.__getitem__,
+                listing.labels,
+                annotations=listing.annotations,
+                first_test=listing.first_test,
             )
 
+        prepared = manifest_of(self.path)
         return Images(
             name=slug(self.path.resolve().name),
-            identity=of_files((name, self.path / name) for name in names),
+            identity=self._identity(names, table),
             read=read,
-            default_side=64,
+            own_test=listing.first_test is not None,
+            default_side=64 if prepared is None else prepared.side,
             channels=self.channels,
         )
+
+    def _tabled(self, names: list[str], table: str) -> Listing:
+        path = self.path / table
+        try:
+            return tabled(names, str(path), path.read_bytes(), self.wanted)
+        except OSError as error:
+            raise UserError(f"cannot read the table {path}: {error.strerror}") from error
+
+    def _identity(self, names: list[str], table: str | None) -> str:
+        images = of_files((name, self.path / name) for name in names)
+        if table is None:
+            return images
+        return digest(images, of_files([(table, self.path / table)]), self.wanted)
 
     def _names(self) -> list[str]:
         files = (

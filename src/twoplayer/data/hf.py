@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from twoplayer.data._annotations import Wanted
 from twoplayer.data._base import Settings
 from twoplayer.data._hub import Offline, download, from_disk
 from twoplayer.data._images import Images
@@ -22,9 +23,10 @@ class HuggingFace(Located):
     """``hf:OWNER/NAME``, ``hf:OWNER/NAME:CONFIG`` or a folder written by ``save_to_disk``.
 
     `split` trains and `test` (None: ``test``, where there is one) is held out. `image` and `label` name
-    columns; None takes the first column of images and of classes. Without images, all numeric columns are
-    points. Images keep their own resolution up to 64 unless the settings say otherwise. `channels` is as for
-    folders.
+    columns; None takes the first column of images and of classes. `captions` and `attributes` name columns as for
+    folders, and `partner` one of images that belong to those of `image`, for translation. Without images, all numeric
+    columns are points. Images keep their own resolution up to 64 unless the settings say otherwise. `channels` is as
+    for folders.
     """
 
     kind: ClassVar[Literal["images", "points"] | None] = None
@@ -37,10 +39,13 @@ class HuggingFace(Located):
         test: str | None = None,
         image: str | None = None,
         label: str | None = None,
+        partner: str | None = None,
+        captions: list[str] | None = None,
+        attributes: list[str] | None = None,
         channels: Literal[1, 3] | None = None,
     ) -> None:
         self.path, self.channels = path, channels
-        self.columns = Columns(split, test, image, label)
+        self.columns = Columns(split, test, image, label, partner, Wanted(captions, attributes))
 
     @classmethod
     def claims(cls, path: Path) -> bool:

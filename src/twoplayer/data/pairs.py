@@ -1,0 +1,99 @@
+"""Images in two versions, for translation: two folders, A and B, or both side by side in one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from twoplayer.data import _pixels
+from twoplayer.data._base import Settings
+from twoplayer.data._identity import digest, of_files
+from twoplayer.data._images import Images
+from twoplayer.data._located import Located, slug
+from twoplayer.data._manifest import manifest_of
+from twoplayer.data._reader import Decode, EncodedReader, PairedReader, Reader
+from twoplayer.data._sides import Side, both_sides, common_share, has_two_sides, paths_in
+from twoplayer.data._unpaired import Unpaired
+from twoplayer.errors import UserError
+
+__all__ = ["Pairs"]
+
+PREFIX = "pairs:"
+HALF = 0.5
+"""Share of common names from which folders A and B are taken for two sides, and not for two classes."""
+
+
+class Pairs(Located):
+    """``pairs:FOLDER``, ``pairs:FOLDER_A,FOLDER_B``, or a folder of ``A`` and ``B``, or of ``trainA`` and ``trainB``.
+
+    Either side may have parts ``train`` and ``test`` (or ``val``), and beside ``trainA`` and ``trainB`` there may be
+    ``testA`` and ``testB``: the test part is held out. A FOLDER of ``pairs:`` without sides holds pictures of two
+    halves, A left and B right. Sides are paired where their images have the same names (``7_A.png`` and ``7_B.png`` as
+    well); `paired` demands that, or leaves names out of account. Squares of 64 pixels unless the settings say
+    otherwise; both sides are in colour where any image is, unless `channels` says otherwise.
+    """
+
+    def __init__(self, path: str | Path, *, paired: bool | None = None, channels: Literal[1, 3] | None = None) -> None:
+        self.paths = paths_in(str(path).removeprefix(PREFIX))
+        self.paired, self.channels = paired, channels
+
+    @classmethod
+    def claims(cls, path: Path) -> bool:
+        if not path.is_dir():
+            return False
+        if has_two_sides(path):
+            return True
+        below = {child.name for child in path.iterdir() if child.is_dir() and not child.name.startswith(".")}
+        return below == {"A", "B"} and common_share(path / "A", path / "B") >= HALF
+
+    def scan(self, settings: Settings) -> Images | Unpaired:
+        missing = next((path for path in self.paths if not path.is_dir()), None)
+        if missing is not None:
+            raise UserError(f"there is no folder {missing}: write {PREFIX}FOLDER, or {PREFIX}FOLDER_A,FOLDER_B")
+        sides = both_sides(self.paths)
+        if len(sides) == 1:
+            return self._images(sides, lambda: _reader(sides[0], _pixels.halves), paired=True)
+        if self._are_paired(*sides):
+            return self._images(sides, lambda: PairedReader(*map(_reader, sides)), paired=True)
+        one, other = sides
+        return Unpaired(
+            self._name,
+            self._images([one], lambda: _reader(one), paired=False),
+            self._images([other], lambda: _reader(other), paired=False),
+        )
+
+    def _are_paired(self, one: Side, other: Side) -> bool:
+        lone = sorted(set(one.stems) ^ set(other.stems))
+        matched = not lone and len(one.files) == len(other.files)
+        if self.paired and not matched:
+            example = f" ({lone[0].partition(' ')[2]} has no partner)" if lone else ""
+            raise UserError(
+                f"pairs need the same names on both sides, and {one.where} has {len(one.files)} images and "
+                f"{other.where} {len(other.files)}{example}: add what is missing, or leave data.paired out"
+            )
+        return matched and self.paired is not False
+
+    def _images(self, sides: Sequence[Side], read: Callable[[], Reader], *, paired: bool) -> Images:
+        prepared = manifest_of(self.paths[0])
+        content = [of_files((stem, file) for stem, file in zip(s.stems, s.files, strict=True)) for s in sides]
+        return Images(
+            name=self._name,
+            identity=digest("paired" if paired else "unpaired", *content),
+            read=read,
+            own_test=all(side.test is not None for side in sides),
+            default_side=64 if prepared is None else prepared.side,
+            channels=self.channels,
+            paired=paired,
+        )
+
+    @property
+    def _name(self) -> str:
+        return slug("-".join(path.resolve().name for path in self.paths))
+
+
+def _reader(side: Side, decode: Decode | None = None) -> EncodedReader:
+    files = side.files
+    return EncodedReader(
+        len(files), lambda i: files[i].read_bytes(), lambda i: str(files[i]), first_test=side.first_test, decode=decode
+    )

