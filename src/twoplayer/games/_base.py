@@ -12,7 +12,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Batch", "Game", "Loss", "SampleGame", "in_precision"]
+from twoplayer.rng import normal_rows, uniform_rows
+
+__all__ = ["Batch", "Game", "Loss", "SampleGame", "in_precision", "prior_rows"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,6 +28,12 @@ class Batch(ABC):
     """Rows on this process."""
     rounds: int
     """Finished rounds of training, for whatever anneals."""
+    given: Tensor
+    """What is given with `real`, float32 ``(size, width)``, where the game has conditions; a look counts nothing."""
+    mismatched: Tensor
+    """`given` of other samples: of the next row of the whole batch, over all processes."""
+    partner: Tensor
+    """The other side of a translation ``(size, *partner_shape)``: of the same row where the data are paired."""
 
     @property
     @abstractmethod
@@ -114,3 +122,10 @@ def in_precision(method: Callable[Concatenate[G, P], R]) -> Callable[Concatenate
             return method(self, *arguments, **options)
 
     return wrapper
+
+
+def prior_rows(batch: Batch, dimension: int, prior: str, times: int = 1) -> Tensor:
+    """This process's rows of `times` whole batches of latents, ``(size·times, dimension)``, from the batch's draw."""
+    shape, random = (batch.size, times, dimension), batch.random("latents")
+    drawn = normal_rows(shape, random) if prior == "normal" else uniform_rows(shape, random) * 2 - 1
+    return drawn.flatten(0, 1)

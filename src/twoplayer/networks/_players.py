@@ -7,7 +7,7 @@ from typing import Literal, final
 import torch
 from torch import Tensor, nn
 
-from twoplayer.networks._base import Critic, Generator
+from twoplayer.networks._base import FeatureCritic, Generator
 from twoplayer.networks._precision import ExactLinear, widen
 from twoplayer.networks._shapes import is_image
 
@@ -33,7 +33,7 @@ class BodyGenerator(Generator):
 
 
 @final
-class ScoreCritic(Critic):
+class ScoreCritic(FeatureCritic):
     """Samples through `body` to features, flattened to ``(B, width)``; one linear layer scores them.
 
     `normalization` names the body's, so that a game can warn where it does harm. Scores are float32 at least.
@@ -43,13 +43,20 @@ class ScoreCritic(Critic):
         super().__init__()
         self.output: Literal["score", "energy"] = "score"
         self.shape, self.normalization = shape, normalization
-        self.body = body
+        self.body, self.width = body, width
         self.score = ExactLinear(width, 1)
+
+    @property
+    def trunk(self) -> nn.Module:
+        return self.body
 
     def features(self, samples: Tensor) -> Tensor:
         hidden: Tensor = self.body(samples)
         return hidden.flatten(1)
 
-    def forward(self, samples: Tensor) -> Tensor:
-        score: Tensor = self.score(self.features(samples))
+    def judge(self, samples: Tensor, features: Tensor) -> Tensor:
+        score: Tensor = self.score(features)
         return score.squeeze(1)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return self.judge(samples, self.features(samples))

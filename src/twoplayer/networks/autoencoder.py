@@ -20,7 +20,7 @@ from typing import Literal, final
 from torch import Tensor, nn
 
 from twoplayer.networks._activations import activation, expansion, gain
-from twoplayer.networks._base import Critic, Generator
+from twoplayer.networks._base import Critic, FeatureCritic, Generator
 from twoplayer.networks._initial import draw_dense, draw_scaled
 from twoplayer.networks._knobs import Knobs, check_size
 from twoplayer.networks._normalization import normalization
@@ -51,7 +51,7 @@ class Autoencoder(Knobs):
             code = 64 if is_image(shape) else max(1, shape[0] // 2)
         check_size("embedding", code)
         decoder = BodyGenerator(code, shape, self._decoder(code, shape))
-        return EnergyCritic(shape, self._encoder(shape, code), decoder, self.normalization or "none")
+        return EnergyCritic(shape, self._encoder(shape, code), code, decoder, self.normalization or "none")
 
     def _encoder(self, shape: tuple[int, ...], code: int) -> nn.Sequential:
         if not is_image(shape):
@@ -114,22 +114,31 @@ class Autoencoder(Knobs):
 
 
 @final
-class EnergyCritic(Critic):
+class EnergyCritic(FeatureCritic):
     """Mean absolute error of a reconstruction, ``(B,)``, at least float32 (eq. 1 with η = 1)."""
 
-    def __init__(self, shape: tuple[int, ...], encoder: nn.Module, decoder: nn.Module, normalization: str) -> None:
+    def __init__(
+        self, shape: tuple[int, ...], encoder: nn.Module, width: int, decoder: nn.Module, normalization: str
+    ) -> None:
         super().__init__()
         self.output: Literal["score", "energy"] = "energy"
         self.shape, self.normalization = shape, normalization
-        self.encoder, self.decoder = encoder, decoder
+        self.encoder, self.width, self.decoder = encoder, width, decoder
+
+    @property
+    def trunk(self) -> nn.Module:
+        return self.encoder
 
     def features(self, samples: Tensor) -> Tensor:
         code: Tensor = self.encoder(samples)
         return code
 
-    def forward(self, samples: Tensor) -> Tensor:
-        reconstruction: Tensor = self.decoder(self.features(samples))
+    def judge(self, samples: Tensor, features: Tensor) -> Tensor:
+        reconstruction: Tensor = self.decoder(features)
         return (reconstruction - widen(samples)).abs().flatten(1).mean(1)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return self.judge(samples, self.features(samples))
 
 
 def _drawn(layer: nn.Module) -> nn.Module:

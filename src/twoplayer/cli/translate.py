@@ -1,0 +1,40 @@
+"""Translate pictures, whole and of any size, with a run of pix2pix or cyclegan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=Path("translated"), show_default=True, help="a folder"
+)
+@click.option("--direction", type=click.Choice(["AtoB", "BtoA"]), help="[default: as it was trained to show]")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+def command(
+    run: Path, pictures: tuple[Path, ...], output: Path, direction: str | None, device: str, as_json: bool
+) -> None:
+    """Translate PICTURES, files or folders of them, with RUN, a run folder.
+
+    Each is translated as a whole, however large, and written under its own name as PNG.
+
+    \b
+    twoplayer translate runs/pix2pix-pairs-1 photo.png -o out
+    twoplayer translate runs/cyclegan-pairs-1 photos/ --direction BtoA
+    """
+    from twoplayer.files import json_text
+    from twoplayer.run import Run
+    from twoplayer.translating import translate_files
+
+    written = translate_files(Run(run, device=device), pictures, output, direction=direction)
+    if as_json:
+        click.echo(json_text({"run": run, "direction": direction, "output": output, "written": written}, indent=2))
+    else:
+        click.echo(f"{len(written)} translated, in {output}")

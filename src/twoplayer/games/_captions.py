@@ -1,0 +1,105 @@
+"""What a text game knows of the captions: their vectors, by an encoder that is fitted once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+
+from twoplayer import texts
+from twoplayer.cache import Kept as Cached
+from twoplayer.cache import cache_root, keep, recall
+from twoplayer.errors import UserError
+from twoplayer.games._kit import KEPT, Kept
+from twoplayer.rng import numpy_generator
+from twoplayer.texts._base import State, TextEncoder
+
+if TYPE_CHECKING:
+    from twoplayer.data._base import Dataset
+
+__all__ = ["Captions", "encoder_of", "fitted", "kept_captions", "restored"]
+
+RECIPE = 1
+"""Change it with anything that changes what an encoder learns."""
+WEIGHTS = "encoder."
+"""How the encoder's tensors are called among what a run keeps."""
+
+
+class Encoder(NamedTuple):
+    """A text encoder by its name and options."""
+
+    name: str
+    options: dict[str, Any]
+
+
+class Captions:
+    """Vectors of every sample's captions; in each batch a sample speaks through one of its own."""
+
+    def __init__(self, encoder: TextEncoder, captions: tuple[tuple[str, ...], ...]) -> None:
+        counts = np.array([len(several) for several in captions])
+        self.counts, self.first = counts, np.cumsum(counts) - counts
+        self.vectors = encoder.encode([sentence for several in captions for sentence in several])
+
+    def __call__(self, rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Float32 ``(B, dimension)`` for the samples with those indices."""
+        chosen = (random.random(len(rows)) * self.counts[rows]).astype(np.int64)
+        return np.asarray(self.vectors[self.first[rows] + chosen])
+
+
+def encoder_of(encoder: str, model: str | None, dimension: int) -> Encoder:
+    """The encoder that a game's options name; `model` is for one that is loaded, `dimension` for those that learn."""
+    if encoder == "sentence-transformers":
+        return Encoder(encoder, {} if model is None else {"model": model})
+    if model is not None:
+        raise UserError(f"{encoder} learns from the captions and takes no model: set encoder to sentence-transformers")
+    return Encoder(encoder, {"dimension": dimension})
+
+
+def fitted(named: Encoder, dataset: Dataset, seed: int = 0) -> TextEncoder:
+    """The encoder, fitted to the training part of `dataset`, or as the cache has kept it.
+
+    Raises `UserError` where the data have no captions.
+    """
+    if dataset.train_captions is None:
+        raise UserError(
+            f"{dataset.name} has no captions: put a table beside the images, captions.csv or captions.jsonl, with a "
+            "column file_name and a column caption"
+        )
+    encoder: TextEncoder = texts.create(named.name, **named.options)
+    folder = cache_root() / "texts"
+    key = _key(named, dataset, seed)
+    kept = recall(folder, key)
+    if kept is not None:
+        encoder.restore(State({k: torch.from_numpy(v) for k, v in kept.arrays.items()}, kept.facts["state"]))
+        return encoder
+    encoder.fit(dataset.train_captions, dataset.train, seed)
+    state = encoder.state()
+    if state.tensors:
+        arrays = {name: tensor.numpy() for name, tensor in state.tensors.items()}
+        keep(folder, key, Cached(arrays, {"state": state.facts}), "the text encoder")
+    return encoder
+
+
+def kept_captions(encoder: TextEncoder, dataset: Dataset) -> Kept:
+    """Captions with their vectors, and the encoder itself, so that new texts can be read without the data."""
+    assert dataset.train_captions is not None
+    sentences = sorted({sentence for several in dataset.train_captions for sentence in several})
+    order = numpy_generator(0, "kept captions").permutation(len(sentences))[:KEPT]
+    words = tuple(sentences[row] for row in order)
+    tensors = {"vectors": torch.from_numpy(encoder.encode(words))}
+    return Kept({**tensors, **{WEIGHTS + k: v for k, v in encoder.state().tensors.items()}}, words)
+
+
+def restored(given: Mapping[str, Any], kept: Kept) -> TextEncoder:
+    """The encoder that `kept_captions` kept; `given` is what the game noted of it."""
+    encoder: TextEncoder = texts.create(given["encoder"], **given["options"])
+    tensors = {k.removeprefix(WEIGHTS): v for k, v in kept.tensors.items() if k.startswith(WEIGHTS)}
+    encoder.restore(State(tensors, dict(given["state"])))
+    return encoder
+
+
+def _key(named: Encoder, dataset: Dataset, seed: int) -> str:
+    return hashlib.sha256(repr((RECIPE, *named, dataset.key, seed)).encode()).hexdigest()[:32]

@@ -1,0 +1,76 @@
+"""Inputs of a generator that is told a text: latents, and the text's vector beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from twoplayer.errors import UserError
+from twoplayer.games._inputs import Grid, Inputs, latents, shown
+from twoplayer.games._kit import Kept
+from twoplayer.rng import numpy_generator
+
+if TYPE_CHECKING:
+    from twoplayer.data._base import Dataset
+    from twoplayer.texts._base import TextEncoder
+
+__all__ = ["Sentences"]
+
+COLUMNS = 8
+
+
+class Sentences(Inputs):
+    """Latents beside texts' vectors, ``(count, dimension + width)``.
+
+    Texts are captions that the run has kept, or the one that is wished for.
+    """
+
+    def __init__(
+        self, dimension: int, prior: str, kept: Kept | None, encoder: Callable[[], TextEncoder], text: str | None = None
+    ) -> None:
+        if kept is None or "vectors" not in kept.tensors:
+            raise UserError("this run has lost the captions that it kept: restore its inputs.safetensors")
+        self.dimension, self.prior, self.kept, self.encoder, self.text = dimension, prior, kept, encoder, text
+        self.vectors = kept.tensors["vectors"] if text is None else self._read(text)
+
+    def draw(self, count: int, seed: int, purpose: str) -> Tensor:
+        rows = numpy_generator(seed, f"texts for {purpose}").integers(len(self.vectors), size=count)
+        return self._beside(latents(count, self.dimension, self.prior, seed, purpose), rows)
+
+    def grid(self, count: int, seed: int) -> Grid:
+        """A caption in each column, the same latents along each row."""
+        columns = min(COLUMNS, len(self.vectors))
+        rows = max(1, count // COLUMNS)
+        free = latents(rows, self.dimension, self.prior, seed, "grid").repeat_interleave(columns, 0)
+        captions = self.kept.words[:columns] if self.text is None else (self.text,)
+        return Grid(self._beside(free, np.tile(np.arange(columns), rows)), columns, captions)
+
+    def real(self, dataset: Dataset, count: int) -> np.ndarray:
+        return np.asarray(shown(dataset)[:count])
+
+    def wanting(self, wishes: Mapping[str, str]) -> Inputs:
+        unknown = next((name for name in wishes if name != "text"), None)
+        if unknown is not None:
+            raise UserError(f"this run's generator is told what to make by a text, and knows no {unknown}: use --text")
+        if not wishes:
+            return self
+        return Sentences(self.dimension, self.prior, self.kept, self.encoder, wishes["text"])
+
+    def told(self, vectors: np.ndarray, seed: int, purpose: str) -> Tensor:
+        """Inputs with those texts' vectors ``(N, width)``, one after the other."""
+        free = latents(len(vectors), self.dimension, self.prior, seed, purpose)
+        return torch.cat([free, torch.from_numpy(np.asarray(vectors, np.float32))], 1)
+
+    def _read(self, text: str) -> Tensor:
+        encoder = self.encoder()
+        if not encoder.knows(text):
+            few = ", ".join(self.kept.words[:3])
+            raise UserError(f"none of the words in {text!r} is known from the captions, such as: {few}")
+        return torch.from_numpy(encoder.encode([text]))
+
+    def _beside(self, free: Tensor, rows: np.ndarray) -> Tensor:
+        return torch.cat([free, self.vectors[torch.from_numpy(rows)]], 1)

@@ -1,0 +1,144 @@
+"""What translation games share: critics of patches, images as the sampler's inputs, and the side that is aimed at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from twoplayer.errors import UserError
+from twoplayer.games._inputs import Grid, Inputs, shown
+from twoplayer.games._kit import Kept
+from twoplayer.rng import numpy_generator
+
+if TYPE_CHECKING:
+    from twoplayer.data._base import Dataset
+
+__all__ = ["DIRECTIONS", "Direction", "PatchScores", "Pictures", "check_sides", "kept_pictures", "target"]
+
+Direction = Literal["AtoB", "BtoA"]
+DIRECTIONS = ("AtoB", "BtoA")
+
+KEPT = 1_000
+"""Images that a run keeps to translate: held-out ones where there are any."""
+
+
+@final
+class PatchScores(nn.Module):
+    """A critic with its scores in one row: of all patches ``(B·P,)``, or of all images ``(B,)``."""
+
+    def __init__(self, critic: nn.Module) -> None:
+        super().__init__()
+        self.critic = critic
+        self.output = getattr(critic, "output", "score")
+
+    def forward(self, images: Tensor) -> Tensor:
+        scores: Tensor = self.critic(images)
+        return scores.flatten()
+
+
+@final
+class Pictures(Inputs):
+    """Images of the side that is translated, as networks see them, ``(count, C, H, W)``.
+
+    As many as are asked for, or all that the run has kept, where they are fewer: no image is translated twice.
+    """
+
+    def __init__(self, kept: Kept | None) -> None:
+        tensors = {} if kept is None else kept.tensors
+        if "source" not in tensors:
+            raise UserError("this run has lost the images that it kept to translate: restore its inputs.safetensors")
+        self.source, self.partner = tensors["source"], tensors.get("partner")
+
+    def draw(self, count: int, seed: int, purpose: str) -> Tensor:
+        rows = numpy_generator(seed, f"pictures for {purpose}").permutation(len(self.source))[:count]
+        return _seen(self.source[torch.from_numpy(rows)])
+
+    def grid(self, count: int, seed: int) -> Grid:
+        """Each image beside its translation and, where the data are paired, beside its true partner."""
+        parts = 2 if self.partner is None else 3
+        across = 6 if parts == 2 else 4
+        source = self.source[: max(1, count // parts // across) * across]
+        partner = None if self.partner is None else self.partner[: len(source)].numpy()
+        captions = ("given", "translated", "true")[:parts] * min(across, len(source))
+
+        def arrange(samples: np.ndarray) -> np.ndarray:
+            shown = [_coloured(a) for a in (source.numpy(), samples, partner) if a is not None]
+            return np.stack(shown, 1).reshape(-1, *shown[0].shape[1:])
+
+        return Grid(_seen(source), parts * min(across, len(source)), captions, arrange)
+
+    def real(self, dataset: Dataset, count: int) -> np.ndarray:
+        return np.asarray(shown(dataset)[:count])
+
+    def wanting(self, wishes: Mapping[str, str]) -> Inputs:
+        if not wishes:
+            return self
+        raise UserError(
+            f"this run translates images and cannot be asked for a {next(iter(wishes))}: give it images, with "
+            "twoplayer translate"
+        )
+
+
+def kept_pictures(dataset: Dataset, direction: Direction) -> Kept:
+    """Images of the side that is translated, uint8 ``(K, H, W, C)``, with their partners where the data are paired."""
+    source, partner = _parts(dataset)
+    if direction == "BtoA":
+        source, partner = partner, source
+    tensors = {"source": torch.from_numpy(np.array(source[:KEPT]))}
+    if dataset.paired:
+        tensors["partner"] = torch.from_numpy(np.array(partner[:KEPT]))
+    return Kept(tensors)
+
+
+def target(dataset: Dataset, direction: Direction) -> Dataset:
+    """The side that is aimed at, as a data set of its own."""
+    if direction == "BtoA":
+        return replace(dataset, partner_train=None, partner_held_out=None, paired=False, key=f"{dataset.key}-A")
+    assert dataset.partner_train is not None
+    held_out = dataset.partner_train[:0] if dataset.partner_held_out is None else dataset.partner_held_out
+    alone: dict[str, Any] = dict.fromkeys(
+        ("train_labels", "held_out_labels", "train_attributes", "held_out_attributes", "train_captions",
+         "held_out_captions", "partner_train", "partner_held_out")
+    )  # fmt: skip
+    if dataset.paired:  # what is known of a pair is known of either side
+        alone |= {"train_labels": dataset.train_labels, "held_out_labels": dataset.held_out_labels}
+    return replace(
+        dataset, train=dataset.partner_train, held_out=held_out, paired=False, key=f"{dataset.key}-B", **alone
+    )
+
+
+def check_sides(dataset: Dataset, *, paired: bool) -> None:
+    """Raises `UserError` where the data have no other side, or none that belongs to the samples one by one."""
+    if dataset.kind != "images" or dataset.partner_train is None:
+        raise UserError(
+            f"{dataset.name} has one side, and translation needs two: give a folder with the folders A and B, or with "
+            "trainA and trainB, or pictures with both sides beside each other"
+        )
+    if paired and not dataset.paired:
+        raise UserError(
+            f"the two sides of {dataset.name} are not paired ({len(dataset.train):,} and "
+            f"{len(dataset.partner_train):,} images): give files of equal names in A and B, or take the method cyclegan"
+        )
+
+
+def _parts(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Both sides' images that stand for new ones: held out, or, where none were, trained on."""
+    assert dataset.partner_train is not None
+    if len(dataset.held_out) and dataset.partner_held_out is not None and len(dataset.partner_held_out):
+        return dataset.held_out, dataset.partner_held_out
+    return dataset.train, dataset.partner_train
+
+
+def _seen(images: Tensor) -> Tensor:
+    """Stored images uint8 ``(N, H, W, C)`` as networks see them."""
+    return images.permute(0, 3, 1, 2).float().div(127.5).sub(1)
+
+
+def _coloured(images: np.ndarray) -> np.ndarray:
+    """``(N, H, W, 1 or 3)`` with three channels, so that both sides fit one picture."""
+    return images if images.shape[-1] == 3 else images.repeat(3, -1)

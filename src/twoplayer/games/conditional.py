@@ -1,0 +1,224 @@
+"""Conditional generation: samples of a class, or with attributes, as asked.
+
+Labels and attributes, several at once, categorical and continuous, enter the generator beside the latents or by
+conditional normalization, and the critic beside the samples or by projection; a checker, a second discriminator, may
+have to find them in the samples.
+
+Source: Mirza & Osindero 2014, "Conditional Generative Adversarial Nets", eq. 2; Odena, Olah & Shlens 2017, "Conditional
+Image Synthesis with Auxiliary Classifier GANs", eq. 2 and 3 (the checker); Miyato & Koyama 2018, "cGANs with Projection
+Discriminator", eq. 3; de Vries et al. 2017, "Modulating early visual processing by language", section 3 (conditional
+normalization).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from twoplayer.data._attributes import Attribute, width
+from twoplayer.errors import UserError
+from twoplayer.games._adversarial import Adversarial, needs_scores
+from twoplayer.games._base import Batch, Loss, in_precision, prior_rows
+from twoplayer.games._bound import Bound
+from twoplayer.games._conditioned import Conditioned
+from twoplayer.games._inputs import Inputs
+from twoplayer.games._kit import KEPT, Assembled, Kept, Kit, Knowledge
+from twoplayer.games._traits import Codes, disagreement, traits_of
+from twoplayer.networks._base import Generator
+from twoplayer.networks._conditioning import (
+    ConcatenatedCritic,
+    ConcatenatedGenerator,
+    ModulatedGenerator,
+    ProjectedCritic,
+    ToldCritic,
+    UntoldCritic,
+    embedding,
+)
+from twoplayer.networks._precision import ExactLinear
+from twoplayer.ranges import Count, Positive
+from twoplayer.rng import numpy_generator
+
+if TYPE_CHECKING:
+    from twoplayer.data._base import Dataset
+
+__all__ = ["Conditional"]
+
+KEPT_BYTES = 2**24
+"""Of the rows that a run keeps, at most."""
+MOST_MAPS = 16
+"""Channels, or features, that a condition adds to a sample at most."""
+
+
+@final
+class Conditional(Adversarial, Assembled):
+    """Both players are told what the real samples of the batch are like; the generator is to make others like them.
+
+    `conditions` names what counts, the class as ``label``; None is the class and all attributes. Into the generator
+    they go by `into_generator`: embedded in `condition_dim` numbers beside the latents, or as gain and bias of every
+    normalization. Into the critic by `into_critic`: embedded beside the samples, by projection on its features, or not
+    at all. The `checker` finds them again: ``shared`` reads them off the critic's features and is trained on real and
+    generated samples, as in AC-GAN; ``own`` is a network by itself, trained on real samples alone. The generator has to
+    please it, with `checker_weight`.
+
+    Raises `UserError` where nobody would look at the conditions, or networks cannot take them.
+    """
+
+    def __init__(
+        self,
+        kit: Kit,
+        *,
+        conditions: list[str] | None = None,
+        into_generator: Literal["concatenation", "normalization"] = "concatenation",
+        into_critic: Literal["concatenation", "projection", "none"] = "concatenation",
+        checker: Literal["none", "shared", "own"] = "none",
+        checker_weight: Positive = 1.0,
+        condition_dim: Count = 64,
+    ) -> None:
+        if into_critic == "none" and checker == "none":
+            raise UserError(
+                "nobody would look at the conditions: set into_critic to concatenation or projection, or checker to "
+                "shared or own"
+            )
+        if into_critic == "concatenation" and checker == "shared":
+            raise UserError(
+                "a shared checker would read the conditions off the critic's own input: set into_critic to projection "
+                "or none, or checker to own"
+            )
+        needs_scores(kit.objective)
+        super().__init__(kit.objective, kit.regularizers)
+        self.traits = tuple(Attribute.of(document) for document in kit.facts.given["attributes"])
+        self.prior, self.latent_dim, self.shape = kit.prior, kit.latent_dim, kit.facts.shape
+        self.checker_weight = checker_weight
+        self.generator = _generator(kit, self.traits, into_generator, condition_dim)
+        self.critic: Jury = Jury(*_critics(kit, self.traits, into_critic, checker), width(self.traits))
+        self.players = {"generator": self.generator, "critic": self.critic}
+        self.rule(self.critic)
+
+    @classmethod
+    def study(cls, dataset: Dataset, seed: int, **options: Any) -> Knowledge:
+        traits = traits_of(dataset, options.get("conditions"))
+        codes = Codes.of_training(traits, dataset)
+        count = min(KEPT, max(1, KEPT_BYTES // (4 * width(traits))))
+        rows = numpy_generator(seed, "kept rows").permutation(len(dataset.train))[:count]
+        kept = Kept({"given": torch.from_numpy(codes(rows))})
+        return Knowledge(codes, {"attributes": [asdict(trait) for trait in traits]}, kept)
+
+    @classmethod
+    def assemble(cls, kit: Kit, **options: Any) -> Conditional:
+        return cls(kit, **options)
+
+    @classmethod
+    def target(cls, dataset: Dataset, **options: Any) -> Dataset:
+        return dataset
+
+    def inputs(self, kept: Kept | None) -> Inputs:
+        if kept is None or "given" not in kept.tensors:
+            raise UserError("this run has lost its inputs.safetensors, which says what to ask for: restore it")
+        rows = np.asarray(kept.tensors["given"])
+        return Conditioned(self.latent_dim, self.prior, self.traits, rows, image=len(self.shape) == 3)
+
+    @property
+    def sampler(self) -> nn.Module:
+        return self.generator
+
+    @in_precision
+    def generate(self, batch: Batch) -> Tensor:
+        free = prior_rows(batch, self.latent_dim, self.prior)
+        samples: Tensor = self.generator(torch.cat([free, batch.given], 1))
+        return samples
+
+    @in_precision
+    def critic_loss(self, batch: Batch, generated: Tensor, *, ahead: bool = False) -> Loss:
+        generated = generated if ahead else generated.detach()
+        told = Bound(self.critic.told, batch.given)
+        real, fake = self.perturbed(batch.real, batch, "real"), self.perturbed(generated, batch, "fake")
+        scored = self.scored(told, real, fake)
+        seen = torch.cat(told.features)
+        loss = self.judged(told, scored, batch, ahead=ahead)
+        wrong = self._wrong_on(scored.real, seen[: len(real)], batch, "checker_real")
+        if self.critic.shared:
+            wrong |= self._wrong_on(scored.fake, seen[len(real) :], batch, "checker_fake")
+        return _with(loss, wrong, 1.0)
+
+    @in_precision
+    def generator_loss(self, batch: Batch, generated: Tensor) -> Loss:
+        told = Bound(self.critic.told, batch.given)
+        fake = self.perturbed(generated, batch, "fake again")
+        score = told(fake)
+        real = told(self.perturbed(batch.real, batch, "real again")) if self.objective.pairs else None
+        value = self.objective.generator_loss(score, real)
+        wrong = self._wrong_on(fake, told.features[0], batch, "checker_generated")
+        return _with(Loss(value, {"generator_loss": value.detach()}), wrong, self.checker_weight)
+
+    def _wrong_on(self, samples: Tensor, features: Tensor, batch: Batch, name: str) -> dict[str, Tensor]:
+        """The checker's loss on samples that should be as given; nothing without a checker."""
+        if self.critic.checker is None:
+            return {}
+        return {name: disagreement(self.critic.answers(samples, features), batch.given, self.traits)}
+
+
+@final
+class Jury(nn.Module):
+    """A critic that is told the conditions, and beside it a checker, if any, that has to find them.
+
+    A `shared` checker reads the critic's features, another one the samples.
+    """
+
+    output: Literal["score", "energy"] = "score"
+
+    def __init__(self, told: ToldCritic, checker: nn.Module | None, shared: bool, width: int) -> None:
+        super().__init__()
+        self.told, self.checker, self.shared, self.width = told, checker, shared, width
+
+    def answers(self, samples: Tensor, features: Tensor) -> Tensor:
+        """What the checker thinks was given, ``(B, width)``."""
+        assert self.checker is not None
+        answers: Tensor = self.checker(features if self.shared else samples)
+        return answers
+
+    def features(self, samples: Tensor) -> Tensor:
+        """The critic's features ``(B, F)`` of samples of which it is told nothing."""
+        return self.told.look(samples, samples.new_zeros(len(samples), self.width)).features
+
+    def forward(self, samples: Tensor, given: Tensor) -> Tensor:
+        score: Tensor = self.told(samples, given)
+        return score
+
+
+def _generator(kit: Kit, traits: tuple[Attribute, ...], entry: str, condition_dim: int) -> Generator:
+    inputs, shape = width(traits), kit.facts.shape
+    if entry == "normalization":
+        return ModulatedGenerator(kit.generator(kit.latent_dim, shape), kit.latent_dim, inputs)
+    base = kit.generator(kit.latent_dim + condition_dim, shape)
+    return ConcatenatedGenerator(base, kit.latent_dim, inputs, embedding(inputs, condition_dim, len(traits)))
+
+
+def _critics(
+    kit: Kit, traits: tuple[Attribute, ...], entry: str, checker: str
+) -> tuple[ToldCritic, nn.Module | None, bool]:
+    """The critic, the checker, and whether it shares the critic's features."""
+    inputs, shape = width(traits), kit.facts.shape
+    told: ToldCritic
+    if entry == "concatenation":
+        more = min(inputs, MOST_MAPS)
+        base = kit.critic((shape[0] + more, *shape[1:]))
+        told = ConcatenatedCritic(base, shape, embedding(inputs, more, len(traits)))
+    elif entry == "projection":
+        told = ProjectedCritic(kit.critic(shape), shape, inputs)
+    else:
+        told = UntoldCritic(kit.critic(shape), shape)
+    if checker == "shared":
+        return told, ExactLinear(told.base.width, inputs), True
+    return told, kit.encoder(inputs, shape, of="critic") if checker == "own" else None, False
+
+
+def _with(loss: Loss, terms: dict[str, Tensor], weight: float) -> Loss:
+    """The loss with further terms, whose values are shown as they are."""
+    total = loss.total
+    for term in terms.values():
+        total = total + weight * term
+    return Loss(total, {**loss.parts, **{name: term.detach() for name, term in terms.items()}})

@@ -1,0 +1,114 @@
+"""Paired translation: images to their partners, under a critic that sees both and an L1 loss.
+
+Source: Isola, Zhu, Zhou & Efros 2017, Image-to-Image Translation with Conditional Adversarial Networks
+(arXiv 1611.07004), equations 1 to 4. The paper halves the critic's loss, which Adam does not notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from twoplayer.games._adversarial import Adversarial
+from twoplayer.games._base import Batch, Loss, in_precision
+from twoplayer.games._inputs import Inputs
+from twoplayer.games._kit import Assembled, Kept, Kit, Knowledge
+from twoplayer.games._translation import Direction, PatchScores, Pictures, check_sides, kept_pictures, target
+from twoplayer.objectives._base import Objective
+from twoplayer.ranges import NonNegative, within
+from twoplayer.regularizers._base import Regularizer
+
+if TYPE_CHECKING:
+    from twoplayer.data._base import Dataset
+
+__all__ = ["PairedTranslation"]
+
+
+class PairedTranslation(Adversarial, Assembled):
+    """The translator makes of an image what the critic cannot tell from its true partner, beside the same image.
+
+    `direction` says which side is given; `l1` weighs the mean absolute difference from the true partner, in units of
+    [-1, 1]. With `adversarial` 0 the critic has no say, which is the pure L1 regression that translations are to be
+    compared with.
+    """
+
+    def __init__(
+        self,
+        translator: nn.Module,
+        critic: nn.Module,
+        objective: Objective,
+        regularizers: Sequence[Regularizer] = (),
+        *,
+        direction: Direction = "AtoB",
+        l1: NonNegative = 100.0,
+        adversarial: NonNegative = 1.0,
+    ) -> None:
+        super().__init__(objective, regularizers)
+        self.translator, self.critic = translator, PatchScores(critic)
+        self.direction = direction
+        self.l1, self.adversarial = within(NonNegative, l1=l1), within(NonNegative, adversarial=adversarial)
+        self.players = {"generator": translator, "critic": self.critic}
+        self.rule(self.critic)
+
+    @classmethod
+    def study(cls, dataset: Dataset, seed: int, **options: Any) -> Knowledge:
+        check_sides(dataset, paired=True)
+        return Knowledge(kept=kept_pictures(dataset, options.get("direction", "AtoB")))
+
+    @classmethod
+    def assemble(cls, kit: Kit, **options: Any) -> PairedTranslation:
+        given, wanted = kit.facts.shape, kit.facts.partner_shape
+        assert wanted is not None
+        if options.get("direction") == "BtoA":
+            given, wanted = wanted, given
+        translator = kit.translator(given, wanted)
+        critic = kit.critic((given[0] + wanted[0], *given[1:]))
+        return cls(translator, critic, kit.objective, kit.regularizers, **options)
+
+    @classmethod
+    def target(cls, dataset: Dataset, **options: Any) -> Dataset:
+        return target(dataset, options.get("direction", "AtoB"))
+
+    def inputs(self, kept: Kept | None) -> Inputs:
+        return Pictures(kept)
+
+    @property
+    def sampler(self) -> nn.Module:
+        return self.translator
+
+    @in_precision
+    def generate(self, batch: Batch) -> Tensor:
+        return self.translator(self._sides(batch)[0])  # type: ignore[no-any-return]
+
+    @in_precision
+    def critic_loss(self, batch: Batch, generated: Tensor, *, ahead: bool = False) -> Loss:
+        given, wanted = self._sides(batch)
+        generated = generated if ahead else generated.detach()
+        real = self.perturbed(_beside(given, wanted), batch, "real")
+        fake = self.perturbed(_beside(given, generated), batch, "fake")
+        return self.judged(self.critic, self.scored(self.critic, real, fake), batch, ahead=ahead)
+
+    @in_precision
+    def generator_loss(self, batch: Batch, generated: Tensor) -> Loss:
+        given, wanted = self._sides(batch)
+        difference = (generated - wanted).abs().mean()
+        fake = self.critic(self.perturbed(_beside(given, generated), batch, "fake again"))
+        real = None
+        if self.objective.pairs:
+            real = self.critic(self.perturbed(_beside(given, wanted), batch, "real again"))
+        value = self.objective.generator_loss(fake, real)
+        parts = {"generator_loss": value.detach(), "l1": difference.detach()}
+        return Loss(self.adversarial * value + self.l1 * difference, parts)
+
+    def _sides(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What is given, and what is wanted."""
+        sides = batch.real, batch.partner
+        return sides if self.direction == "AtoB" else (sides[1], sides[0])
+
+
+def _beside(given: Tensor, other: Tensor) -> Tensor:
+    """Both images in one, channel after channel."""
+    return torch.cat([given, other.to(given.dtype)], 1)

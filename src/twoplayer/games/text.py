@@ -1,0 +1,152 @@
+"""Text to image: the generator is told a sentence, and the critic is shown wrong ones too.
+
+Source: Reed, Akata, Yan, Logeswaran, Schiele & Lee 2016, Generative Adversarial Text to Image Synthesis
+(arXiv 1605.05396), Algorithm 1 (GAN-CLS) and equation 5 (GAN-INT).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from twoplayer.games._adversarial import Adversarial
+from twoplayer.games._base import Batch, Loss, in_precision, prior_rows
+from twoplayer.games._bound import Bound
+from twoplayer.games._captions import Captions, encoder_of, fitted, kept_captions, restored
+from twoplayer.games._inputs import Inputs
+from twoplayer.games._kit import Assembled, Kept, Kit, Knowledge
+from twoplayer.games._sentences import Sentences
+from twoplayer.networks._conditioning import (
+    ConcatenatedCritic,
+    ConcatenatedGenerator,
+    ProjectedCritic,
+    ToldCritic,
+    embedding,
+)
+from twoplayer.objectives._base import Objective
+from twoplayer.ranges import Count
+from twoplayer.regularizers._base import Regularizer
+
+if TYPE_CHECKING:
+    from twoplayer.data._base import Dataset
+
+__all__ = ["Text"]
+
+
+class Text(Adversarial, Assembled):
+    """Images of what sentences say; the critic must tell a real image with another's sentence from a real pair.
+
+    Half of what the critic calls fake are real images with wrong sentences, which is how it learns to match. With
+    `interpolate` the generator also answers for sentences half-way between two, which nobody wrote.
+
+    `encoder` makes vectors of sentences: "bag-of-words" and "characters" learn `text_dim` numbers with the data's own
+    images, before training, and are kept in the cache; "sentence-transformers" takes the `model` of that name or
+    folder. The vector's embedding of `embedded` numbers joins the latents. Into the critic it comes by "projection" of
+    its features, or by "concatenation" with the image.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        critic: ToldCritic,
+        given: dict[str, Any],
+        prior: Literal["normal", "uniform"],
+        objective: Objective,
+        regularizers: Sequence[Regularizer] = (),
+        *,
+        encoder: Literal["bag-of-words", "characters", "sentence-transformers"] = "bag-of-words",
+        model: str | None = None,
+        text_dim: Count = 64,
+        embedded: Count = 64,
+        into_critic: Literal["projection", "concatenation"] = "projection",
+        interpolate: bool = True,
+    ) -> None:
+        super().__init__(objective, regularizers)
+        self.generator = generator
+        self.critic: ToldCritic = critic
+        self.given, self.prior, self.interpolate = given, prior, interpolate
+        self.players = {"generator": generator, "critic": critic}
+        self.rule(critic)
+
+    @classmethod
+    def study(cls, dataset: Dataset, seed: int, **options: Any) -> Knowledge:
+        named = encoder_of(options.get("encoder", "bag-of-words"), options.get("model"), options.get("text_dim", 64))
+        # One encoder for all seeds of a method, so that runs can be asked the same.
+        encoder = fitted(named, dataset)
+        assert dataset.train_captions is not None
+        given = {
+            "encoder": named.name,
+            "options": named.options,
+            "state": encoder.state().facts,
+            "width": encoder.dimension,
+        }
+        return Knowledge(Captions(encoder, dataset.train_captions), given, kept_captions(encoder, dataset))
+
+    @classmethod
+    def assemble(cls, kit: Kit, **options: Any) -> Text:
+        given, shape = dict(kit.facts.given), kit.facts.shape
+        width, embedded = int(given["width"]), int(options.get("embedded", 64))
+        base = kit.generator(kit.latent_dim + embedded, shape)
+        generator = ConcatenatedGenerator(base, kit.latent_dim, width, embedding(width, embedded, width))
+        critic: ToldCritic
+        if options.get("into_critic", "projection") == "projection":
+            critic = ProjectedCritic(kit.critic(shape), shape, width)
+        else:
+            wide = (shape[0] + embedded, *shape[1:])
+            critic = ConcatenatedCritic(kit.critic(wide), shape, embedding(width, embedded, width))
+        return cls(generator, critic, given, kit.prior, kit.objective, kit.regularizers, **options)
+
+    @classmethod
+    def target(cls, dataset: Dataset, **options: Any) -> Dataset:
+        return dataset
+
+    def inputs(self, kept: Kept | None) -> Inputs:
+        dimension = int(self.generator.base_dim)  # type: ignore[arg-type]
+        return Sentences(dimension, self.prior, kept, partial(restored, self.given, kept or Kept({})))
+
+    @property
+    def sampler(self) -> nn.Module:
+        return self.generator
+
+    @in_precision
+    def generate(self, batch: Batch) -> Tensor:
+        return self._made(batch, batch.given)
+
+    @in_precision
+    def critic_loss(self, batch: Batch, generated: Tensor, *, ahead: bool = False) -> Loss:
+        # Algorithm 1, lines 5 to 10: s_r, s_w and s_f.
+        generated = generated if ahead else generated.detach()
+        real, fake = self.perturbed(batch.real, batch, "real"), self.perturbed(generated, batch, "fake")
+        told = Bound(self.critic, batch.given)
+        scored = self.scored(told, real, fake)
+        loss = self.judged(told, scored, batch, ahead=ahead)
+        wrong = Bound(self.critic, batch.mismatched)(real)
+        with_fakes = self.objective.critic_loss(scored.real_output, scored.fake_output)
+        with_wrong = self.objective.critic_loss(scored.real_output, wrong)
+        parts = {**loss.parts, "wrong_text_score": wrong.mean().detach()}
+        return Loss(loss.total + (with_wrong - with_fakes) / 2, parts)
+
+    @in_precision
+    def generator_loss(self, batch: Batch, generated: Tensor) -> Loss:
+        value = self._fooled(batch, generated, batch.given, "again")
+        parts = {"generator_loss": value.detach()}
+        if not self.interpolate:
+            return Loss(value, parts)
+        between = (batch.given + batch.mismatched) / 2  # eq. 5 with beta 1/2
+        more = self._fooled(batch, self._made(batch, between), between, "between")
+        return Loss((value + more) / 2, {**parts, "generator_loss_between": more.detach()})
+
+    def _made(self, batch: Batch, given: Tensor) -> Tensor:
+        free = prior_rows(batch, int(self.generator.base_dim), self.prior)  # type: ignore[arg-type]
+        return self.generator(torch.cat([free, given.to(free)], 1))  # type: ignore[no-any-return]
+
+    def _fooled(self, batch: Batch, made: Tensor, given: Tensor, draw: str) -> Tensor:
+        """What the generator loses by what it has made of the texts."""
+        told = Bound(self.critic, given)
+        fake = told(self.perturbed(made, batch, f"fake {draw}"))
+        real = told(self.perturbed(batch.real, batch, f"real {draw}")) if self.objective.pairs else None
+        return self.objective.generator_loss(fake, real)

@@ -1,0 +1,86 @@
+"""Players of inference games: a generator with its encoder, and a critic of samples together with latents."""
+
+from __future__ import annotations
+
+from typing import Literal, final
+
+import torch
+from torch import Tensor, nn
+
+from twoplayer.errors import UserError
+from twoplayer.networks._activations import activation, gain
+from twoplayer.networks._base import Critic, Encoder, FeatureCritic, Generator
+from twoplayer.networks._initial import draw_dense
+from twoplayer.networks._precision import ExactLinear, widen
+from twoplayer.networks._shapes import value_count
+
+__all__ = ["InvertedGenerator", "JointCritic", "joined"]
+
+
+def joined(samples: Tensor, latents: Tensor) -> Tensor:
+    """Samples ``(B, *shape)`` with latents ``(B, L)`` as one row each, ``(B, D + L)``."""
+    return torch.cat([samples.flatten(1), latents.to(samples)], 1)
+
+
+@final
+class InvertedGenerator(Generator):
+    """A generator, and by `encode` the way back: samples ``(B, *shape)`` to latents ``(B, latent_dim)``.
+
+    Where latents are `bounded`, to (−1, 1), encodings are too, by tanh.
+    """
+
+    def __init__(self, generator: Generator, encoder: Encoder, *, bounded: bool) -> None:
+        super().__init__()
+        self.latent_dim, self.shape, self.bounded = generator.latent_dim, generator.shape, bounded
+        self.generator, self.encoder = generator, encoder
+
+    def encode(self, samples: Tensor) -> Tensor:
+        latents: Tensor = self.encoder(samples)
+        return torch.tanh(latents) if self.bounded else latents
+
+    def forward(self, latents: Tensor) -> Tensor:
+        samples: Tensor = self.generator(latents)
+        return samples
+
+
+@final
+class JointCritic(Critic):
+    """Samples with latents, ``(B, D + L)`` as `joined` makes them, to one score each, ``(B,)``.
+
+    Features of the sample by the body of `base`, features of the latents by two layers of `width`, and two more on
+    both; the last one's units are the features. Raises `UserError` for a `base` without features of whole samples.
+
+    Source: Dumoulin et al. 2017, "Adversarially Learned Inference", section 2.6 and appendix A.
+    """
+
+    def __init__(self, base: nn.Module, shape: tuple[int, ...], latent_dim: int, width: int) -> None:
+        super().__init__()
+        if not isinstance(base, FeatureCritic):
+            raise UserError("a critic of pairs needs features of whole samples: take another, such as dcgan or mlp")
+        self.output: Literal["score", "energy"] = "score"
+        self.sample_shape, self.shape = shape, (value_count(shape) + latent_dim,)
+        self.body = base.trunk
+        self.of_latents = _layers(latent_dim, width)
+        self.of_both = _layers(base.width + width, width)
+        self.score = ExactLinear(width, 1)
+        draw_dense(self.score, 1.0)
+
+    def features(self, samples: Tensor) -> Tensor:
+        count = value_count(self.sample_shape)
+        shown = self.body(samples[:, :count].view(-1, *self.sample_shape)).flatten(1)
+        both = torch.cat([widen(shown), widen(self.of_latents(samples[:, count:]))], 1)
+        hidden: Tensor = self.of_both(both)
+        return hidden
+
+    def forward(self, samples: Tensor) -> Tensor:
+        score: Tensor = self.score(self.features(samples))
+        return score.squeeze(1)
+
+
+def _layers(inputs: int, width: int) -> nn.Sequential:
+    """Two layers, the first one exact, since latents are points."""
+    act = "leaky-relu"
+    first, second = ExactLinear(inputs, width), nn.Linear(width, width)
+    draw_dense(first, 1.0)
+    draw_dense(second, gain(act))
+    return nn.Sequential(first, activation(act), second, activation(act))

@@ -1,0 +1,90 @@
+"""U-Net: an encoder and a decoder of 4x4 convolutions with skips between them, from images to images.
+
+The encoder halves the map until 1x1 is left (at most 8 times), the decoder doubles it again, and each of its maps
+is joined by the encoder's of the same size, so that what input and output share need not pass the narrow
+middle. Channels begin with `filters` (64; 32 up to 32 pixels) and double up to 8-fold; `depth` is the number of
+halvings. Leaky ReLU of slope 0.2 on the way down, ReLU on the way up; normalization (by batch; none at the first and
+the innermost map); `dropout` in the first three layers of the decoder while training, which is all the noise that
+pix2pix has. Weights start from N(0, 0.02²).
+
+Source: Isola, Zhu, Zhou & Efros 2017, Image-to-Image Translation with Conditional Adversarial Networks
+(arXiv 1611.07004), section 3.2.1 and appendix 6.1; the shape is from Ronneberger, Fischer & Brox 2015, U-Net.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, final
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from twoplayer.networks._activations import activation, expansion
+from twoplayer.networks._initial import draw_normal
+from twoplayer.networks._normalization import normalization
+from twoplayer.networks._shapes import base_width, square_image
+from twoplayer.networks._translation import Translating, Translator
+
+__all__ = ["UNet"]
+
+MOST_HALVINGS, WITH_DROPOUT = 8, 3
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class UNet(Translating):
+    """The paper's generator, from 8 to 256 pixels."""
+
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """Share of values set to 0 in the decoder's first layers while training."""
+
+    def translator(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Translator:
+        channels, resolution = square_image(inputs, "unet")
+        levels = self._levels(resolution)
+        base = base_width(self.filters, resolution)
+        widths = [base * min(2**level, 8) for level in range(levels)]
+        body: nn.Module | None = None
+        for level in reversed(range(levels)):
+            above = widths[level - 1] if level else channels
+            leaving = widths[level - 1] if level else outputs[0]
+            body = self._level(level, levels, above, widths[level], leaving, body)
+        assert body is not None
+        draw_normal(body, 0.02)
+        return Translator(channels, outputs[0], 2**levels, body)
+
+    def _levels(self, resolution: int) -> int:
+        return min(self.depth or MOST_HALVINGS, MOST_HALVINGS, resolution.bit_length() - 1)
+
+    def _level(
+        self, level: int, levels: int, above: int, width: int, leaving: int, inner: nn.Module | None
+    ) -> nn.Module:
+        """One halving, whatever lies below it, and one doubling, from `above` channels to `leaving`."""
+        norm, first = self.normalization or "batch", level == 0
+        plain = first or inner is None or norm == "none"
+        coming = width * (1 if inner is None else 2)
+        down_act, up_act = self.activation or "leaky-relu", self.activation or "relu"
+        wide = width * expansion(down_act)
+        down = [
+            nn.Conv2d(above, wide, 4, 2, 1, bias=plain),
+            normalization("none" if plain else norm, wide, maps=True),
+            activation(down_act),
+        ]
+        grown = leaving if first else leaving * expansion(up_act)
+        up: list[nn.Module] = [nn.ConvTranspose2d(coming, grown, 4, 2, 1, bias=first or norm == "none")]
+        if not first:
+            up += [normalization(norm, grown, maps=True)]
+            up += [nn.Dropout(self.dropout)] if self.dropout and levels - level <= WITH_DROPOUT else []
+            up += [activation(up_act)]
+        body = nn.Sequential(*down, *([] if inner is None else [inner]), *up)
+        return body if first else Skip(body)
+
+
+@final
+class Skip(nn.Module):
+    """x ``(B, C, H, W)`` beside what `body` makes of it, ``(B, C + C', H, W)``."""
+
+    def __init__(self, body: nn.Module) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x, self.body(x)], 1)

@@ -1,0 +1,205 @@
+"""Pictures through a translation run's generator, of any size, and how near they come to their true partners."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from twoplayer.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from twoplayer.run import Run
+
+__all__ = ["Nearness", "channels", "nearness", "translate", "translate_files"]
+
+Array = np.ndarray[Any, Any]
+
+SMALLEST = 8
+TOGETHER = 64 * 64 * 64
+"""Pixels of equally large pictures that pass the network at once."""
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """How far pictures are from the ones they should be, means over all of them."""
+
+    l1: float
+    """Mean absolute difference in units of [0, 1]."""
+    perceptual: float
+    """Mean squared distance of local features, each of length 1, as LPIPS without learned weights."""
+    count: int
+
+
+def channels(run: Run, direction: str | None = None) -> tuple[int, int]:
+    """How many channels the run takes and gives in that direction, by default the one it was trained to show.
+
+    Raises `UserError` for a run that does not translate, or not in that direction.
+    """
+    options = {k: v for k, v in run.config.game.items() if k != "name"}
+    if run.data.get("partner_shape") is None or not run.config.game["name"].endswith("translation"):
+        raise UserError(
+            f"{run.path} makes samples of latents and translates nothing: give a run of pix2pix or cyclegan"
+        )
+    trained = options.get("direction", "AtoB")
+    direction = trained if direction is None else direction
+    if direction not in ("AtoB", "BtoA"):
+        raise UserError(f"a direction is AtoB or BtoA, not {direction!r}")
+    if direction != trained and not hasattr(run.generator, "direction"):
+        raise UserError(
+            f"{run.path} was trained to go {trained} alone: train one with --direction {direction}, or by cyclegan, "
+            "which goes both ways"
+        )
+    sides = int(run.data["shape"][0]), int(run.data["partner_shape"][0])
+    return sides if direction == "AtoB" else (sides[1], sides[0])
+
+
+def translate(run: Run, pictures: Sequence[Array], *, direction: str | None = None) -> list[Array]:
+    """Each picture, uint8 ``(H, W, C)`` of any size from 8 pixels, as the run's generator translates it, as large.
+
+    Equally large neighbours pass together. Raises `UserError` as `channels` does, and for other pictures.
+    """
+    given, _ = channels(run, direction)
+    for number, picture in enumerate(pictures):
+        _check(picture, given, number)
+    generator: Any = run.generator
+    if hasattr(generator, "direction"):
+        trained, generator.direction = generator.direction, direction or generator.direction
+        try:
+            return _translated(run, pictures)
+        finally:
+            generator.direction = trained
+    return _translated(run, pictures)
+
+
+def translate_files(run: Run, paths: Sequence[Path], output: Path, *, direction: str | None = None) -> list[Path]:
+    """The pictures at `paths`, files or folders of them, translated into the folder `output`, as PNG by their names.
+
+    A folder's pictures keep their places below it. Raises `UserError` where there is nothing to translate, for a file
+    that is no picture, and where two would be written to one name; then nothing is written.
+    """
+    from twoplayer.data._pixels import whole
+
+    given, _ = channels(run, direction)
+    found = _found(paths)
+    written = [output / place.with_suffix(".png") for _, place in found]
+    twice = next((path for path in written if written.count(path) > 1), None)
+    if twice is not None:
+        raise UserError(f"two pictures would be written to {twice}: translate them into folders of their own")
+    pictures = [whole(path, given) for path, _ in found]
+    for path, made in zip(written, translate(run, pictures, direction=direction), strict=True):
+        _write(path, made)
+    return written
+
+
+def nearness(made: Array, true: Array) -> Nearness:
+    """How near pictures uint8 ``(N, H, W, C)`` come to the `true` ones of the same shape, one by one.
+
+    Source of the distance of features: Zhang, Isola, Efros, Shechtman & Wang 2018, The Unreasonable Effectiveness of
+    Deep Features as a Perceptual Metric (arXiv 1801.03924), equation 1, with random convolutions of three sizes in
+    place of a trained network: their section 4.1 finds that random ones serve, if less well.
+    """
+    if made.shape != true.shape or not len(made):
+        raise UserError(f"pictures of shape {made.shape} cannot be held against true ones of shape {true.shape}")
+    apart = np.abs(made.astype(np.float32) - true).mean() / 255
+    return Nearness(float(apart), _perceptual(made, true), len(made))
+
+
+def _translated(run: Run, pictures: Sequence[Array]) -> list[Array]:
+    import torch
+
+    from twoplayer.sampling import Form, to_stored
+
+    stored, made = Form("images"), list[Array]()
+    for together in _batches(pictures):
+        inputs = torch.from_numpy(np.stack(together)).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+        with torch.no_grad(), run.placement.accelerator.autocast():
+            out: Tensor = run.generator(run.placement.samples(inputs.to(run.placement.device)))
+        made += list(to_stored(out, stored))
+    return made
+
+
+def _found(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Every picture, and its place below the folder that was named."""
+    from twoplayer.data._files import is_image
+
+    found: list[tuple[Path, Path]] = []
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"there is no {path}: give a picture or a folder of pictures")
+        inside = sorted(p for p in path.rglob("*") if p.is_file() and is_image(p.name)) if path.is_dir() else [path]
+        if not inside:
+            raise UserError(f"there are no pictures in {path}: give a folder of PNG or JPEG files")
+        found += [(p, p.relative_to(path) if path.is_dir() else Path(p.name)) for p in inside]
+    return found
+
+
+def _write(path: Path, picture: Array) -> None:
+    from PIL import Image
+
+    from twoplayer.files import write_atomic
+    from twoplayer.pictures import png_bytes
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, png_bytes(Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture)))
+
+
+def _batches(pictures: Sequence[Array]) -> list[list[Array]]:
+    """Neighbours of one shape, few enough to pass at once."""
+    found: list[list[Array]] = []
+    for picture in pictures:
+        last = found[-1] if found else []
+        fits = last and last[0].shape == picture.shape and (len(last) + 1) * last[0][..., 0].size <= TOGETHER
+        if fits:
+            last.append(picture)
+        else:
+            found.append([picture])
+    return found
+
+
+def _check(picture: Array, expected: int, number: int) -> None:
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != expected:
+        colour = "gray pictures (H, W, 1)" if expected == 1 else "colour pictures (H, W, 3)"
+        raise UserError(f"picture {number} is {picture.dtype} {picture.shape}: this run takes {colour} of uint8")
+    if min(picture.shape[:2]) < SMALLEST:
+        raise UserError(
+            f"picture {number} has {picture.shape[1]} by {picture.shape[0]} pixels: give pictures of at least "
+            f"{SMALLEST} by {SMALLEST}"
+        )
+
+
+def _perceptual(made: Array, true: Array) -> float:
+    import torch
+
+    layers = _layers(made.shape[-1])
+    total = 0.0
+    for rows in np.array_split(np.arange(len(made)), -(-len(made) // 64)):
+        one, other = (torch.from_numpy(a[rows]).permute(0, 3, 1, 2).float().div(127.5).sub(1) for a in (made, true))
+        distance = torch.zeros(len(rows))
+        for layer in layers:
+            one, other = layer(one), layer(other)
+            apart = torch.nn.functional.normalize(one, dim=1) - torch.nn.functional.normalize(other, dim=1)
+            distance += apart.square().sum(1).mean((1, 2)) / len(layers)
+        total += float(distance.sum())
+    return total / len(made)
+
+
+def _layers(inputs: int) -> list[Any]:
+    """Random convolutions, the same always: 3x3, ReLU, and a halving behind each."""
+    import torch
+    from torch import nn
+
+    from twoplayer.rng import torch_generator
+
+    random, layers = torch_generator(0, "perceptual layers"), []
+    for width in (32, 64, 128):
+        convolution = nn.Conv2d(inputs, width, 3, padding=1, bias=False).requires_grad_(False)
+        convolution.weight.copy_(torch.randn(convolution.weight.shape, generator=random) * (2 / (9 * inputs)) ** 0.5)
+        layers.append(nn.Sequential(convolution, nn.ReLU(), nn.AvgPool2d(2)))
+        inputs = width
+    return layers

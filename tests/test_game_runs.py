@@ -1,0 +1,237 @@
+"""Translation and text runs as a user makes them: trained, killed and resumed, shared, sampled, measured, reported."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import twoplayer
+from _children import operations
+from _children import twoplayer as child
+from _pictures import captioned, two_sides
+from _toys import assert_same_state, state, tensors, unmeasured
+from twoplayer.cli.main import run as cli
+from twoplayer.errors import UserError
+from twoplayer.run import Run
+from twoplayer.texts import _towers
+from twoplayer.translating import nearness, translate, translate_files
+
+SMALL = {"resolution": 16, "batch": 4, "filters": 4, "tensorboard": False, "log_every": 1, "device": "cpu"}
+CASES: dict[str, dict[str, Any]] = {
+    "pix2pix": {"method": "pix2pix", "data": "sides", "generator.dropout": 0.0},
+    "pix2pix back": {"method": "pix2pix", "data": "sides", "direction": "BtoA", "generator.dropout": 0.0},
+    "cyclegan": {"method": "cyclegan", "data": {"name": "pairs:sides", "paired": False}, "depth": 1, "history": 6},
+    "gan-cls": {"method": "gan-cls", "data": "captions", "embedded": 4, "text_dim": 8},
+}
+SHARED = {"precision": "fp32", "checkpoint_every": 2, "optimizer": {"name": "sgd", "learning_rate": 0.001}}
+"""Plain gradients and small steps: the kinks of L1 losses behind instance normalization make much of a last bit."""
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with both data sets, and the text encoder for one of them in the cache."""
+    folder = tmp_path_factory.mktemp("pictures")
+    two_sides(folder / "sides")
+    captioned(folder / "captions")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_towers, "PRESENTATIONS", 1_000)
+        train("gan-cls", folder, folder / "first", steps=1, evaluate_every=0)
+    return folder
+
+
+def train(case: str, folders: Path, run: Path, **more: Any) -> Run:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folders)
+        return twoplayer.train(run=run, **{**SMALL, **CASES[case], **more})
+
+
+@pytest.fixture(scope="module")
+def runs(folders: Path) -> dict[str, Run]:
+    with pytest.MonkeyPatch.context() as patch:
+        unmeasured(patch.setattr)
+        return {case: train(case, folders, folders / f"run {case}", steps=4) for case in CASES}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_run_ends_with_pictures_and_a_report(case: str, runs: dict[str, Run]) -> None:
+    run = runs[case]
+    assert run.status["state"] == "finished" and run.images_seen == 16
+    assert (run.path / "samples" / "000000004.png").is_file() and (run.path / "report.html").is_file()
+    assert run.sample(3).array.shape[1:] == (16, 16, 3)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_kills_at_random_moments_leave_no_trace(case: str, folders: Path, tmp_path: Path) -> None:
+    settings = {**SMALL, **CASES[case], "checkpoint_every": 2, "evaluate_every": 3, "steps": 5}
+    data = settings.pop("data")
+    name = str(data["name"] if isinstance(data, dict) else data)
+    path = name.replace("pairs:", f"pairs:{folders}/") if ":" in name else str(folders / name)
+    flags = [x for k, v in settings.items() if k != "method" for x in (f"--{k.replace('_', '-')}", str(v))]
+    flags += ["--data.paired", "false"] if isinstance(data, dict) else []
+    command = ["train", settings["method"], "--data", path, "--run", "run", *flags]
+    alone, killed = tmp_path / "alone", tmp_path / "killed"
+    for folder in (alone, killed):
+        folder.mkdir()
+    assert child(command, alone) == 0, (alone / "printed").read_text()
+    moments = random.Random(case)
+    for _ in range(3):
+        code = child(command, killed, die_at=moments.randint(1, operations(alone)))
+        assert code in (0, -signal.SIGKILL), (killed / "printed").read_text()
+    assert child(command, killed) == 0, (killed / "printed").read_text()
+    assert_same_state(state(killed / "run"), state(alone / "run"))
+
+
+def test_two_processes_make_a_whole(folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cases = {name: {**SMALL, **CASES[name], **SHARED, "steps": 2, "evaluate_every": 0} for name in CASES}
+    for settings in cases.values():
+        data = settings["data"]
+        if isinstance(data, dict):
+            settings["data"] = {**data, "name": f"pairs:{folders / 'sides'}"}
+        else:
+            settings["data"] = str(folders / data)
+    (tmp_path / "cases.json").write_text(json.dumps(cases))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_addr", "127.0.0.1",
+         "--master_port", str(port), str(Path(__file__).with_name("_two_processes.py")), str(tmp_path)],
+        capture_output=True, text=True, timeout=240, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert not (failed := [f.read_text() for f in tmp_path.glob("*.failed")]), failed[0]
+    unmeasured(monkeypatch.setattr)
+    for name, settings in cases.items():
+        alone = twoplayer.train(run=tmp_path / f"alone {name}", **settings)
+        mine, others = tensors(state(tmp_path / name)), tensors(state(alone.path))
+        assert mine.keys() == others.keys()
+        for key in others:
+            assert torch.allclose(mine[key].double(), others[key].double(), rtol=1e-4, atol=2e-5), (name, key)
+
+
+# ---- translation
+
+
+def test_pictures_of_any_size_are_translated_whole(runs: dict[str, Run]) -> None:
+    pictures = [np.full(size, 90, np.uint8) for size in ((16, 16, 3), (16, 16, 3), (33, 50, 3), (9, 8, 3))]
+    for case, direction in (("pix2pix", None), ("cyclegan", "AtoB"), ("cyclegan", "BtoA"), ("pix2pix back", "BtoA")):
+        made = translate(runs[case], pictures, direction=direction)
+        assert [m.shape for m in made] == [p.shape for p in pictures] and made[0].dtype == np.uint8
+        np.testing.assert_array_equal(made[0], made[1])
+    there, back = (translate(runs["cyclegan"], pictures[:1], direction=d)[0] for d in ("AtoB", "BtoA"))
+    assert not np.array_equal(there, back)
+
+
+def test_files_and_folders_are_translated_by_their_names(
+    runs: dict[str, Run], folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = cli(["translate", str(runs["pix2pix"].path), str(folders / "sides" / "A"), "-o", str(tmp_path), "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert code == 0 and len(told["written"]) == 24
+    with Image.open(tmp_path / "003.png") as made:
+        assert made.size == (16, 16) and made.mode == "RGB"
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        (["nowhere.png"], "there is no nowhere.png"),
+        (["empty"], "no pictures in empty"),
+        (["sides/A/000.png", "sides/B/000.png"], "two pictures would be written to"),
+        (["text.png"], "cannot read text.png"),
+    ],
+)
+def test_what_cannot_be_translated(
+    what: list[str], words: str, runs: dict[str, Run], folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folders)
+    Path("empty").mkdir(exist_ok=True)
+    Path("text.png").write_text("no picture")
+    with pytest.raises(UserError, match=words):
+        translate_files(runs["pix2pix"], [Path(w) for w in what], Path("out"))
+    assert not Path("out").exists()
+
+
+def test_directions_that_a_run_does_not_have(runs: dict[str, Run]) -> None:
+    picture = np.zeros((16, 16, 3), np.uint8)
+    with pytest.raises(UserError, match="was trained to go AtoB alone"):
+        translate(runs["pix2pix"], [picture], direction="BtoA")
+    with pytest.raises(UserError, match="AtoB or BtoA"):
+        translate(runs["cyclegan"], [picture], direction="up")
+    with pytest.raises(UserError, match="translates nothing"):
+        translate(runs["gan-cls"], [picture])
+    with pytest.raises(UserError, match="takes colour pictures"):
+        translate(runs["pix2pix"], [picture[..., :1]])
+    with pytest.raises(UserError, match="at least 8 by 8"):
+        translate(runs["pix2pix"], [picture[:4]])
+
+
+def test_unpaired_data_are_refused_by_a_paired_game(folders: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not paired"):
+        train("pix2pix", folders, tmp_path / "run", data={"name": "pairs:sides", "paired": False})
+    with pytest.raises(UserError, match="turns images into images"):
+        train("pix2pix", folders, tmp_path / "run", generator="dcgan", **{"generator.dropout": None})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_regression_learns_what_the_negative_is(folders: Path, tmp_path: Path) -> None:
+    run = train("pix2pix", folders, tmp_path / "run", steps=150, adversarial=0.0, filters=8, evaluate_every=0, ema=0.0)
+    given = np.stack([np.asarray(Image.open(p)) for p in sorted((folders / "sides" / "A").iterdir())])
+    true = 255 - given[:, ::-1]
+    made = nearness(np.stack(translate(run, list(given))), true)
+    assert made.l1 < 0.5 * nearness(given, true).l1
+    assert made.perceptual < nearness(given, true).perceptual
+
+
+def test_nearness_is_nothing_for_the_same_and_grows_with_the_difference() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), np.uint8)
+    assert nearness(pictures, pictures) == type(nearness(pictures, pictures))(0.0, 0.0, 5)
+    little, much = (np.clip(pictures.astype(int) + by, 0, 255).astype(np.uint8) for by in (4, 60))
+    assert nearness(little, pictures).l1 < nearness(much, pictures).l1
+    with pytest.raises(UserError, match="cannot be held against"):
+        nearness(pictures, pictures[:2])
+
+
+# ---- text
+
+
+def test_a_text_decides_what_is_sampled(runs: dict[str, Run]) -> None:
+    run = runs["gan-cls"]
+    red, blue = run.sample(2, text="a red picture").array, run.sample(2, text="blue").array
+    assert red.shape == (2, 16, 16, 3) and not np.array_equal(red, blue)
+    np.testing.assert_array_equal(red, Run(run.path).sample(2, text="red, a picture!").array)
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"), [({"text": "xyzzy"}, "none of the words"), ({"label": "cat"}, "knows no label")]
+)
+def test_wishes_that_a_text_game_does_not_understand(wish: dict[str, str], words: str, runs: dict[str, Run]) -> None:
+    with pytest.raises(UserError, match=words):
+        runs["gan-cls"].sample(2, **wish)  # type: ignore[arg-type]
+
+
+def test_text_needs_captions(folders: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="has no captions"):
+        train("gan-cls", folders, tmp_path / "run", data="digits")
+    with pytest.raises(UserError, match="takes no model"):
+        train("gan-cls", folders, tmp_path / "run", model="anything")
+
+
+def test_the_generator_learns_to_paint_what_it_is_told(folders: Path, tmp_path: Path) -> None:
+    quick = {"resolution": 8, "batch": 12, "filters": 16, "embedded": 8, "learning_rate": 2e-3, "ema": 0.9}
+    run = train("gan-cls", folders, tmp_path / "run", steps=150, evaluate_every=0, **quick)
+    red, blue = (run.sample(8, text=f"a {c} picture").array.mean((0, 1, 2)) for c in ("red", "blue"))
+    assert red[0] - red[2] > 40 and blue[2] - blue[0] > 40

@@ -1,0 +1,274 @@
+"""Translation games: what each loss reaches, what the history remembers, what a run keeps and shows."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from _toys import adam
+from twoplayer import networks, objectives, regularizers
+from twoplayer.algorithms.alternating import Alternating
+from twoplayer.data._base import Dataset
+from twoplayer.errors import UserError
+from twoplayer.games._base import Batch
+from twoplayer.games._history import History
+from twoplayer.games._translation import Pictures, kept_pictures
+from twoplayer.games.paired_translation import PairedTranslation
+from twoplayer.games.unpaired_translation import UnpairedTranslation
+from twoplayer.rng import torch_generator
+
+SIDE = 8
+A, B = (1, SIDE, SIDE), (3, SIDE, SIDE)
+
+
+class Pairs(Batch):
+    """Batch number `number`: grey noise, and the same in colour upside down."""
+
+    def __init__(self, number: int, size: int = 4, partner_channels: int = 3) -> None:
+        self.number, self.size, self.rounds = number, size, 0
+        self.partner_channels = partner_channels
+
+    @property
+    def real(self) -> Tensor:  # type: ignore[override]
+        return torch.rand(self.size, *A, generator=self.random("data")) * 2 - 1
+
+    @property
+    def partner(self) -> Tensor:  # type: ignore[override]
+        return self.real.flip(2).expand(-1, self.partner_channels, -1, -1)
+
+    @property
+    def labels(self) -> Tensor:  # type: ignore[override]
+        raise TypeError("no labels")
+
+    def random(self, purpose: str) -> torch.Generator:
+        return torch_generator(0, purpose, self.number)
+
+
+def critic(channels: int) -> Any:
+    return networks.create("patchgan", filters=4, normalization="none").critic((channels, SIDE, SIDE))
+
+
+def translator(inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Any:
+    return networks.create("resnet-translator", filters=4, depth=1).translator(inputs, outputs)
+
+
+def paired(objective: str = "non-saturating", *rules: str, **options: Any) -> PairedTranslation:
+    torch.manual_seed(0)
+    given, wanted = (A, B) if options.get("direction") != "BtoA" else (B, A)
+    made = [regularizers.create(r) for r in rules]
+    return PairedTranslation(translator(given, wanted), critic(4), objectives.create(objective), made, **options)
+
+
+def unpaired(partner: tuple[int, ...] = B, objective: str = "least-squares", *rules: str, **options: Any) -> Any:
+    torch.manual_seed(0)
+    made = [regularizers.create(r) for r in rules]
+    return UnpairedTranslation(
+        (translator(A, partner), translator(partner, A)), (critic(1), critic(partner[0])), (A, partner),
+        objectives.create(objective), made, **options,
+    )  # fmt: skip
+
+
+def moved(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
+    return {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+
+
+def weights(module: torch.nn.Module) -> dict[str, Tensor]:
+    return {k: v.detach().clone() for k, v in module.state_dict().items()}
+
+
+def dataset(**changes: Any) -> Dataset:
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (12, SIDE, SIDE, 1), np.uint8)
+    whole: dict[str, Any] = {
+        "name": "pairs", "kind": "images", "train": images[:8], "held_out": images[8:], "paired": True, "key": "k",
+        "partner_train": 255 - images[:8].repeat(3, -1), "partner_held_out": 255 - images[8:].repeat(3, -1),
+    }  # fmt: skip
+    return Dataset(**{**whole, **changes})
+
+
+# ---- the games
+
+
+@pytest.mark.parametrize("objective", ["non-saturating", "least-squares", "hinge", "relativistic"])
+@pytest.mark.parametrize("make", [paired, lambda objective: unpaired(B, objective)])
+def test_each_step_moves_its_own_player_alone(make: Any, objective: str) -> None:
+    game = make(objective)
+    algorithm, batch = Alternating(game, adam), Pairs(1)
+    start = weights(game)
+    generated = game.generate(batch)
+    algorithm.move("critic", game.critic_loss(batch, generated))
+    between = weights(game)
+    assert moved(start, between) <= {"critic", "histories"} and "critic" in moved(start, between)
+    algorithm.move("generator", game.generator_loss(batch, generated))
+    assert moved(between, weights(game)) == ({"translator"} if isinstance(game, PairedTranslation) else {"generator"})
+
+
+@pytest.mark.parametrize("rules", [("gradient-penalty",), ("r1",), ("spectral-norm",), ("instance-noise",), ("clip",)])
+def test_rules_hold_critics_of_patches_too(rules: tuple[str, ...]) -> None:
+    for game in (paired("hinge", *rules), unpaired(B, "hinge", *rules)):
+        batch = Pairs(1)
+        loss = game.critic_loss(batch, game.generate(batch))
+        reached = torch.autograd.grad(loss.total, list(game.critic.parameters()), allow_unused=True)
+        assert sum(g is not None and bool(g.isfinite().all()) for g in reached) >= len(reached) - 2
+        game.after_critic_step()
+
+
+def test_the_paired_critic_sees_what_was_given() -> None:
+    """The same translation of another image is another matter."""
+    game = paired()
+    seen: list[Tensor] = []
+    game.critic.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    batch = Pairs(1)
+    game.critic_loss(batch, game.generate(batch))
+    both = torch.cat(seen)
+    assert torch.equal(both[:4, :1], batch.real) and torch.equal(both[4:, :1], batch.real)
+    assert torch.equal(both[:4, 1:], batch.partner)
+
+
+def test_without_the_critic_it_is_a_regression() -> None:
+    game, batch = paired(adversarial=0.0, l1=1.0), Pairs(1)
+    generated = game.generate(batch)
+    loss = game.generator_loss(batch, generated)
+    torch.testing.assert_close(loss.total, (generated - batch.partner).abs().mean())
+    assert loss.parts["l1"] == loss.total
+
+
+def test_the_other_direction_swaps_the_sides() -> None:
+    game, batch = paired(direction="BtoA"), Pairs(1)
+    assert game.generate(batch).shape == (4, *A)
+    assert PairedTranslation.target(dataset(), direction="BtoA").train.shape[-1] == 1
+    assert PairedTranslation.target(dataset()).train.shape[-1] == 3
+
+
+def test_there_and_back_again_is_what_the_cycle_measures() -> None:
+    game, batch = unpaired(A, cycle=3.0, identity=0.0), Pairs(1, partner_channels=1)
+    game.generator.AtoB = game.generator.BtoA = torch.nn.Identity()
+    loss = game.generator_loss(batch, game.generate(batch))
+    assert float(loss.parts["cycle"]) == 0
+    game.generator.BtoA = Shift()
+    loss = game.generator_loss(batch, game.generate(batch))
+    torch.testing.assert_close(float(loss.parts["cycle"]), 0.5)
+
+
+class Shift(torch.nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        return images + 0.5
+
+
+def test_the_identity_loss_needs_sides_of_as_many_channels() -> None:
+    batch = Pairs(1, partner_channels=1)
+    alike = unpaired(A)
+    assert "identity" in alike.generator_loss(batch, alike.generate(batch)).parts
+    other = unpaired(B)
+    assert "identity" not in other.generator_loss(Pairs(1), other.generate(Pairs(1))).parts
+
+
+def test_a_look_ahead_leaves_no_trace() -> None:
+    game, batch = unpaired(), Pairs(1)
+    generated, before = game.generate(batch), weights(game)
+    game.critic_loss(batch, generated, ahead=True)
+    assert moved(before, weights(game)) == set()
+    game.critic_loss(batch, generated)
+    assert moved(before, weights(game)) == {"histories"}
+
+
+def test_training_on_pairs_brings_translations_nearer() -> None:
+    game = paired()
+    algorithm, batch = Alternating(game, adam), Pairs(1)
+
+    def distance() -> float:
+        return float((game.sampler(batch.real) - batch.partner).detach().abs().mean())
+
+    before = distance()
+    for _ in range(30):
+        algorithm.round(iter(lambda: batch, None))  # type: ignore[arg-type]
+    assert distance() < before - 0.1
+
+
+def test_both_directions_of_a_two_way_sampler() -> None:
+    game = unpaired()
+    assert game.sampler(torch.zeros(2, *A)).shape == (2, *B)
+    game.sampler.direction = "BtoA"
+    assert game.sampler(torch.zeros(2, *B)).shape == (2, *A)
+    assert copy.deepcopy(game.sampler)(torch.zeros(2, *B)).shape == (2, *A)
+
+
+@pytest.mark.parametrize("options", [{"l1": -1.0}, {"adversarial": -0.1}, {"l1": float("nan")}])
+def test_weights_below_zero(options: dict[str, float]) -> None:
+    with pytest.raises(UserError, match=next(iter(options))):
+        paired(**options)
+
+
+# ---- the history
+
+
+def images(count: int, first: int = 0) -> Tensor:
+    return torch.arange(first, first + count).float().view(-1, 1, 1, 1).expand(-1, *A).clone()
+
+
+def test_a_history_fills_and_then_exchanges_half() -> None:
+    history = History(50, A)
+    random = torch.Generator().manual_seed(0)
+    assert torch.equal(history.exchange(images(50), random), images(50))
+    fresh = images(400, first=50)
+    given = history.exchange(fresh, random)
+    old = (given != fresh).flatten(1).any(1)
+    assert 160 < int(old.sum()) < 240
+    assert (given[old][:, 0, 0, 0] < fresh[old][:, 0, 0, 0]).all()
+
+
+def test_a_history_is_part_of_the_state_and_may_be_empty() -> None:
+    one, other = History(4, A), History(4, A)
+    one.exchange(images(4), torch.Generator().manual_seed(0))
+    other.load_state_dict(one.state_dict())
+    draws = [h.exchange(images(9, 4), torch.Generator().manual_seed(1)) for h in (one, other)]
+    assert torch.equal(*draws)
+    assert torch.equal(History(0, A).exchange(images(3), torch.Generator()), images(3))
+
+
+# ---- what a run keeps
+
+
+def test_pictures_are_held_out_ones_each_once() -> None:
+    kept = kept_pictures(dataset(), "AtoB")
+    pictures = Pictures(kept)
+    drawn = pictures.draw(100, 0, "evaluation")
+    assert drawn.shape == (4, *A) and drawn.abs().max() <= 1
+    assert torch.equal(drawn, pictures.draw(100, 0, "evaluation"))
+    stored = np.sort(dataset().held_out.reshape(4, -1), 0)
+    found = np.sort(((drawn + 1) * 127.5).round().to(torch.uint8).numpy().reshape(4, -1), 0)
+    np.testing.assert_array_equal(stored, found)
+
+
+def test_the_grid_shows_given_translated_and_true_beside_each_other() -> None:
+    grid = Pictures(kept_pictures(dataset(), "AtoB")).grid(64, 0)
+    assert grid.columns == 12 and grid.captions[:3] == ("given", "translated", "true")
+    shown = grid.arrange(np.full((4, SIDE, SIDE, 3), 7, np.uint8))
+    assert shown.shape == (12, SIDE, SIDE, 3)
+    np.testing.assert_array_equal(shown[0, ..., :1], dataset().held_out[0])
+    assert (shown[1] == 7).all()
+    np.testing.assert_array_equal(shown[2], 255 - dataset().held_out[0].repeat(3, -1))
+    alone = Pictures(kept_pictures(dataset(paired=False), "BtoA")).grid(64, 0)
+    assert alone.captions[:2] == ("given", "translated") and alone.inputs.shape == (4, *B)
+
+
+def test_games_say_what_data_they_need() -> None:
+    one_sided = dataset(partner_train=None, partner_held_out=None, paired=False)
+    for game in (PairedTranslation, UnpairedTranslation):
+        with pytest.raises(UserError, match="has one side"):
+            game.study(one_sided, 0)
+    with pytest.raises(UserError, match=r"not paired \(8 and 5 images\)"):
+        PairedTranslation.study(dataset(paired=False, partner_train=dataset().partner_train[:5]), 0)
+    UnpairedTranslation.study(dataset(paired=False), 0)
+
+
+def test_a_run_that_lost_its_pictures_says_so() -> None:
+    with pytest.raises(UserError, match="lost the images"):
+        Pictures(None)
+    with pytest.raises(UserError, match="cannot be asked for a label"):
+        Pictures(kept_pictures(dataset(), "AtoB")).wanting({"label": "cat"})
