@@ -1,0 +1,52 @@
+"""Say what a run suffers from: evidence, pictures, and what to try next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from twoplayer.errors import UserError
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path), required=False)
+@click.option("--only", multiple=True, metavar="NAME", help="look for these diseases only, separated by commas")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON document")
+def command(run: Path | None, only: tuple[str, ...], device: str, as_json: bool) -> None:
+    """Look at RUN, a run folder, for every disease, and print what was found, worst first; without RUN, list them.
+
+    \b
+    twoplayer diagnose runs/gan1-ring-1
+    twoplayer diagnose runs/gan1-ring-1 --only mode-collapse,oscillation
+    """
+    from twoplayer.files import json_text
+
+    names = [name for word in only for name in word.replace(",", " ").split()]
+    if run is None:
+        if names:
+            raise UserError("give the run folder to look at, such as runs/gan1-ring-1")
+        click.echo(_contents(as_json))
+        return
+    from twoplayer.diagnose import diagnose
+
+    def say(text: str) -> None:
+        click.echo(text, err=True)
+
+    diagnosis = diagnose(run, only=names or None, device=device, say=None if as_json else say)
+    # a terminal's figures are copied into other programs
+    click.echo(json_text(diagnosis.document(), indent=2) if as_json else str(diagnosis).replace("−", "-"))
+
+
+def _contents(as_json: bool) -> str:
+    from twoplayer import diagnose
+    from twoplayer.files import json_text
+
+    members = [diagnose.describe(name) for name in diagnose.names()]
+    if as_json:
+        return json_text([{"name": m.name, "title": m.summary, "source": m.source} for m in members], indent=2)
+    width = max(len(m.name) for m in members)
+    return "\n".join(f"{m.name:<{width}}  {m.summary}" for m in members)

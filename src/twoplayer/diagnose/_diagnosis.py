@@ -1,0 +1,224 @@
+"""A whole diagnosis: every disease looked for, worst first, with what was healthy and what could not be checked."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from twoplayer.diagnose import create, describe, names
+from twoplayer.diagnose._advice import command
+from twoplayer.diagnose._base import Case, Disease, Finding, Sign, Unavailable
+from twoplayer.diagnose._patient import Patient
+from twoplayer.diagnose._pictures import drawing, png
+from twoplayer.errors import UserError
+from twoplayer.files import write_atomic, write_json
+from twoplayer.folder import RunFolder
+
+__all__ = ["Checked", "Diagnosis", "examine"]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A disease that was looked for and not found, with what was measured."""
+
+    disease: str
+    evidence: tuple[Sign, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a run suffers from, worst first; what it does not; and what could not be checked, with the reason."""
+
+    run: str
+    about: str
+    findings: tuple[Finding, ...]
+    healthy: tuple[Checked, ...]
+    unchecked: dict[str, str]
+    warnings: tuple[str, ...] = ()
+    """What was said of the run while it trained."""
+
+    def __getitem__(self, disease: str) -> Finding:
+        """The finding of that disease. Raises `KeyError` where it was not found."""
+        return next((f for f in self.findings if f.disease == disease), None) or self._missing(disease)
+
+    def __contains__(self, disease: str) -> bool:
+        return any(f.disease == disease for f in self.findings)
+
+    def document(self) -> dict[str, Any]:
+        """The diagnosis as plain values, as ``--json`` prints it."""
+        return {
+            "run": self.run,
+            "about": self.about,
+            "findings": [finding.document() for finding in self.findings],
+            "healthy": [
+                {"disease": c.disease, "evidence": [s.document() for s in c.evidence], "note": c.note}
+                for c in self.healthy
+            ],
+            "unchecked": self.unchecked,
+            "warnings": list(self.warnings),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.run}: {self.about}", ""]
+        for finding in self.findings:
+            lines += [*_told(finding), ""]
+        checked = ", ".join(c.disease for c in self.healthy)
+        if not self.findings:
+            lines += ["nothing found", ""]
+        if checked:
+            lines.append(f"checked and healthy: {checked}")
+        lines += [f"not checked: {disease} ({reason})" for disease, reason in self.unchecked.items()]
+        return "\n".join(lines)
+
+    def _missing(self, disease: str) -> Finding:
+        raise KeyError(f"{disease}: this run has {', '.join(f.disease for f in self.findings) or 'nothing'}")
+
+
+def examine(
+    run: Any, *, only: Sequence[str] | None, data: Any, device: str, say: Callable[[str], None] | None
+) -> Diagnosis:
+    """What `twoplayer.diagnose.diagnose` does."""
+    folder = _folder(run)
+    chosen = list(dict.fromkeys(only)) if only else names()
+    for name in chosen:
+        describe(name)
+    patient = Patient(folder, data=data, device=device, say=say)
+    if data is not None:
+        _check_given(patient)
+    shown = folder.path / "diagnosis"
+    findings, healthy, unchecked = [], [], {}
+    for name in chosen:
+        disease: Disease = create(name)
+        try:
+            cases = disease.cases(patient)
+        except Unavailable as reason:
+            unchecked[name] = str(reason)
+            _forget(shown / f"{name}.png")
+            continue
+        worst = max(cases, key=lambda case: case.confidence, default=None)
+        if worst is None or worst.confidence <= 0.5:
+            healthy.append(Checked(name, *_evidence(cases)))
+            _forget(shown / f"{name}.png")
+        else:
+            findings.append((disease, _finding(name, disease, worst, patient)))
+    kept = _worst_first(findings)
+    drawn = [replace(f, picture=_drawn(d, patient, shown / f"{f.disease}.png")) for d, f in kept]
+    diagnosis = Diagnosis(str(folder.path), _about(patient), tuple(drawn), tuple(healthy), unchecked, _warnings(folder))
+    if only is None:
+        with contextlib.suppress(OSError):  # somebody else's run can be looked at too
+            write_json(shown / "diagnosis.json", diagnosis.document())
+    return diagnosis
+
+
+def _folder(run: Any) -> RunFolder:
+    """The run's folder, damaged or not, as long as it is one that this version may read."""
+    if hasattr(run, "folder"):
+        return run.folder  # type: ignore[no-any-return]
+    folder = run if isinstance(run, RunFolder) else RunFolder(run)
+    if not folder.exists or (folder.path / "environment.json").is_file():
+        try:
+            return folder.require()
+        except UserError:
+            if not folder.exists or _is_newer(folder):
+                raise
+    return folder
+
+
+def _is_newer(folder: RunFolder) -> bool:
+    from twoplayer.folder import FORMAT
+
+    try:
+        version = folder.environment().get("format")
+    except UserError:
+        return False
+    return isinstance(version, int) and version > FORMAT
+
+
+def _check_given(patient: Patient) -> None:
+    """Data that were given and do not fit are the user's mistake, not a reason to leave something out."""
+    try:
+        _ = patient.dataset
+    except Unavailable as reason:
+        raise UserError(f"{reason}: give the array that {patient.folder.path} was trained on") from reason
+
+
+def _finding(name: str, disease: Disease, case: Case, patient: Patient) -> Finding:
+    return Finding(
+        disease=name,
+        title=describe(name).summary,
+        verdict=case.verdict,
+        confidence=case.confidence,
+        severity=disease.severity,
+        evidence=(*case.signs, *case.beside),
+        advice=case.advice.why,
+        command=command(patient, case.advice, name),
+    )
+
+
+def _worst_first(found: list[tuple[Disease, Finding]]) -> list[tuple[Disease, Finding]]:
+    hidden = {name for disease, _ in found for name in disease.outshines}
+    told = [(d, f) for d, f in found if f.disease not in hidden]
+    return sorted(told, key=lambda pair: (-pair[1].severity, -pair[1].confidence))
+
+
+def _evidence(cases: Sequence[Case]) -> tuple[tuple[Sign, ...], str]:
+    """What was measured for any of the cases, each number once; or that the disease cannot be."""
+    signs = {sign.name: sign for case in cases for sign in (*case.signs, *case.beside)}
+    return tuple(signs.values()), "" if cases else "this run has nothing that could have it"
+
+
+def _drawn(disease: Disease, patient: Patient, path: Path) -> Path | None:
+    try:
+        with drawing():
+            write_atomic(path, png(disease.picture(patient)))
+    except (Unavailable, OSError) as reason:  # a finding without its picture is better than none
+        patient.say(f"no picture {path.name}: {reason}")
+        return None
+    return path
+
+
+def _forget(picture: Path) -> None:
+    with contextlib.suppress(OSError):
+        picture.unlink()
+
+
+def _about(patient: Patient) -> str:
+    status = patient.status
+    try:
+        config = patient.config
+        what = f"{config.method} on {config.data.get('name')}"
+    except Unavailable:
+        what = "a run whose settings cannot be read"
+    if not status:
+        return f"{what}, in a state that cannot be read"
+    return f"{what}, {status.get('state')} at round {status.get('step', 0):,}"
+
+
+def _warnings(folder: RunFolder) -> tuple[str, ...]:
+    from twoplayer.diagnose._watch import told
+
+    return tuple(f"round {w['step']:,}: {w['text']}" for w in told(folder))
+
+
+def _told(finding: Finding) -> list[str]:
+    """A finding as plain text."""
+    width = shutil.get_terminal_size().columns
+    lines = [f"{finding.disease} (confidence {finding.confidence:.2f})", *_wrapped(finding.verdict, min(100, width))]
+    rows = [(s.name, f"{s.value:.3g}", f"sick {s.demand}", f"healthy {s.healthy}") for s in finding.evidence]
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    lines += ["    " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    if finding.picture is not None:
+        lines.append(f"  picture: {finding.picture}")
+    lines += _wrapped(f"try next, since {finding.advice}:", min(100, width))
+    return [*lines, f"    {finding.command}"]
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="  ")
