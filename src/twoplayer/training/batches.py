@@ -12,10 +12,12 @@ from torch import Tensor
 from twoplayer import parallel
 from twoplayer.data._base import Dataset
 from twoplayer.games._base import Batch
+from twoplayer.games._kit import Knowledge
 from twoplayer.rng import numpy_generator, torch_generator
+from twoplayer.sampling import to_network
 from twoplayer.training.placement import Placement
 
-__all__ = ["Batches"]
+__all__ = ["Batches", "to_network"]
 
 RESIDENT_SHARE = 0.3
 """Largest share of an accelerator's free memory that the data set may take up for good."""
@@ -26,16 +28,27 @@ class Batches(Iterator[Batch]):
 
     An epoch is a permutation of the training samples by (seed, "order", epoch); a last partial batch is left
     out. Real samples are read when a batch is first asked for them, so that a generator step that needs none
-    reads none: `drawn` counts batches handed out and `read` those whose real samples were looked at.
+    reads none: `drawn` counts batches handed out and `read` those whose real samples were looked at. What is known
+    beside the samples may be looked at without: the next batch then has the same rows.
+
+    `knowledge` is what the game studied: the conditions that are a batch's `given`, and whether the pairing is to be
+    hidden; a partner that is not paired, or not to be, has a permutation of its own.
     """
 
-    def __init__(self, dataset: Dataset, batch: int, seed: int, placement: Placement) -> None:
+    def __init__(
+        self, dataset: Dataset, batch: int, seed: int, placement: Placement, knowledge: Knowledge | None = None
+    ) -> None:
         self.dataset, self.batch, self.seed, self.placement = dataset, batch, seed, placement
+        knowledge = knowledge or Knowledge()
+        self.conditions = knowledge.conditions
         self.size = batch // parallel.process_count()
-        self.per_epoch = len(dataset.train) // batch
         self.drawn = self.read = self.rounds = 0
-        self._epoch, self._order = -1, np.empty(0, np.int64)
-        self._resident = self._put_on_device()
+        self.order = _Order(len(dataset.train), batch, seed, "order")
+        self.partner_order = self.order
+        if dataset.partner_train is not None and (knowledge.apart or not dataset.paired):
+            self.partner_order = _Order(len(dataset.partner_train), batch, seed, "partner order")
+        self._resident = self._put_on_device(dataset.train)
+        self._resident_partner = self._put_on_device(dataset.partner_train)
 
     def __next__(self) -> Batch:
         self.drawn += 1
@@ -45,48 +58,56 @@ class Batches(Iterator[Batch]):
     def images_seen(self) -> int:
         return self.read * self.batch
 
-    def rows(self) -> np.ndarray:
-        """Indices of this process's rows of the next real batch, and move on."""
-        epoch, step = divmod(self.read, self.per_epoch)
-        if epoch != self._epoch:
-            self._epoch = epoch
-            self._order = numpy_generator(self.seed, "order", epoch).permutation(len(self.dataset.train))
-        self.read += 1
-        start = step * self.batch + parallel.process_index() * self.size
-        return self._order[start : start + self.size]
+    @property
+    def own(self) -> slice:
+        """This process's rows of a whole batch."""
+        start = parallel.process_index() * self.size
+        return slice(start, start + self.size)
 
     def samples(self, rows: np.ndarray) -> Tensor:
         """Those training samples as networks see them, on the device."""
-        if self._resident is not None:
-            raw = self._resident[torch.from_numpy(rows).to(self._resident.device)]
+        return self._to_device(self.dataset.train, self._resident, rows)
+
+    def partners(self, rows: np.ndarray) -> Tensor:
+        """Those samples of the training data's other side as networks see them, on the device."""
+        if self.dataset.partner_train is None:
+            raise TypeError(f"{self.dataset.name} has no other side")
+        return self._to_device(self.dataset.partner_train, self._resident_partner, rows)
+
+    def _to_device(self, stored: np.ndarray, resident: Tensor | None, rows: np.ndarray) -> Tensor:
+        if resident is not None:
+            raw = resident[torch.from_numpy(rows).to(resident.device)]
         else:
-            raw = torch.from_numpy(np.ascontiguousarray(self.dataset.train[rows]))
+            raw = torch.from_numpy(np.ascontiguousarray(stored[rows]))
         device = self.placement.device
         if self.dataset.kind == "images":  # as bytes, a quarter of what networks see
             raw = raw.to(device)
         return self.placement.samples(to_network(raw, self.dataset).to(device))
 
-    def _put_on_device(self) -> Tensor | None:
+    def _put_on_device(self, stored: np.ndarray | None) -> Tensor | None:
         device = self.placement.device
-        if device.type != "cuda":
+        if device.type != "cuda" or stored is None:
             return None
         free, _ = torch.cuda.mem_get_info(device)
-        if self.dataset.train.nbytes > RESIDENT_SHARE * free:
+        if stored.nbytes > RESIDENT_SHARE * free:
             return None
-        return torch.from_numpy(np.ascontiguousarray(self.dataset.train)).to(device)
+        return torch.from_numpy(np.ascontiguousarray(stored)).to(device)
 
 
-def to_network(raw: Tensor, dataset: Dataset) -> Tensor:
-    """Stored samples as networks see them: uint8 ``(B, H, W, C)`` to [−1, 1] ``(B, C, H, W)``, points standardized."""
-    if dataset.kind == "images":
-        return raw.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-    if dataset.centre is None or dataset.scale is None:
-        return raw.float()
-    # In float64, since a centre far from 0 takes float32's digits away.
-    centre, scale = (
-        torch.as_tensor(a, dtype=torch.float64, device=raw.device) for a in (dataset.centre, dataset.scale)
-    )
-    return ((raw.double() - centre) / scale).float()
+class _Order:
+    """Rows of whole batches, a permutation of `count` for each epoch by (seed, purpose, epoch)."""
+
+    def __init__(self, count: int, batch: int, seed: int, purpose: str) -> None:
+        self.count, self.batch, self.seed, self.purpose = count, batch, seed, purpose
+        self._epoch, self._permutation = -1, np.empty(0, np.int64)
+
+    def rows(self, place: int) -> np.ndarray:
+        """Indices of batch number `place`, over all processes."""
+        epoch, step = divmod(place, self.count // self.batch)
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._permutation = numpy_generator(self.seed, self.purpose, epoch).permutation(self.count)
+        return self._permutation[step * self.batch : (step + 1) * self.batch]
 
 
 class _Batch(Batch):
@@ -95,19 +116,49 @@ class _Batch(Batch):
         self.size, self.rounds = stream.size, stream.rounds
 
     @cached_property
+    def _place(self) -> int:
+        return self._stream.read
+
+    @cached_property
     def _rows(self) -> np.ndarray:
-        return self._stream.rows()
+        return self._stream.order.rows(self._place)
 
     @cached_property
     def real(self) -> Tensor:  # type: ignore[override]
-        return self._stream.samples(self._rows)
+        own = self._rows[self._stream.own]
+        self._stream.read += 1
+        return self._stream.samples(own)
 
     @cached_property
     def labels(self) -> Tensor:  # type: ignore[override]
         labels = self._stream.dataset.train_labels
         if labels is None:
             raise TypeError(f"{self._stream.dataset.name} has no labels")
-        return torch.from_numpy(labels[self._rows]).to(self._stream.placement.device)
+        return torch.from_numpy(labels[self._rows[self._stream.own]]).to(self._stream.placement.device)
+
+    @cached_property
+    def given(self) -> Tensor:  # type: ignore[override]
+        return self._own_rows(self._whole_given)
+
+    @cached_property
+    def mismatched(self) -> Tensor:  # type: ignore[override]
+        return self._own_rows(np.roll(self._whole_given, -1, axis=0))
+
+    @cached_property
+    def partner(self) -> Tensor:  # type: ignore[override]
+        rows = self._stream.partner_order.rows(self._place)
+        return self._stream.partners(rows[self._stream.own])
 
     def random(self, purpose: str) -> torch.Generator:
         return torch_generator(self._stream.seed, purpose, self._number, self._stream.placement.device)
+
+    @cached_property
+    def _whole_given(self) -> np.ndarray:
+        if self._stream.conditions is None:
+            raise TypeError("this game studied no conditions")
+        random = numpy_generator(self._stream.seed, "conditions", self._place)
+        return self._stream.conditions(self._rows, random)
+
+    def _own_rows(self, whole: np.ndarray) -> Tensor:
+        own = np.ascontiguousarray(whole[self._stream.own], np.float32)
+        return torch.from_numpy(own).to(self._stream.placement.device)

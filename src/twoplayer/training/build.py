@@ -6,7 +6,7 @@ import inspect
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import nn
@@ -15,30 +15,45 @@ from torch.optim import SGD, Adam, RMSprop
 from twoplayer import algorithms, games, networks, objectives, regularizers
 from twoplayer.algorithms._base import Algorithm, OptimizerFactory
 from twoplayer.config import Config, Optimizer
+from twoplayer.data._base import Dataset
 from twoplayer.errors import UserError
-from twoplayer.games._base import Game
+from twoplayer.games._kit import Assembled, Facts, Kit, Knowledge
+from twoplayer.networks._base import Architecture, Critic, Encoder, Generator
+from twoplayer.networks._translation import Translating, Translator
 from twoplayer.rng import derive
 from twoplayer.training.placement import Placement
 
-__all__ = ["Players", "build", "build_game"]
+__all__ = ["Players", "build", "build_game", "study", "target"]
 
 AnyOptimizer = TypeVar("AnyOptimizer", bound=torch.optim.Optimizer)
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 @dataclass(frozen=True)
 class Players:
     """A game and the algorithm that moves it, on their device."""
 
-    game: Game
+    game: Assembled
     algorithm: Algorithm
 
 
-def build(config: Config, shape: tuple[int, ...], placement: Placement) -> Players:
-    """The game and algorithm that a config names, for samples of `shape`; weights drawn from the run's seed.
+def study(config: Config, dataset: Dataset) -> Knowledge:
+    """What the config's game takes from the data. Raises `UserError` where they lack what it plays with."""
+    knowledge: Knowledge = _member(config).study(dataset, config.seed, **_options(config.game))
+    return knowledge
+
+
+def target(config: Config, dataset: Dataset) -> Dataset:
+    """The data that samples of the config's game are to be like: what they are measured against."""
+    return _member(config).target(dataset, **_options(config.game))
+
+
+def build(config: Config, facts: Facts, placement: Placement) -> Players:
+    """The game and algorithm that a config names, for data of these facts; weights drawn from the run's seed.
 
     Raises `UserError` where they do not fit each other, or the batch.
     """
-    game = build_game(config, shape, placement)
+    game = build_game(config, facts, placement)
     algorithm = _make(algorithms, config.algorithm, game, _optimizers(config.optimizer, placement))
     if algorithm.pool is not None and algorithm.pool < config.batch:
         raise UserError(
@@ -54,23 +69,69 @@ def build(config: Config, shape: tuple[int, ...], placement: Placement) -> Playe
     return Players(game, algorithm)
 
 
-def build_game(config: Config, shape: tuple[int, ...], placement: Placement) -> Game:
+def build_game(config: Config, facts: Facts, placement: Placement) -> Assembled:
     """The game alone, which is all that sampling needs."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(config.seed, "weights"))
-        generator = _make(networks, config.generator).generator(config.latent_dim, shape)
-        critic = _make(networks, config.critic).critic(shape)
-        objective = _make(objectives, config.objective)
-        rules = [_make(regularizers, {"name": n, **o}) for n, o in config.regularizers.items()]
-        players = [placement.module(p) for p in (generator, critic)]
-        game = _make(games, {**config.game, "prior": config.prior}, *players, objective.to(placement.device), rules)
+        kit = _ConfigKit(config, facts, placement)
+        game = _member(config).assemble(kit, **_options(config.game))
     game.autocast = placement.accelerator.autocast
-    return game.to(placement.device)  # type: ignore[no-any-return]
+    return game.to(placement.device)
+
+
+class _ConfigKit(Kit):
+    """The parts that a config names, each placed as soon as it is built."""
+
+    def __init__(self, config: Config, facts: Facts, placement: Placement) -> None:
+        self.config, self.placement = config, placement
+        self.facts, self.latent_dim, self.prior = facts, config.latent_dim, config.prior
+        self.objective = _make(objectives, config.objective).to(placement.device)
+        self.regularizers = [_make(regularizers, {"name": n, **o}) for n, o in config.regularizers.items()]
+        strange = [n for n, r in zip(config.regularizers, self.regularizers, strict=True) if r.needs_images]
+        if strange and len(facts.shape) != 3:
+            raise UserError(f"{strange[0]} changes images, and these samples are points: leave it out")
+
+    def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:
+        return self._placed(_architecture(self.config.generator).generator(latent_dim, shape))
+
+    def critic(self, shape: tuple[int, ...]) -> Critic:
+        return self._placed(_architecture(self.config.critic).critic(shape))
+
+    def encoder(
+        self, outputs: int, shape: tuple[int, ...], of: Literal["generator", "critic"] = "generator"
+    ) -> Encoder:
+        part = self.config.generator if of == "generator" else self.config.critic
+        return self._placed(_architecture(part).encoder(outputs, shape))
+
+    def translator(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Translator:
+        architecture, name = _architecture(self.config.generator), self.config.generator["name"]
+        if not isinstance(architecture, Translating):
+            raise UserError(
+                f"{name} makes images of latents, and this game's generator turns images into images: take the "
+                "generator unet or resnet-translator"
+            )
+        return self._placed(architecture.translator(inputs, outputs))
+
+    def _placed(self, module: AnyModule) -> AnyModule:
+        self.placement.module(module)  # in place
+        return module
+
+
+def _architecture(part: Mapping[str, Any]) -> Architecture:
+    architecture: Architecture = _make(networks, part)
+    return architecture
+
+
+def _member(config: Config) -> type[Assembled]:
+    return games.family.find(config.game["name"])
+
+
+def _options(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in part.items() if k != "name"}
 
 
 def _make(family: Any, part: Mapping[str, Any], *arguments: Any) -> Any:
-    options = {k: v for k, v in part.items() if k != "name"}
-    return family.create(part["name"], *arguments, **options)
+    return family.create(part["name"], *arguments, **_options(part))
 
 
 def _uncompiled(kind: type[AnyOptimizer]) -> type[AnyOptimizer]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +21,22 @@ from twoplayer.errors import UserError
 from twoplayer.files import sync, write_json
 from twoplayer.folder import FORMAT
 
-__all__ = ["latest", "load", "pack", "save", "unpack"]
+__all__ = ["at", "latest", "load", "pack", "save", "unpack"]
 
 WEIGHTS, STATE = "weights.safetensors", "state.json"
 
 
-def save(folder: Path, step: int, state: Mapping[str, Any], keep: int) -> Path:
+def save(folder: Path, step: int, state: Mapping[str, Any], keep: int, spared: Collection[int] = ()) -> Path:
     """Write `state`, a tree of dicts, lists, tensors and plain values, as ``folder/STEP``; drop all but `keep`.
+
+    The checkpoints of the rounds `spared` are kept besides.
 
     A checkpoint of that round that is there already stays: the same round has the same state, and replacing it
     would leave a moment without either.
 
     Raises `UserError` where the disk is full; earlier checkpoints stay.
     """
-    target = folder / f"{step:09d}"
+    target = at(folder, step)
     if target.exists():
         return target
     for left_over in folder.glob(".*.partial"):
@@ -56,8 +58,14 @@ def save(folder: Path, step: int, state: Mapping[str, Any], keep: int) -> Path:
     partial.rename(target)
     sync(folder)
     for old in _all(folder)[:-keep]:
-        shutil.rmtree(old)
+        if int(old.name) not in spared:
+            shutil.rmtree(old)
     return target
+
+
+def at(folder: Path, step: int) -> Path:
+    """Where the checkpoint of that round lies, if there is one."""
+    return folder / f"{step:09d}"
 
 
 def latest(folder: Path) -> Path | None:

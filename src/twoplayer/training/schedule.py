@@ -1,4 +1,4 @@
-"""When a run ends, and when it logs, draws, saves and measures on the way there."""
+"""When a run ends, and when it logs, draws, saves, measures and is judged on the way there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from twoplayer.config import Config
 
 __all__ = ["Schedule"]
 
-TIMES = {"log": 400, "sample": 24, "checkpoint": 20, "evaluate": 8}
+TIMES = {"log": 400, "sample": 24, "checkpoint": 20, "evaluate": 8, "judge": 30}
 """How often each happens over a whole run where the config names no period."""
 BENT = frozenset({"sample"})
 """What happens more often early, where a picture changes fastest: at quadratically spaced fractions."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -18,16 +18,21 @@ from twoplayer.config import Config
 from twoplayer.data._base import Dataset
 from twoplayer.errors import Diverged, Interrupted, UserError
 from twoplayer.folder import RunFolder
+from twoplayer.games._inputs import shown
+from twoplayer.games._kit import Knowledge
 from twoplayer.rng import derive
 from twoplayer.samples import Samples
-from twoplayer.sampling import Form, draw, latents
+from twoplayer.sampling import Form, draw
 from twoplayer.training import checkpoint
 from twoplayer.training.average import Average
 from twoplayer.training.batches import Batches
 from twoplayer.training.build import Players
 from twoplayer.training.interrupt import Interrupt
 from twoplayer.training.placement import Placement
+from twoplayer.training.progress import Listener, Progress, Rate
 from twoplayer.training.schedule import Schedule
+from twoplayer.training.statistics import Glance
+from twoplayer.training.stopping import stopping_of
 
 __all__ = ["Listener", "Progress", "Trainer"]
 
@@ -37,50 +42,18 @@ GENTLE = 2e-4
 LARGEST = 1e18
 """A weight of this size has a square near the largest float32."""
 
+ASKED, FAILING = 1, 2
+"""Why a run is to end before its end; where both hold on different processes, the larger one is meant."""
+
 GRID = 64
 """Samples in a grid of images; a cloud of points has 2,500."""
 
 
-@dataclass(frozen=True)
-class Progress:
-    """One line of progress: where the run is and what its last round did."""
-
-    step: int
-    images_seen: int
-    seconds: float
-    """Training time so far, measurements left out."""
-    fraction: float
-    """Share of the run that is done."""
-    images_per_second: float
-    updates: Mapping[str, int]
-    values: Mapping[str, float] = field(default_factory=dict)
-
-    def line(self) -> dict[str, Any]:
-        """The record as ``progress.jsonl`` holds it."""
-        counts = {f"{player}_updates": n for player, n in self.updates.items()}
-        return {
-            "step": self.step,
-            "images_seen": self.images_seen,
-            "seconds": round(self.seconds, 3),
-            "images_per_second": round(self.images_per_second, 2),
-            **counts,
-            **self.values,
-        }
-
-
-class Listener(Protocol):
-    """Someone who wants to hear of a run while it goes on; only the main process calls."""
-
-    def on_start(self, folder: RunFolder, config: Config, dataset: Dataset, placement: Placement) -> None: ...
-    def on_progress(self, progress: Progress) -> None: ...
-    def on_note(self, text: str) -> None: ...
-    def on_figures(self, step: int, figures: Sequence[Any], note: str) -> None: ...
-    def on_samples(self, step: int, picture: Path) -> None: ...
-    def close(self) -> None: ...
-
-
 Measure = Callable[[np.ndarray], tuple[Sequence[Any], str]]
 """Generated samples as the data set stores its own, to figures and a note on their judge."""
+
+Watch = Callable[[Progress], str | None]
+"""Looks at every line of progress; says what is wrong where training had better stop."""
 
 
 @dataclass
@@ -95,16 +68,25 @@ class Trainer:
     listeners: Sequence[Listener] = ()
     measure: Measure | None = None
     sample_count: int = 10_000
+    knowledge: Knowledge = field(default_factory=Knowledge)
+    watch: Watch | None = None
+    yardstick: Callable[[np.ndarray], Sequence[Any]] | None = None
+    """Samples to the figure by which ``--stop plateau`` judges them."""
 
     def __post_init__(self) -> None:
         self.main = parallel.process_index() == 0
         self.algorithm, self.game = self.players.algorithm, self.players.game
         self.average = Average(self.algorithm.sampler, self.config.ema)
-        self.batches = Batches(self.dataset, self.config.batch, self.config.seed, self.placement)
+        self.inputs = self.game.inputs(self.knowledge.kept)
+        self.batches = Batches(self.dataset, self.config.batch, self.config.seed, self.placement, self.knowledge)
         self.schedule = Schedule(self.config, self.algorithm.rounds)
         self.step, self.seconds, self.resumed = 0, 0.0, False
         self._measured_for = 0.0
-        self._rate = _Rate()
+        self._rate = Rate()
+        self._glance = Glance(self.game.sampler)
+        self._failing: str | None = None
+        self.stopping = stopping_of(self, self.folder)
+        self._owed = self.stopping.active  # a judgement, at this round
 
     # ------------------------------------------------------------------ the loop
 
@@ -112,26 +94,26 @@ class Trainer:
     def finished(self) -> bool:
         """Whether the config's end is reached, or the algorithm has nothing left to do."""
         over = self.schedule.finished(self.step, self.batches.images_seen, self.seconds)
-        return over or self.algorithm.done
+        return over or self.algorithm.done or self.stopping.over
 
     def run(self) -> None:
         """Train to the end. Raises `Diverged` or `Interrupted` after everything is saved."""
         if self.main:
             self.folder.rewind(self.step)
+        self.stopping.read()
         if not self.resumed:
             self._show_samples()
             self._save()
         self._status("running")
         with Interrupt() as interrupt:
             self._since = time.perf_counter()
+            self._judge()
             while not self.finished:
                 values = self._round()
                 stop = self._agree(interrupt)
                 self._between_rounds(values)
                 if stop:
-                    self._save()
-                    self._status("interrupted")
-                    raise Interrupted(f"interrupted at round {self.step}; the same command goes on from here")
+                    self._leave(stop)
             self._finish()
 
     def _round(self) -> dict[str, float] | None:
@@ -141,7 +123,8 @@ class Trainer:
         self.algorithm.watching = logs
         self.batches.rounds = self.step
         torch.manual_seed(derive(self.config.seed, "round", self.step))
-        record = self.algorithm.round(self.batches)
+        with self._glance if logs and self.main else nullcontext():
+            record = self.algorithm.round(self.batches)
         self.step += 1
         self._note(record)
         self.average.update()
@@ -154,6 +137,7 @@ class Trainer:
 
     def _between_rounds(self, values: dict[str, float] | None) -> None:
         fraction = self.schedule.fraction(self.step, self.batches.images_seen, self.seconds)
+        self._owed = self.stopping.active and self.schedule.due("judge", self.step, fraction)
         if values is not None:
             self._log(values, fraction)
         if self.schedule.due("sample", self.step, fraction):
@@ -163,12 +147,18 @@ class Trainer:
         if fraction < 1 and self.schedule.due("evaluate", self.step, fraction) and self._can_afford_figures():
             self._save()  # a measurement can take minutes, and nobody should lose more than it
             self._evaluate()
+        self._judge()
 
     def _finish(self) -> None:
         self._save()
         self._show_samples()
-        self._evaluate()
-        self._status("finished", self.algorithm.reason)
+        self._owed = self.stopping.active
+        self._judge()
+        reason = self.stopping.reason or self.algorithm.reason
+        self._evaluate(self.stopping.restore(self.average.module, self.step) if self.main else None)
+        self._status("finished", reason)
+        for listener in self.listeners if self.stopping.over else ():
+            listener.on_note(str(reason))
 
     def _tick(self) -> None:
         now = time.perf_counter()
@@ -180,13 +170,18 @@ class Trainer:
     def _log(self, values: dict[str, float], fraction: float) -> None:
         if not self.main:
             return
-        rate = self._rate.update(self.batches.images_seen, self.seconds)
+        rate, samples = self._rate.update(self.batches.images_seen, self.seconds), self._glance.line()
         progress = Progress(
-            self.step, self.batches.images_seen, self.seconds, fraction, rate, dict(self.algorithm.updates), values
-        )
+            self.step, self.batches.images_seen, self.seconds, fraction, rate, dict(self.algorithm.updates), values,
+            samples,
+        )  # fmt: skip
         self.folder.log(self.folder.progress, progress.line())
+        if samples:
+            self.folder.log(self.folder.statistics, {"step": self.step, **samples})
         for listener in self.listeners:
             listener.on_progress(progress)
+        if self.watch is not None:
+            self._failing = self._failing or self.watch(progress)
 
     def _note(self, record: Record) -> None:
         for note in record.notes:
@@ -199,33 +194,39 @@ class Trainer:
         if not self.main:
             return
         count = GRID if self.dataset.kind == "images" else 2_500
-        samples = self.sample(count, "grid")
-        reference = self.dataset.held_out if len(self.dataset.held_out) else self.dataset.train
+        grid, reference = self.inputs.grid(count, self.config.seed), shown(self.dataset)
         real = self.folder.samples / "real.png"
         if not real.exists():
-            Samples(np.asarray(reference[:count]), reference).save(real)
-        target = Samples(samples, reference).save(self.folder.samples / f"{self.step:09d}.png")
+            Samples(self.inputs.real(self.dataset, count), reference, columns=grid.columns).save(real)
+        samples = grid.arrange(self._draw(grid.inputs))
+        target = Samples(samples, reference, columns=grid.columns).save(self.folder.samples / f"{self.step:09d}.png")
         for listener in self.listeners:
             listener.on_samples(self.step, target)
 
-    def sample(self, count: int, purpose: str) -> np.ndarray:
-        """Samples of the averaged generator as the data set stores its own, from latents fixed by `purpose`."""
-        z = latents(count, self.config.latent_dim, self.config.prior, self.config.seed, purpose)
-        form = Form(self.dataset.kind, self.dataset.centre, self.dataset.scale)
-        return draw(self.average.module, z, form, self.placement)
+    @property
+    def columns(self) -> list[str]:
+        """What the columns of its pictures show, where they are sorted."""
+        return list(self.inputs.grid(GRID, self.config.seed).captions) if self.dataset.kind == "images" else []
 
-    def _evaluate(self) -> None:
+    def sample(self, count: int, purpose: str) -> np.ndarray:
+        """Samples of the averaged generator as the data set stores its own, from inputs fixed by `purpose`."""
+        return self._draw(self.inputs.draw(count, self.config.seed, purpose))
+
+    def _draw(self, inputs: torch.Tensor) -> np.ndarray:
+        form = Form(self.dataset.kind, self.dataset.centre, self.dataset.scale)
+        return draw(self.average.module, inputs, form, self.placement)
+
+    def _evaluate(self, at: Mapping[str, Any] | None = None) -> None:
+        where = at or self._where
         began = time.perf_counter()
         # A run killed between its last figures and its end has them already.
-        if self.main and self.measure is not None and self.step not in self.folder.measured():
+        if self.main and self.measure is not None and where["step"] not in self.folder.measured():
             figures, note = self.measure(self.sample(self.sample_count, "evaluation"))
             if figures:
-                where = {"step": self.step, "images_seen": self.batches.images_seen, "seconds": round(self.seconds, 3)}
-                self.folder.log(
-                    self.folder.metrics, {**where, "figures": [asdict(f) for f in figures], "notes": [note]}
-                )
+                measured = {"figures": [asdict(f) for f in figures], "notes": [note]}
+                self.folder.log(self.folder.metrics, {**where, **measured})
             for listener in self.listeners:
-                listener.on_figures(self.step, figures, note)
+                listener.on_figures(where["step"], figures, note)
         self.placement.accelerator.wait_for_everyone()
         took = time.perf_counter() - began
         self._since += took
@@ -245,11 +246,27 @@ class Trainer:
 
     def _status(self, state: str, message: str | None = None) -> None:
         if self.main:
-            where = {"step": self.step, "images_seen": self.batches.images_seen, "seconds": round(self.seconds, 3)}
             chosen = {"chosen": dict(self.algorithm.chosen)} if self.algorithm.chosen else {}
-            self.folder.write("status", {"state": state, **where, "message": message, **chosen})
+            about = {"message": message, **chosen, **self.stopping.document()}
+            self.folder.write("status", {"state": state, **self._where, **about})
+
+    @property
+    def _where(self) -> dict[str, Any]:
+        return {"step": self.step, "images_seen": self.batches.images_seen, "seconds": round(self.seconds, 3)}
 
     # ------------------------------------------------------------------ stopping and going on
+
+    def _judge(self) -> None:
+        """Where a judgement is owed: whether anything is left to gain. Training's clock stands still meanwhile."""
+        if not self._owed:
+            return
+        began = time.perf_counter()
+        self._save()
+        if not self.stopping.judged(self.step):
+            self.stopping.judge(self.step, self.batches.images_seen, self.seconds)
+            self._status("running")
+        self._owed = False
+        self._since += time.perf_counter() - began
 
     def _stop_if_diverged(self, values: dict[str, float]) -> None:
         bad = [name for name, value in values.items() if not math.isfinite(value)]
@@ -262,34 +279,54 @@ class Trainer:
                 f"{self.config.divergence_limit:g})"
             )
 
-    def _diverge(self, what: str) -> None:
-        good = checkpoint.latest(self.folder.checkpoints)
+    def _diverge(self, what: str) -> NoReturn:
         gentler = min(self.config.optimizer.learning_rate / 4, GENTLE)
-        message = (
-            f"at round {self.step} {what}; the last good checkpoint is round {int(good.name) if good else 0}. Try "
-            f"--learning-rate {gentler:g}, or a regularizer that holds the critic back, such as --regularizers r1"
+        self._go_back(
+            "diverged",
+            what,
+            f"Try --learning-rate {gentler:g}, or a regularizer that holds the critic back, such as --regularizers r1",
         )
+
+    def _go_back(self, state: str, what: str, advice: str) -> NoReturn:
+        """Leave the run at its last good checkpoint and say why."""
+        good = checkpoint.latest(self.folder.checkpoints)
+        where = f"the last good checkpoint is round {int(good.name) if good else 0}"
+        message = f"at round {self.step} {what}; {where}. {advice}"
         if good is not None:
-            state = checkpoint.load(good)
-            self.step, self.batches.read, self.seconds = state["step"], state["read"], state["seconds"]
-        self._status("diverged", message)
+            kept = checkpoint.load(good)
+            self.step, self.batches.read, self.seconds = kept["step"], kept["read"], kept["seconds"]
+        self._status(state, message)
         raise Diverged(message)
 
-    def _agree(self, interrupt: Interrupt) -> bool:
-        """Whether any process was asked to stop; also one clock for all, since budgets and checkpoints go by it."""
+    def _leave(self, stop: int) -> NoReturn:
+        """End before the end: because somebody asked, or because what was watched went wrong."""
+        if stop == FAILING:
+            self._go_back(
+                "stopped",
+                self._failing or "the main process found the run failing",
+                f"See twoplayer diagnose {self.folder.path}; the same command with --on-failure warn goes on",
+            )
+        self._save()
+        self._status("interrupted")
+        raise Interrupted(f"interrupted at round {self.step}; the same command goes on from here")
+
+    def _agree(self, interrupt: Interrupt) -> int:
+        """Why any process is to stop, 0 if none; also one clock for all, since budgets and checkpoints go by it."""
+        why = FAILING if self._failing else ASKED if interrupt.asked else 0
         if parallel.process_count() == 1:
-            return interrupt.asked
-        mine = torch.tensor([float(interrupt.asked), self.seconds], dtype=torch.float64)
+            return why
+        mine = torch.tensor([float(why), self.seconds], dtype=torch.float64)
         torch.distributed.all_reduce(agreed := mine.to(self.placement.device), torch.distributed.ReduceOp.MAX)
         self.seconds = float(agreed[1])
-        return bool(agreed[0])
+        return int(agreed[0])
 
     def _save(self) -> None:
         if not all(_sane(weight) for weight in self.game.state_dict().values()):
             self._diverge("a weight was no longer a number that can be squared")
         state = self._state()  # every process may have a part of it
         if self.main:
-            checkpoint.save(self.folder.checkpoints, self.step, state, self.config.keep_checkpoints)
+            keep, spared = self.config.keep_checkpoints, self.stopping.spared
+            checkpoint.save(self.folder.checkpoints, self.step, state, keep, spared)
         self.schedule.saved(self.seconds)
         self.placement.accelerator.wait_for_everyone()
 
@@ -299,6 +336,7 @@ class Trainer:
             "drawn": self.batches.drawn,
             "read": self.batches.read,
             "seconds": self.seconds,
+            "owed": self._owed,
             "game": self.game.state_dict(),
             "average": self.average.module.state_dict(),
             "average_updates": self.average.updates,
@@ -325,6 +363,7 @@ class Trainer:
         except (RuntimeError, ValueError, KeyError) as error:
             raise UserError(f"the checkpoint {newest} does not fit this run's networks: give another --run") from error
         self.average.updates = state["average_updates"]
+        self._owed = self.stopping.active and state.get("owed", False)
         self.step, self.seconds = state["step"], state["seconds"]
         self.batches.drawn, self.batches.read = state["drawn"], state["read"]
         fraction = self.schedule.fraction(self.step, self.batches.images_seen, self.seconds)
@@ -352,17 +391,3 @@ def _over_processes(record: Record) -> dict[str, float]:
 def _sane(weight: torch.Tensor) -> bool:
     """Whether every entry is finite and so is its square: beyond that no next round can come out well."""
     return not weight.is_floating_point() or bool((weight.abs().amax() < LARGEST) if weight.numel() else True)
-
-
-class _Rate:
-    """Images per second over the last lines of progress."""
-
-    def __init__(self) -> None:
-        self.marks: list[tuple[int, float]] = []
-
-    def update(self, images: int, seconds: float) -> float:
-        self.marks = [*self.marks[-9:], (images, seconds)]
-        (first, began), (last, ended) = self.marks[0], self.marks[-1]
-        if ended > began:
-            return (last - first) / (ended - began)
-        return images / seconds if seconds > 0 else 0.0

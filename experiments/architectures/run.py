@@ -1,0 +1,54 @@
+"""WGAN-GP's robustness experiment: two methods on random architectures, and on how many each succeeds.
+
+    python experiments/architectures/run.py --data digits --budget 45s
+
+For each of 20 architectures both players draw activation, depth, normalization and width from the sets of Gulrajani et
+al. 2017, table 1; gan1 and wgan-gp are trained on each, and counted by the inception score that they reach, as in table
+2 of the paper. The command can be repeated: runs that are finished are not trained again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from twoplayer.compare import compare
+from twoplayer.compare.page import tally_text
+from twoplayer.compare.writing import markdown
+from twoplayer.files import write_atomic, write_json
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="digits")
+    parser.add_argument("--methods", nargs=2, default=["gan1", "wgan-gp"])
+    parser.add_argument("--count", type=int, default=20, help="architectures")
+    budget = parser.add_mutually_exclusive_group(required=True)
+    budget.add_argument("--budget")
+    budget.add_argument("--images", type=int)
+    budget.add_argument("--steps", type=int)
+    parser.add_argument("--filters", type=int, help="one width for all, where 128 is too slow")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--runs", type=Path, help="where the runs lie [default: comparisons/DATA-BUDGET]")
+    options = parser.parse_args()
+    found = compare(
+        options.methods, options.data, seeds=1, random_architectures=options.count, budget=options.budget,
+        images=options.images, steps=options.steps, filters=options.filters, jobs=options.jobs, output=options.runs,
+        by="inception_score", command=" ".join(["python", "experiments/architectures/run.py", *sys.argv[1:]]),
+        say=lambda text: print(text, file=sys.stderr),
+    )  # fmt: skip
+    print(found.write())
+    where = found.runs[0].environment
+    machine = f"`{where['processor']}`, {where['cores']} cores, torch {where['torch']}, {where['precision']}."
+    parts = [tally_text(found.parts[0]), markdown(found.tables[0]), machine, "", f"    {found.command}", ""]
+    output = HERE / "results" / f"{options.data}.md"
+    write_atomic(output, "\n".join([*parts, *found.problems]))
+    write_json(output.with_suffix(".json"), found.document())
+    print(tally_text(found.parts[0]))
+
+
+if __name__ == "__main__":
+    main()

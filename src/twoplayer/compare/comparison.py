@@ -1,0 +1,209 @@
+"""A comparison from its runs to its page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from twoplayer.compare.architectures import tallies, thresholds
+from twoplayer.compare.grid import plan, read_variation
+from twoplayer.compare.page import Part, html_page, markdown_pages, tally_text
+from twoplayer.compare.pictures import drawings, panels
+from twoplayer.compare.reading import Entry, Measured, by_data, completed, entries_of, read
+from twoplayer.compare.running import train_all
+from twoplayer.compare.table import Table, make_table
+from twoplayer.compare.writing import as_text, long_rows, run_rows, write_tables
+from twoplayer.errors import UserError
+from twoplayer.experiment import typed
+from twoplayer.files import write_atomic
+from twoplayer.measuring import named_metrics
+from twoplayer.printing import pdf
+
+__all__ = ["Comparison", "compare", "compare_runs"]
+
+Say = Callable[[str], None]
+
+HOME = Path("comparisons")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs side by side: a part for each data set, since runs on different data are never ranked together."""
+
+    parts: tuple[Part, ...]
+    runs: tuple[Measured, ...]
+    problems: tuple[str, ...]
+    """Runs that were left out, and why."""
+    command: str
+    """What to type to do it again."""
+    folder: Path
+    """Where its page belongs."""
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return tuple(part.table for part in self.parts)
+
+    def __str__(self) -> str:
+        told = [text for part in self.parts for text in (as_text(part.table), tally_text(part)) if text]
+        return "\n\n".join([*told, *(["\n".join(f"left out: {p}" for p in self.problems)] if self.problems else [])])
+
+    def document(self) -> dict[str, Any]:
+        """The comparison as plain values, as ``--json`` prints it."""
+        return {
+            "rows": long_rows(self.tables),
+            "runs": run_rows(self.tables),
+            "architectures": [{"first": p.pair[0], "second": p.pair[1], **asdict(t)}
+                              for p in self.parts if p.pair for t in p.tallies],
+            "notes": [note for table in self.tables for note in table.notes],
+            "left_out": list(self.problems),
+            "command": self.command,
+        }  # fmt: skip
+
+    def write(self, folder: Path | str | None = None, *, form: Literal["html", "md", "pdf"] = "html") -> Path:
+        """Write the page and the tables into `folder`, by default its own, and return the page's path."""
+        folder = self.folder if folder is None else Path(folder)
+        write_tables(self.tables, folder)
+        match form:
+            case "html":
+                write_atomic(folder / "comparison.html", html_page(self))
+            case "md":
+                return markdown_pages(self, folder)
+            case "pdf":
+                write_atomic(folder / "comparison.pdf", pdf(html_page(self)))
+        return folder / f"comparison.{form}"
+
+
+def compare(
+    methods: Sequence[str],
+    data: str,
+    *,
+    seeds: int | Sequence[int] = 3,
+    vary: Mapping[str, Sequence[Any]] | Sequence[str] | None = None,
+    random_architectures: int = 0,
+    output: Path | str | None = None,
+    jobs: int = 1,
+    backend: str = "threading",
+    by: str | None = None,
+    metrics: str | Sequence[str] = (),
+    command: str | None = None,
+    say: Say | None = None,
+    **settings: Any,
+) -> Comparison:
+    """Train methods under equal budgets and hold them against each other.
+
+    Args:
+        methods: names of ``twoplayer list methods``.
+        data: a known name, a path or ``"hf:OWNER/NAME"``.
+        seeds: how many, from 0 on, or which.
+        vary: settings and the values that each method is to be trained with, ``{"networks.depth": [4, 8]}``; every
+            combination of several.
+        random_architectures: repeat the experiment of Gulrajani et al. 2017, section 5.1, for two methods, with so many
+            architectures and one seed each.
+        output: folder of the runs and the page; by default ``comparisons/DATA-BUDGET``, the same for the same question,
+            so that the same call goes on where it was interrupted, and another method or seed joins what is there.
+        jobs: runs at a time; under a time budget they take turns on their device all the same.
+        backend: of joblib: threading, loky, or a cluster's, ray or dask.
+        by: the figure by which the table is ordered.
+        metrics: what to measure besides what training measured: names of ``twoplayer list metrics``, or aliases.
+        command: what to type to do it again, if not what was typed.
+        say: told how it goes.
+        settings: one of ``budget``, ``images`` and ``steps``, and any settings for all runs.
+
+    Raises `UserError` with every mistake at once, `Interrupted` when asked to stop.
+    """
+    tell, measured = say or _nobody, _names(metrics)
+    varied = vary if isinstance(vary, Mapping) else dict(map(read_variation, vary or ()))
+    chosen = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    planned = plan(methods, data, seeds=chosen, settings=settings, vary=varied, architectures=random_architectures)
+    folder = HOME / planned.name if output is None else Path(output)
+    tell(f"{len(planned.cases)} runs in {folder / 'runs'}")
+    outcomes = train_all(planned, folder, jobs=jobs, backend=backend, say=tell)
+    problems = [f"{o.case.label}, {o.case.replicate}: {o.problem}" for o in outcomes if o.problem]
+    entries = [Entry(o.folder, o.case.label, o.case.replicate, o.case.factors) for o in outcomes if not o.problem]
+    pair = tuple(dict.fromkeys(methods)) if random_architectures else None
+    asked = _Asked(by, measured, command, tell)
+    return _compared(entries, problems, planned.notes, asked, pair, folder)
+
+
+def compare_runs(
+    paths: Sequence[Path | str],
+    *,
+    by: str | None = None,
+    metrics: str | Sequence[str] = (),
+    command: str | None = None,
+    say: Say | None = None,
+) -> Comparison:
+    """Hold finished runs against each other: rows by method and by the settings in which a method's runs differ.
+
+    What is not finished, damaged or a duplicate is left out and named. Raises `UserError` where nothing is left.
+    """
+    entries, problems = entries_of([Path(path) for path in paths])
+    asked = _Asked(by, _names(metrics), command, say or _nobody)
+    return _compared(entries, problems, (), asked, None, HOME / "runs")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a caller wants of any comparison."""
+
+    by: str | None
+    metrics: Sequence[str]
+    command: str | None
+    say: Say
+
+
+def _compared(
+    entries: Sequence[Entry],
+    problems: Sequence[str],
+    notes: Sequence[str],
+    asked: _Asked,
+    pair: tuple[str, ...] | None,
+    folder: Path,
+) -> Comparison:
+    found, more = read(entries)
+    problems = [*problems, *more]
+    if not found:
+        raise UserError(
+            "\n".join(["there is no run to compare: train some first", *(f"left out: {p}" for p in problems)])
+        )
+    parts, whole = [], []
+    groups = by_data(found)
+    for group in groups:
+        runs, lacking = completed(group, asked.metrics, asked.say)
+        table = make_table(runs, by=asked.by, notes=[*notes, *_apart(groups), *lacking])
+        shown, hidden = panels(table)
+        problems += hidden
+        parts.append(_part(table, runs, shown, pair))
+        whole += runs
+    typed_again = asked.command or typed() or f"twoplayer compare {folder}/runs/*"
+    return Comparison(tuple(parts), tuple(whole), tuple(problems), typed_again, folder)
+
+
+def _apart(groups: Sequence[Sequence[Measured]]) -> list[str]:
+    """A note where there are several data sets."""
+    names = [str(group[0].data.get("name")) for group in groups]
+    return [f"Runs on different data are not ranked together: {', '.join(names)}."] if len(names) > 1 else []
+
+
+def _part(table: Table, runs: Sequence[Measured], shown: Sequence[Any], pair: tuple[str, ...] | None) -> Part:
+    column = table.first
+    if pair is None or column is None or column.higher_is_better is None:
+        return Part(table, drawings(table), shown)
+    column = next((c for c in table.columns if c.name.startswith("inception_score")), column)
+    scores = [{run.replicate: run.scores[column.name].value if column.name in run.scores else float("nan")
+               for run in runs if run.label == label} for label in pair]  # fmt: skip
+    higher = bool(column.higher_is_better)
+    levels = thresholds([s for mine in scores for s in mine.values()], higher, column.name)
+    rows = tallies(scores[0], scores[1], levels, higher)
+    return Part(table, drawings(table), shown, (pair[0], pair[1]), rows, column)
+
+
+def _names(metrics: str | Sequence[str]) -> list[str]:
+    """Every metric that the words name. Raises `UserError` for unknown ones."""
+    return [str(named) for named in named_metrics(metrics or None) or []]
+
+
+def _nobody(text: str) -> None:
+    """Nobody listens."""

@@ -1,0 +1,267 @@
+"""The table of a comparison: means over what is repeated, their intervals and ranks, and what is tied with the best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twoplayer.compare.reading import Measured
+from twoplayer.compare.statistics import LEVEL, holm, interval, least_p, mean_ranks, needed_pairs, permutation_p
+from twoplayer.errors import UserError, did_you_mean
+
+__all__ = ["LEADING", "Cell", "Column", "Row", "Table", "budget_text", "make_table"]
+
+LEADING = (
+    "fd_", "inception_score", "precision", "recall", "sliced_wasserstein", "wasserstein", "high_quality_share",
+    "mode_kl", "modes_covered", "diversity_score",
+)  # fmt: skip
+"""Beginnings of the names of figures that a reader wants to see first."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A figure that the runs are compared by."""
+
+    name: str
+    higher_is_better: bool | None
+    """None where the real data's own figure is the best one."""
+    real: float | None
+
+    @property
+    def better(self) -> str:
+        if self.higher_is_better is None:
+            return "nearer to real data is better"
+        return "higher is better" if self.higher_is_better else "lower is better"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one row reached in one column."""
+
+    values: Mapping[str, float]
+    """By what is repeated, such as ``seed 0``."""
+    mean: float
+    low: float | None
+    """The bootstrap interval of the mean; None of a single value."""
+    high: float | None
+    rank: float
+    """Mean over what is repeated, 1 for the best; a run without a figure comes last."""
+    p: float | None
+    """Of the paired permutation test against the best row, adjusted by Holm; None for that row itself."""
+    pairs: int
+    """How many pairs the test had."""
+    best: bool
+
+    @property
+    def tied(self) -> bool:
+        """Whether the test cannot tell it from the best."""
+        return not self.best and self.p is not None and self.p > 1 - LEVEL
+
+
+@dataclass(frozen=True)
+class Row:
+    """Runs that differ by what is repeated alone."""
+
+    label: str
+    factors: Mapping[str, Any]
+    runs: tuple[Measured, ...]
+    cells: Mapping[str, Cell]
+
+    @property
+    def good(self) -> int:
+        """Runs that finished."""
+        return sum(run.good for run in self.runs)
+
+    @property
+    def failures(self) -> str:
+        """How its other runs ended, in words; empty where all finished."""
+        states = [run.state for run in self.runs if not run.good]
+        return ", ".join(f"{states.count(s)} {s}" for s in dict.fromkeys(states))
+
+
+@dataclass(frozen=True)
+class Table:
+    """Runs on one data set, ranked by each figure that they share."""
+
+    data: str
+    kind: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    """The best by the first column first."""
+    repeats: int
+    """How many runs a row has at most."""
+    notes: tuple[str, ...]
+
+    @property
+    def first(self) -> Column | None:
+        """The figure by which rows are ordered."""
+        return self.columns[0] if self.columns else None
+
+    def cell(self, row: Row, column: Column) -> Cell | None:
+        return row.cells.get(column.name)
+
+
+def make_table(runs: Sequence[Measured], *, by: str | None = None, notes: Sequence[str] = ()) -> Table:
+    """The table of runs on one data set, ordered by `by`, by default the most telling figure there is.
+
+    Raises `UserError` for a figure that none of them has.
+    """
+    labels = dict.fromkeys(run.label for run in runs)
+    groups = {label: [run for run in runs if run.label == label] for label in labels}
+    columns = _columns(runs, by)
+    cells = {column.name: _cells(column, groups) for column in columns}
+    rows = [
+        Row(label, same[0].factors, tuple(same), {n: found[label] for n, found in cells.items() if label in found})
+        for label, same in groups.items()
+    ]
+    if columns:
+        rows.sort(key=lambda row: _order(row.cells.get(columns[0].name)))
+    said = [*notes, *_notes(rows, columns)]
+    first = runs[0].data
+    return Table(
+        str(first.get("name")), str(first.get("kind")), tuple(columns), tuple(rows),
+        max(len(same) for same in groups.values()), tuple(dict.fromkeys(said)),
+    )  # fmt: skip
+
+
+def _order(cell: Cell | None) -> tuple[bool, float, float]:
+    return (cell is None, math.inf if cell is None else cell.rank, 0.0 if cell is None or cell.best else 1.0)
+
+
+def _columns(runs: Sequence[Measured], by: str | None) -> list[Column]:
+    names = list(dict.fromkeys(name for run in runs for name in run.scores))
+    names.sort(key=lambda name: next((i for i, start in enumerate(LEADING) if name.startswith(start)), len(LEADING)))
+    if by is not None:
+        wanted = by.replace("-", "_")
+        chosen = [name for name in names if name.startswith(wanted)]
+        if not chosen:
+            raise UserError(f"no run has a figure called {by!r}: {did_you_mean(wanted, names)}")
+        names = [*chosen, *(name for name in names if name not in chosen)]
+    columns = []
+    for name in names:
+        scores = [run.scores[name] for run in runs if name in run.scores]
+        real = next((s.real for s in scores if s.real is not None), None)
+        columns.append(Column(name, scores[0].higher_is_better, real))
+    return columns
+
+
+def _cells(column: Column, groups: Mapping[str, Sequence[Measured]]) -> dict[str, Cell]:
+    """Every row that has the figure, ranked."""
+    values = {label: _by_replicate(column, runs, cost=False) for label, runs in groups.items()}
+    costs = {label: _by_replicate(column, runs, cost=True) for label, runs in groups.items() if values[label]}
+    if not costs:
+        return {}
+    ranks = _ranks(costs, groups)
+    best = _best(costs, groups)
+    pairs = {label: [name for name in costs[label] if name in costs[best]] for label in costs}
+    raw = {
+        label: permutation_p([costs[label][n] - costs[best][n] for n in pairs[label]])
+        for label in costs
+        if label != best and len(pairs[label]) > 1
+    }
+    adjusted = holm(raw)
+    cells = {}
+    for label in costs:
+        found = list(values[label].values())
+        low, high = interval(found) or (None, None)
+        mean = sum(found) / len(found)
+        cells[label] = Cell(
+            values[label], mean, low, high, ranks[label], adjusted.get(label), len(pairs[label]), label == best
+        )
+    return cells
+
+
+def _by_replicate(column: Column, runs: Sequence[Measured], *, cost: bool) -> dict[str, float]:
+    scores = {run.replicate: run.scores[column.name] for run in runs if column.name in run.scores}
+    return {name: score.cost if cost else score.value for name, score in scores.items()}
+
+
+def _ranks(costs: Mapping[str, Mapping[str, float]], groups: Mapping[str, Sequence[Measured]]) -> dict[str, float]:
+    """Within the replicates that all rows have, or else that any has; a failed run comes last in its own."""
+    tried = [{run.replicate for run in groups[label]} for label in costs]
+    replicates = sorted(set.intersection(*tried) or set.union(*tried))
+    table = [[mine.get(name, math.nan) for name in replicates] for mine in costs.values()]
+    return dict(zip(costs, mean_ranks(table), strict=True))
+
+
+def _best(costs: Mapping[str, Mapping[str, float]], groups: Mapping[str, Sequence[Measured]]) -> str:
+    """The row of the least mean cost among those of which no run failed, or among all where every row has failures."""
+    whole = [label for label in costs if all(run.good for run in groups[label])] or list(costs)
+    return min(whole, key=lambda label: (_mean(costs[label].values()), label))
+
+
+def _mean(costs: Any) -> float:
+    found = list(costs)
+    total = sum(found) / len(found)
+    return math.inf if math.isnan(total) else total
+
+
+# ---------------------------------------------------------------------- what has to be said
+
+
+def _notes(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
+    said = [*_power(rows), *_budgets(rows), *_machines(rows)]
+    most = max(len(row.runs) for row in rows)
+    said += [f"{row.label}: {len(row.runs)} of {most} runs are there" for row in rows if len(row.runs) < most]
+    said += [f"{row.label}: {row.failures} of {len(row.runs)} runs; the figures are of the others" for row in rows
+             if row.failures]  # fmt: skip
+    for row in rows:
+        if row.good:
+            lacking = [c.name for c in columns if c.name not in row.cells]
+            said += [f"{row.label} lacks {', '.join(lacking)}"] if lacking else []
+    said += [note for row in rows for run in row.runs for note in run.notes]
+    return said
+
+
+def _power(rows: Sequence[Row]) -> list[str]:
+    """What so few repetitions can show."""
+    if len(rows) < 2:
+        return []
+    pairs = max((cell.pairs for row in rows for cell in row.cells.values() if not cell.best), default=0)
+    if pairs < 2:
+        return ["One run each: nothing can be said of differences; repeat with more --seeds."]
+    if least_p(pairs) > 1 - LEVEL:
+        return [
+            f"{pairs} paired runs each: the least p that the permutation test can give is {least_p(pairs):g}, so no "
+            f"difference can be significant at {1 - LEVEL:.2g}; that takes at least {needed_pairs()} seeds."
+        ]
+    return []
+
+
+def _budgets(rows: Sequence[Row]) -> list[str]:
+    """A warning where runs did not have the same budget."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        for run in row.runs:
+            labels = found.setdefault(budget_text(run.budget), [])
+            if row.label not in labels:
+                labels.append(row.label)
+    if len(found) < 2:
+        return []
+    told = "; ".join(f"{text}: {', '.join(labels)}" for text, labels in found.items())
+    return [f"Budgets are not equal, so differences may be theirs ({told})."]
+
+
+def _machines(rows: Sequence[Row]) -> list[str]:
+    """A warning where runs computed on different devices or with other numbers of threads."""
+    found: dict[str, int] = {}
+    for run in (run for row in rows for run in row.runs):
+        where = run.environment
+        told = f"{where.get('processor', '')} {where.get('device', '')}, {where.get('threads', '?')} threads".strip()
+        found[told] = found.get(told, 0) + 1
+    if len(found) < 2:
+        return []
+    told = "; ".join(f"{count} on {where}" for where, count in found.items())
+    return [f"Runs did not have the same machine, which seconds depend on ({told})."]
+
+
+def budget_text(budget: tuple[str, float] | None) -> str:
+    """A budget in words: ``10 min``, ``200,000 images``, ``5,000 rounds``."""
+    if budget is None:
+        return "no budget"
+    unit, amount = budget
+    if unit == "budget":
+        return f"{amount / 60:g} min" if amount >= 60 else f"{amount:g} s"
+    return f"{amount:,.0f} {'images' if unit == 'images' else 'rounds'}"

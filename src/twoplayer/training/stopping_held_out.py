@@ -1,0 +1,89 @@
+"""The game's value on held-out data: parts of them, as minibatches of their own, and what a batch is worth."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from twoplayer import parallel
+from twoplayer.config import Config
+from twoplayer.data._base import Dataset
+from twoplayer.errors import UserError
+from twoplayer.games._base import Batch, Game
+from twoplayer.rng import derive
+from twoplayer.training.batches import Batches
+from twoplayer.training.build import study
+from twoplayer.training.placement import Placement
+
+__all__ = ["HeldOut", "game_value", "mean_and_error"]
+
+LARGEST_PART = 1_024
+"""Held-out samples of a part that are looked at, at most."""
+
+
+class HeldOut:
+    """Minibatches of one of `parts` interleaved parts of the held-out data, the same ones at every judgement.
+
+    With the same samples and latents each time, differences between judgements are differences between players.
+    Raises `UserError` where the part is too small for a batch.
+    """
+
+    def __init__(
+        self, config: Config, dataset: Dataset, placement: Placement, purpose: str, *, part: int = 0, parts: int = 1
+    ) -> None:
+        processes = parallel.process_count()
+        self.share = _part(dataset, part, parts)
+        self.batch = min(config.batch, len(self.share.train)) // processes * processes
+        if self.batch < 2 * processes:
+            raise UserError(
+                f"--stop {config.stop} judges on held-out data, and {len(dataset.held_out)} of them are too few: set "
+                "--held-out to 0.1, or --stop to plateau"
+            )
+        self.knowledge = study(config, self.share)
+        self.seed, self.placement = derive(config.seed, purpose), placement
+        self.count = max(1, min(len(self.share.train), LARGEST_PART) // self.batch)
+
+    def batches(self, step: int, count: int | None = None) -> Iterator[Batch]:
+        """The first `count` batches, or once through the part; `step` is for what anneals."""
+        stream = Batches(self.share, self.batch, self.seed, self.placement, self.knowledge)
+        stream.rounds = step
+        for _ in range(self.count if count is None else count):
+            yield next(stream)
+
+
+def game_value(game: Game, batch: Batch, generated: Any) -> float:
+    """V = −(the critic's loss, penalties left out) on one batch, over all processes.
+
+    The critic raises it and the generator lowers it; where the generator's own loss is another one, as with the log D
+    trick, V is still the game that the critic plays.
+    """
+    loss = game.critic_loss(batch, generated).parts["critic_loss"]
+    return -float(parallel.mean(loss.detach().float()))
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
+    """The mean over batches and its standard error, None of a single batch; NaN where one is not finite."""
+    if not values or not all(map(math.isfinite, values)):
+        return math.nan, None
+    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
+    return statistics.fmean(values), error
+
+
+def _part(dataset: Dataset, part: int, parts: int) -> Dataset:
+    """Every `parts`-th held-out sample from number `part` on, in the place of the training samples."""
+    rows = slice(part, None, parts)
+
+    def cut(of: Any) -> Any:
+        return None if of is None else of[rows]
+
+    return replace(
+        dataset,
+        train=dataset.held_out[rows],
+        train_labels=cut(dataset.held_out_labels),
+        train_attributes=cut(dataset.held_out_attributes),
+        train_captions=cut(dataset.held_out_captions),
+        partner_train=cut(dataset.partner_held_out),
+    )

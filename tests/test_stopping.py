@@ -1,0 +1,310 @@
+"""Stopping: the rule on courses whose end is known, criteria that leave the run alone, and the best checkpoint kept."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from _children import operations
+from _children import twoplayer as child
+from _toys import assert_same_state, state, tensors
+from twoplayer.errors import UserError
+from twoplayer.files import read_json_lines
+from twoplayer.folder import RunFolder
+from twoplayer.run import Run
+from twoplayer.training import checkpoint
+from twoplayer.training.stopping import AUTO, CRITERIA
+from twoplayer.training.stopping_gap import DualityGap, perturb
+from twoplayer.training.stopping_held_out import HeldOut, mean_and_error
+from twoplayer.training.stopping_rule import Judgement, Rule, best, counted, noise
+
+Tiny = Callable[..., Any]
+
+
+def course(values: Sequence[float], every: int = 10, error: float | None = None) -> list[Judgement]:
+    return [Judgement(i * every, i * every * 8, float(i), value, error) for i, value in enumerate(values)]
+
+
+def stops_at(values: Sequence[float], rule: Rule | None = None, error: float | None = None) -> int | None:
+    """The number of judgements after which the rule ends the run."""
+    whole, rule = course(values, error=error), rule or Rule()
+    return next((n for n in range(1, len(whole) + 1) if rule.over(whole[:n])), None)
+
+
+# ---- the rule
+
+
+def test_a_run_that_stands_still_ends_when_patience_is_over() -> None:
+    falling = [10.0 - i for i in range(9)]  # rounds 0 to 80
+    assert stops_at([*falling, *[2.0] * 20], Rule(least=4)) == 13  # at round 120, half as much again as 80
+    assert stops_at([*falling, *[2.0] * 20]) == 15  # six judgements after it
+    assert stops_at([*falling, *[2.0] * 20], Rule(patience=1.0)) == 17
+    assert stops_at([5.0] * 20) is None  # it has not begun to learn
+    assert Rule().last_gain(course([*falling, 2.0])).step == 80  # type: ignore[union-attr]
+
+
+def test_a_steady_descent_never_ends() -> None:
+    assert stops_at([100 * 0.9**i for i in range(40)]) is None
+    assert stops_at([100 - i for i in range(40)]) is None
+
+
+def test_small_gains_add_up() -> None:
+    """Each step is within the noise, four of them are not."""
+    random_ = np.random.default_rng(0)
+    values = [20 - 0.25 * i + random_.normal(scale=0.3) for i in range(60)]
+    assert stops_at(values, error=0.3) is None
+    assert stops_at([*values, *(values[-1] + random_.normal(scale=0.3) for _ in range(60))], error=0.3) is not None
+
+
+def test_gains_within_the_noise_are_none() -> None:
+    """Lower by less than √2 standard errors: the run ends, though every judgement is the lowest yet."""
+    values = [3.0, *(1.0 - 0.001 * i for i in range(30))]
+    assert stops_at(values) is None  # taken at their word
+    assert stops_at(values, error=0.5) is not None
+
+
+@pytest.mark.parametrize("deviation", [0.1, 3.0])
+def test_noise_is_told_from_scatter(deviation: float) -> None:
+    scatter = np.random.default_rng(1).normal(scale=deviation, size=400)
+    trend = np.linspace(50 * deviation, 0, 400)
+    assert noise(course(list(trend + scatter))) == pytest.approx(deviation, rel=0.25)
+    assert noise(course([1.0, 1.0], error=0.2)) == 0.2 and noise(course([1.0])) == 0
+    assert noise(course(list(trend), error=deviation)) == pytest.approx(deviation)
+
+
+def test_what_is_no_number_is_no_gain() -> None:
+    assert best(course([float("nan"), 3.0, float("inf"), 2.0, 2.0])) == course([0, 3, 0, 2.0])[3]
+    assert best(course([1.0, 3.0])) == course([1.0, 3.0])[1]  # round 0 is nothing to keep
+    assert best(course([float("nan")])) is None and not Rule().over(course([float("nan")] * 20))
+    assert stops_at([3.0, 2.0, *[float("nan")] * 10]) == 8
+
+
+def test_what_counts() -> None:
+    """Where the judge learns too, only what follows its peak."""
+    whole = course([0.0, 1.0, 4.0, 3.0, float("nan"), 2.0])
+    assert counted(whole) == whole and counted(whole, from_peak=True) == whole[2:]
+    assert counted(course([1.0]), from_peak=True) == [] and best(counted(whole, from_peak=True)) == whole[5]
+
+
+def test_the_mean_and_its_error() -> None:
+    mean, error = mean_and_error([1.0, 2.0, 3.0, 4.0])
+    assert mean == 2.5 and error == pytest.approx(np.std([1, 2, 3, 4], ddof=1) / 2)
+    assert mean_and_error([2.0]) == (2.0, None) and np.isnan(mean_and_error([1.0, float("inf")])[0])
+
+
+# ---- in training
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[float]], None]:
+    """The yardstick gives these values, one for each judgement, and the last one for ever."""
+
+    def script(values: Sequence[float]) -> None:
+        import twoplayer.measuring
+        from twoplayer.measuring import Measurement
+        from twoplayer.metrics import Figure
+
+        left = list(values)
+
+        def measure(samples: Any, data: Any, *, quick: bool = False, **_: Any) -> Measurement:
+            if quick:
+                return Measurement((Figure("toy_100", 1.0, True),), (), 100)
+            value = left.pop(0) if len(left) > 1 else left[0]
+            return Measurement((Figure("fd_toy_100", value, False, error=0.01),), (), 100)
+
+        monkeypatch.setattr(twoplayer.measuring, "measure", measure)
+
+    return script
+
+
+FALL_AND_RISE = [9.0, 7.0, 5.0, 3.0, 4.0, 4.5, 5.0, 5.5, 6.0, 7.0, 8.0, 9.0]
+
+
+def test_a_run_ends_by_itself_and_keeps_the_best(
+    tiny: Tiny, scripted: Callable[[Sequence[float]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(FALL_AND_RISE)
+    settings = {"stop": "plateau", "judge_every": 2, "keep_checkpoints": 1, "checkpoint_every": 1}
+    run = tiny(steps=100, **settings)
+    # the best at round 6, and six judgements after it
+    assert run.status["state"] == "finished" and run.status["step"] == 18
+    assert run.status["kept"] | {"seconds": 0, "images_seen": 0} == {
+        "step": 6, "images_seen": 0, "seconds": 0, "criterion": "plateau", "what": "fd_toy_100", "value": 3.0,
+    }  # fmt: skip
+    assert "fd_toy_100 has not fallen below its 3 of round 6" in run.status["message"]
+    assert "round 6 is kept" in run.status["message"]
+    assert [p.name for p in sorted(run.folder.checkpoints.iterdir())] == ["000000006", "000000018"]
+    assert [line["step"] for line in read_json_lines(run.folder.judgements)] == list(range(0, 19, 2))
+
+    # what is sampled and reported is what is kept
+    opened = Run(run.path)
+    assert opened.step == 6 and "round 6 kept as the best by fd_toy_100" in repr(opened)
+    kept = checkpoint.load(checkpoint.at(run.folder.checkpoints, 6))["average"]
+    assert all(torch.equal(opened.generator.state_dict()[name], tensor) for name, tensor in kept.items())
+    assert run.metrics[-1]["step"] == 6
+
+    # it stays where it ended, unless it is told to go on
+    measured = run.metrics
+    assert tiny(steps=100, **settings).status["step"] == 18 and run.metrics == measured
+    on = tiny(steps=20, **{**settings, "stop": "none"})
+    assert on.status["step"] == 20 and "kept" not in on.status and Run(run.path).step == 20
+
+
+def test_a_run_that_goes_on_gaining_uses_its_budget(tiny: Tiny, scripted: Callable[[Sequence[float]], None]) -> None:
+    scripted([100 * 0.8**i for i in range(40)])
+    run = tiny(steps=30, stop="auto", judge_every=2)
+    assert run.status["step"] == 30 and run.status["message"] is None
+    assert run.status["kept"]["step"] == 30 and run.step == 30
+    assert AUTO in CRITERIA and run.status["kept"]["criterion"] == AUTO
+
+
+def test_without_a_period_a_run_is_judged_thirty_times(tiny: Tiny, scripted: Callable[[Sequence[float]], None]) -> None:
+    scripted([100 * 0.8**i for i in range(40)])
+    run = tiny(steps=60, stop="plateau")
+    steps = [line["step"] for line in read_json_lines(run.folder.judgements)]
+    assert len(steps) == 31 and steps[-1] == 60 and max(np.diff(steps)) <= 3
+
+
+def test_plateau_needs_a_figure(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    import twoplayer.measuring
+
+    nothing = twoplayer.measuring.Measurement((), (), 100)
+    monkeypatch.setattr(twoplayer.measuring, "measure", lambda *_, **__: nothing)
+    with pytest.raises(UserError, match="--stop plateau follows a figure, and none can be measured on ring"):
+        tiny(stop="plateau")
+
+
+# ---- criteria
+
+
+@pytest.mark.parametrize("criterion", list(CRITERIA))
+@pytest.mark.parametrize("method", ["gan1", "wgan-gp", "sngan"])
+def test_judging_leaves_no_trace(method: str, criterion: str, tiny: Tiny) -> None:
+    settings = {"steps": 6, "ema": 0.9}
+    plain = tiny(method, folder="plain", **settings)
+    judged = tiny(method, folder="judged", stop=criterion, judge_every=1, stop_patience=50.0, **settings)
+    assert judged.status["step"] == 6 and len(read_json_lines(judged.folder.judgements)) == 7
+    assert_same_state(state(judged.path), state(plain.path))
+
+
+@pytest.fixture
+def trainer(tiny: Tiny) -> Callable[..., Any]:
+    """A run's trainer as it was left."""
+
+    def make(method: str = "gan1", **settings: Any) -> Any:
+        from twoplayer.experiment import restored
+        from twoplayer.opening import reopen
+        from twoplayer.training.placement import place
+
+        run = tiny(method, **{"batch": 8, **settings})
+        return restored(run.folder, reopen(run.folder), place("cpu", "fp32", "contiguous", "points"))
+
+    return make
+
+
+def test_adversaries_and_tests_share_no_data(trainer: Callable[..., Any]) -> None:
+    gap = DualityGap(trainer())
+    train = {tuple(row) for row in gap.subject.dataset.train}
+    parts = [{tuple(row) for row in half.share.train} for half in (gap.adversaries, gap.testing)]
+    assert [len(part) for part in parts] == [len(gap.subject.dataset.held_out) // 2] * 2
+    assert not (parts[0] & parts[1]) and not (train & (parts[0] | parts[1]))
+
+
+def test_the_gap_is_zero_against_nobody_and_grows_with_better_adversaries(trainer: Callable[..., Any]) -> None:
+    fresh = trainer("gan1", steps=1)
+    assert DualityGap(fresh, steps=0, perturbation=0.0).judge(1) == (0.0, 0.0)
+    few, many = (DualityGap(fresh, steps=steps, perturbation=0.0).judge(1)[0] for steps in (2, 60))
+    assert 0 <= few < many
+
+
+def test_the_gap_falls_while_a_game_is_learned(trainer: Callable[..., Any]) -> None:
+    """A generator that has learned nothing can be told from the data, and can do much better."""
+    settings = {"learning_rate": 2e-3, "filters": 32, "batch": 64, "data.count": 2000, "ema": 0.0}
+    gaps = [DualityGap(trainer("gan1", steps=s, **settings), steps=40).judge(s)[0] for s in (1, 600)]
+    assert gaps[1] < 0.8 * gaps[0]
+
+
+def test_perturbing_adds_noise_in_proportion() -> None:
+    layer = torch.nn.Linear(200, 200)
+    before = layer.weight.detach().clone()
+    perturb(layer, 0.5, torch.Generator().manual_seed(0))
+    moved = (layer.weight.detach() - before).std() / before.std()
+    assert float(moved) == pytest.approx(0.5, rel=0.02)
+
+
+def test_the_critics_estimate_is_its_own_loss_turned_round(trainer: Callable[..., Any]) -> None:
+    """For a Wasserstein critic: the mean output on held-out data less that on the averaged generator's samples."""
+    subject = trainer("wgan", steps=5)
+    found, error = CRITERIA["critic"](subject).judge(5)
+    held_out = HeldOut(subject.config, subject.dataset, subject.placement, "estimate")
+    differences = []
+    with torch.no_grad():
+        for batch in held_out.batches(5):
+            fake = subject.average.module(subject.game.latents(batch))
+            differences.append(float(subject.game.critic(batch.real).mean() - subject.game.critic(fake).mean()))
+    assert found == pytest.approx(np.mean(differences), abs=1e-5)
+    assert error == pytest.approx(np.std(differences, ddof=1) / np.sqrt(len(differences)), abs=1e-5)
+
+
+def test_judgements_are_of_the_same_samples(trainer: Callable[..., Any]) -> None:
+    """So that their differences are the players'."""
+    subject = trainer()
+    for kind in (CRITERIA["critic"], DualityGap):
+        criterion = kind(subject)
+        assert criterion.judge(4) == criterion.judge(4) == kind(subject).judge(4)
+
+
+def test_what_a_criterion_cannot_judge(tiny: Tiny) -> None:
+    with pytest.raises(UserError, match="--stop duality-gap moves a generator's weights, and icfg moves samples"):
+        tiny("icfg", stop="duality-gap", **{"algorithm.pool": 16, "algorithm.levels": 2})
+    with pytest.raises(UserError, match=r"0 of them are too few: set --held-out to 0\.1, or --stop to plateau"):
+        tiny("gan1", np.zeros((40, 2)) + np.arange(40)[:, None], stop="critic", held_out=0.0)
+    with pytest.raises(UserError, match="stop must be 'none', 'auto', 'plateau', 'duality-gap' or 'critic'"):
+        tiny("gan1", stop="sometime")
+
+
+def test_functional_gradients_are_judged_by_what_they_ship(tiny: Tiny) -> None:
+    run = tiny("icfg", stop="critic", judge_every=1, steps=2, **{"algorithm.pool": 16, "algorithm.levels": 2})
+    lines = read_json_lines(run.folder.judgements)
+    assert [line["step"] for line in lines] == [0, 1, 2]
+    assert lines[0]["value"] != lines[-1]["value"]
+
+
+# ---- resuming
+
+
+COMMAND = (
+    "train gan1 --data ring --data.count 300 --run run --batch 8 --filters 4 --tensorboard false --checkpoint-every 3 "
+    "--evaluate-every 0 --steps 60 --stop duality-gap --judge-every 4 --stop-patience 0.5"
+)
+
+
+def told(folder: Path) -> list[dict[str, Any]]:
+    """The judgements without what depends on the clock."""
+    lines = read_json_lines(folder / "run" / "judgements.jsonl")
+    return [{k: v for k, v in line.items() if k not in ("seconds", "took")} for line in lines]
+
+
+def test_killed_and_resumed_it_ends_where_it_would_have(tmp_path: Path) -> None:
+    alone, killed = tmp_path / "alone", tmp_path / "killed"
+    for folder in (alone, killed):
+        folder.mkdir()
+    assert child(COMMAND.split(), alone) == 0, (alone / "printed").read_text()
+    moments, total = random.Random(0), operations(alone)
+    for _ in range(3):
+        assert child(COMMAND.split(), killed, die_at=moments.randint(1, total)) in (0, -signal.SIGKILL)
+    assert child(COMMAND.split(), killed) == 0, (killed / "printed").read_text()
+    assert told(killed) == told(alone)
+    assert_same_state(state(killed / "run"), state(alone / "run"))
+    one, other = (RunFolder(folder / "run").status() for folder in (killed, alone))
+    assert one["kept"]["step"] == other["kept"]["step"] and one["step"] == other["step"]
+    mine, others = (tensors(checkpoint.load(checkpoint.at(folder / "run" / "checkpoints", one["kept"]["step"])))
+                    for folder in (killed, alone))  # fmt: skip
+    assert all(torch.equal(mine[name], others[name]) for name in others)
