@@ -32,6 +32,7 @@ from _duel import Lap, machine, write
 from twoplayer import networks
 from twoplayer.experiment import settle
 from twoplayer.games._base import Batch
+from twoplayer.games._kit import Facts
 from twoplayer.rng import torch_generator
 from twoplayer.training.build import build
 from twoplayer.training.placement import place
@@ -101,7 +102,7 @@ def ours(epochs: int, setting: argparse.Namespace) -> tuple[Side, Callable[[], N
     config = settle("xicfg", "mnist", levels=setting.levels, critic_steps=setting.updates, pool=setting.pool,
                     fit_epochs=epochs, filters=setting.filters, step_size=0.5, device="cpu")  # fmt: skip
     placement = place("cpu", config.precision, config.memory_format, "images")
-    algorithm: Any = build(config, SHAPE, placement).algorithm
+    algorithm: Any = build(config, Facts(SHAPE), placement).algorithm
     for phase, method in zip(PHASES, ("move_critic", "advance", "_fit"), strict=True):
         setattr(algorithm, method, _timed(side, phase, getattr(algorithm, method)))
     steps = algorithm.refined.steps

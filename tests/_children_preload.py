@@ -9,7 +9,7 @@ import twoplayer.cli._console
 import twoplayer.cli.main
 import twoplayer.cli.train
 import twoplayer.experiment
-import twoplayer.metrics._measure
+import twoplayer.measuring
 import twoplayer.report._page
 import twoplayer.training.trainer  # noqa: F401
 

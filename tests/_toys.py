@@ -101,14 +101,18 @@ def assert_same_state(one: dict[str, Any], other: dict[str, Any]) -> None:
 
 def unmeasured(replace: Callable[..., Any]) -> None:
     """Put stand-ins for figures and pictures, by a `setattr` such as monkeypatch's."""
+    import numpy as np
     from PIL import Image
 
-    import twoplayer.metrics
+    import twoplayer.measuring
     import twoplayer.samples
-    from twoplayer.metrics import Figure, Measurement
+    from twoplayer.measuring import Measurement
+    from twoplayer.metrics import Figure
 
     def measure(samples: Any, data: Any, **_: Any) -> Measurement:
-        return Measurement((Figure(f"toy_{len(samples)}", float(samples.mean()), True),), "a stand-in")
+        whole = samples if isinstance(samples, np.ndarray) else np.concatenate(list(samples))
+        figure = Figure(f"toy_{len(whole)}", float(whole.mean()), True)
+        return Measurement((figure,), ("a stand-in",), len(whole))
 
-    replace(twoplayer.metrics, "measure", measure)
+    replace(twoplayer.measuring, "measure", measure)
     replace(twoplayer.samples.Samples, "picture", lambda self, columns=None: Image.new("L", (2, 2)))

@@ -75,7 +75,10 @@ def test_help_names_every_verb(cli: Callable[..., Outcome]) -> None:
     shown = cli("--help")
     assert shown.code == 0
     verbs = [line.split()[0] for line in shown.out.split("Verbs:")[1].splitlines() if line[2:3].strip()]
-    assert verbs[:6] == ["train", "sample", "evaluate", "report", "lab", "list"]
+    assert verbs[:6] == ["train", "sample", "evaluate", "diagnose", "compare", "report"] and verbs[-2:] == [
+        "lab",
+        "list",
+    ]
     for verb in verbs:
         assert cli(f"{verb} --help").code == 0
     assert cli("--version").out.startswith("twoplayer")
@@ -100,7 +103,7 @@ def test_the_verbs_in_order(cli: Callable[..., Outcome], tmp_path: Path) -> None
     [
         (f"{RING} --run trained", {"run", "state", "step", "images_seen", "report", "metrics"}),
         ("sample trained --n 5 -o x.png", {"run", "output", "samples", "seed", "shape"}),
-        ("evaluate trained --n 50", {"run", "step", "images_seen", "samples", "figures", "note"}),
+        ("evaluate trained --n 50", {"run", "step", "images_seen", "samples", "reference", "figures", "notes"}),
         ("report trained", {"run", "report"}),
         ("list", {"methods", "data", "objectives", "metrics", "networks"}),
         ("list regularizers r1", {"name", "summary", "source", "options"}),
@@ -371,15 +374,15 @@ def test_a_cache_that_cannot_be_written_is_a_note(
 ) -> None:
     import warnings
 
-    from twoplayer.metrics import _judge
+    from twoplayer import cache
 
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     def root(*_: Any, **__: Any) -> None:
-        _judge._save(tmp_path / "judge", _judge._Stored({}, {}))
+        cache.keep(tmp_path / "judge", "key", cache.Kept({}, {}), "the classifier")
 
-    monkeypatch.setattr(_judge, "write_atomic", full)
+    monkeypatch.setattr(cache, "write_atomic", full)
     monkeypatch.setattr(main.root, "main", root)
     with warnings.catch_warnings():
         warnings.simplefilter("default")
@@ -394,7 +397,10 @@ def test_options_are_listed_with_their_ranges(cli: Callable[..., Outcome]) -> No
 
     assert types("objectives began") == {"diversity": "float > 0 and <= 1", "rate": "float >= 0"}
     assert types("objectives relativistic") == {"against": "pair or average"}
-    assert types("data folder") == {"channels": "1 or 3 or none"}
+    assert types("data folder") == {
+        "channels": "1 or 3 or none", "table": "str or none", "captions": "list of str or none",
+        "attributes": "list of str or none",
+    }  # fmt: skip
     ring = types("data ring")
     assert (ring["modes"], ring["radius"], ring["weights"]) == ("int >= 1", "float > 0", "list of float >= 0 or none")
     dcgan = types("networks dcgan")
@@ -433,9 +439,9 @@ def test_what_is_known_of_the_judge_is_said_once(capfd: pytest.CaptureFixture[st
 
 
 def test_without_figures_the_reason_is_said(cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
-    from twoplayer.metrics import _measure
+    from twoplayer.measuring import UNLABELLED, _measure
 
-    monkeypatch.setattr("twoplayer.metrics.measure", _measure.measure)
+    monkeypatch.setattr("twoplayer.measuring.measure", _measure.measure)
     np.save("plain.npy", np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8))
     trained = cli(f"train dcgan --data plain.npy --evaluate-count 100 {FAST}")
-    assert trained.code == 0 and trained.sentences.count(_measure.UNLABELLED) == 1
+    assert trained.code == 0 and trained.sentences.count(UNLABELLED) == 1

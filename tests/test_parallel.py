@@ -45,6 +45,12 @@ CASES: dict[str, dict[str, Any]] = {
     "xicfg": {"method": "xicfg", "data": "digits", "generator": "mlp", "levels": 3, "pool": 48, "fit_epochs": 2,
               "pool_stages": 2, **PLAIN},
     "unrolled": {"method": "unrolled", "data": "ring", "unroll": 2, **PLAIN},
+    "cgan": {"method": "cgan", "data": "digits", "condition_dim": 8, **PLAIN},
+    "cgan-projection": {"method": "cgan-projection", "data": "digits", "critic_steps": 1, **PLAIN},
+    "acgan": {"method": "acgan", "data": "digits", "condition_dim": 8, **PLAIN},
+    "bigan": {"method": "bigan", "data": "digits", "latent_dim": 6, "join_width": 8, **PLAIN},
+    "augment": {"method": "dcgan", "data": "digits", "augment": "colour,cutout,flip,adaptive", "diff-augment.ramp": 200,
+                "diff-augment.target": -0.9, **PLAIN},
     "budget": {"method": "gan1", "data": "ring", "steps": None, "budget": "1s", "log_every": 100, "evaluate_every": 0,
                "checkpoint_every": None, "sample_every": 10_000},
 }  # fmt: skip

@@ -84,7 +84,7 @@ def test_evaluate_measures_what_its_seed_draws(digits: Run, cheap: None) -> None
     assert found["toy"] == found["toy_100"] == digits.draw(100, digits.config.seed, "evaluation").mean()
     assert digits.evaluate(n=100) == found != digits.evaluate(n=100, seed=1)
     assert "toy_100" in str(found) and found.document()["figures"][0]["name"] == "toy_100"
-    with pytest.raises(KeyError, match="this run has toy_100"):
+    with pytest.raises(KeyError, match="there are toy_100"):
         found["fid"]
 
 
@@ -144,13 +144,13 @@ def test_points_come_back_in_the_users_units(tiny: Callable[..., Any]) -> None:
 
 def test_listeners_hear_of_everything(tiny: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[str] = []
-    measure = twoplayer.metrics.measure  # a stand-in
+    measure = twoplayer.measuring.measure  # a stand-in
 
     def talk(samples: Any, data: Any, *, say: Callable[[str], None], **options: Any) -> Any:
         say("training the classifier: 100%")
         return measure(samples, data, **options)
 
-    monkeypatch.setattr(twoplayer.metrics, "measure", talk)
+    monkeypatch.setattr(twoplayer.measuring, "measure", talk)
 
     class Ear:
         def on_start(self, folder: Any, config: Any, dataset: Any, placement: Any) -> None:

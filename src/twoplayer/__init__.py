@@ -10,7 +10,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["GAN", "Diverged", "Interrupted", "Run", "Samples", "UserError", "__version__", "train"]
+__all__ = [
+    "GAN",
+    "Diverged",
+    "Interrupted",
+    "Run",
+    "Samples",
+    "UserError",
+    "__version__",
+    "evaluate",
+    "test_samples",
+    "train",
+]
 
 __version__ = "0.1.0"
 
@@ -21,14 +32,18 @@ _HOMES = {
     "Run": "run",
     "Samples": "samples",
     "UserError": "errors",
+    "evaluate": "evaluation",
+    "test_samples": "sameness",
     "train": "experiment",
 }
 
 if TYPE_CHECKING:
     from twoplayer.errors import Diverged, Interrupted, UserError
     from twoplayer.estimator import GAN
+    from twoplayer.evaluation import evaluate
     from twoplayer.experiment import train
     from twoplayer.run import Run
+    from twoplayer.sameness import test_samples
     from twoplayer.samples import Samples
 
 

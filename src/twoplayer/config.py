@@ -3,7 +3,8 @@
 A *part* is a member of a family with its options, ``{"name": "dcgan", "filters": 64}``; a bare name is short
 for a part with default options. A setting is addressed by its field (``batch``), by its path
 (``generator.filters``), or by an option's bare name where only one part has it (``critic_steps``). ``networks``
-stands for generator and critic at once, and a bare option that both have means both.
+stands for generator and critic at once, and a bare option that both have means both; ``augment`` for the regularizer
+`diff-augment`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ STOPS = ("steps", "images", "budget")
 FINITE = ConfigDict(allow_inf_nan=False)
 FREE_TO_CHANGE = frozenset(
     (*STOPS, "device", "log_every", "sample_every", "checkpoint_every", "evaluate_every", "keep_checkpoints",
-     "evaluate_count", "tensorboard")
+     "evaluate_count", "on_failure", "stop", "stop_patience", "judge_every", "tensorboard")
 )  # fmt: skip
 """Fields that a resumed run may change, since no weight depends on them."""
 
@@ -105,6 +106,16 @@ class Config(BaseModel):
     evaluate_count: int = Field(10_000, ge=100, description="generated samples per measurement")
     keep_checkpoints: int = Field(2, ge=1, description="newest checkpoints that are kept")
     divergence_limit: float = Field(1e4, gt=0, description="largest |D(real) − D(fake)| before a run stops itself")
+    on_failure: Literal["warn", "stop"] = Field(
+        "warn", description="what to do when training is seen to fail: warn or stop (exit code 3)"
+    )
+    stop: Literal["none", "auto", "plateau", "duality-gap", "critic"] = Field(
+        "none", description="end when nothing is to be gained: auto, plateau, duality-gap or critic"
+    )
+    stop_patience: float = Field(
+        0.5, gt=0, description="rounds without a gain that end a run, as a share of all before"
+    )
+    judge_every: int | None = Field(None, ge=1, description="rounds between judgements of --stop")
     tensorboard: bool = Field(True, description="write TensorBoard events into the run folder")
 
     def tree(self) -> dict[str, Any]:
@@ -187,7 +198,7 @@ def _merge(tree: dict[str, Any], layer: Settings, mistakes: list[str]) -> list[t
     if sum(layer.get(stop) is not None for stop in STOPS) > 1:
         given = [s for s in STOPS if layer.get(s) is not None]
         mistakes.append(f"{' and '.join(given)} each say when to stop: give one of them")
-    for key, value in sorted(layer.items(), key=lambda item: not item[0].startswith("networks")):
+    for key, value in sorted(layer.items(), key=lambda item: (-item[0].startswith("networks"), item[0] == "augment")):
         name = key.replace("-", "_") if "." not in key else key
         if name in (*PARTS, "data", "networks", "optimizer"):
             if not _is_part(value):
@@ -197,6 +208,8 @@ def _merge(tree: dict[str, Any], layer: Settings, mistakes: list[str]) -> list[t
                 tree[place] = _part(tree.get(place), value, keep=name == "optimizer")
         elif name == "regularizers":
             tree[name] = _regularizers(tree.get(name, {}), value, mistakes)
+        elif name == "augment":
+            tree["regularizers"] = _augmented(tree.get("regularizers", {}), value, mistakes)
         elif name in Config.model_fields:
             if name in STOPS and value is not None:
                 tree.update(dict.fromkeys(STOPS))
@@ -231,6 +244,20 @@ def _regularizers(old: Mapping[str, Any], new: Any, mistakes: list[str]) -> dict
             return {name: dict(old.get(name, {})) for name in new}
     mistakes.append("regularizers are a list of names, or names with their options: {gradient-penalty: {weight: 10}}")
     return {}
+
+
+def _augmented(rules: Mapping[str, Any], wanted: Any, mistakes: list[str]) -> dict[str, Any]:
+    """Regularizers with `diff-augment` as ``augment`` spells it: kinds of change and "adaptive", or "none"."""
+    words = [w.strip() for w in wanted.split(",")] if isinstance(wanted, str) else wanted
+    if words in ([], ["none"], None):
+        return {name: options for name, options in rules.items() if name != "diff-augment"}
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+        mistakes.append(f"augment must be kinds of change, such as colour,translation,cutout, not {wanted!r}")
+        return dict(rules)
+    kinds = [word for word in words if word != "adaptive"]
+    options = {"policy": kinds} if kinds else {}
+    adaptive = {"target": 0.6} if "adaptive" in words else {}  # Karras et al. 2020, section 3
+    return {**rules, "diff-augment": {**rules.get("diff-augment", {}), **options, **adaptive}}
 
 
 def _is_options(value: Any) -> bool:

@@ -26,11 +26,13 @@ from twoplayer.run import Run
 if TYPE_CHECKING:
     from twoplayer.training.trainer import Trainer
 
-__all__ = ["settle", "train"]
+__all__ = ["restored", "settle", "train", "typed"]
 
 T = TypeVar("T")
 
 RUNS = Path("runs")
+YARDSTICK = {"images": "fd", "points": "sliced-wasserstein"}
+"""The metric that ``--stop plateau`` follows: one that sees quality and diversity at once."""
 
 
 def settle(method: str | None = None, data: Any = None, *, config: Path | str | None = None, **settings: Any) -> Config:
@@ -94,9 +96,11 @@ def _train_in(folder: RunFolder, config: Config, source: Any, placement: Any, li
     trainer.resume()
     accelerator.wait_for_everyone()  # what does not fit has said so before a file is written
     if main:
-        _begin(folder, config, dataset, placement, known)
+        _begin(folder, config, dataset, placement, known, trainer)
     for listener in heard:
         listener.on_start(folder, config, dataset, placement)
+    if main:
+        trainer.watch = _watch(folder, config, dataset, heard)
     try:
         with _global_random_state(placement.device):
             trainer.run()
@@ -116,7 +120,7 @@ def _end(folder: RunFolder, heard: Sequence[Any], main: bool) -> None:
         write_report(folder.path)
 
 
-def _begin(folder: RunFolder, config: Config, dataset: Dataset, placement: Any, known: bool) -> None:
+def _begin(folder: RunFolder, config: Config, dataset: Dataset, placement: Any, known: bool, trainer: Trainer) -> None:
     """Write what is known of a run before its first round."""
     environment = _environment(placement, folder)
     if known:
@@ -125,7 +129,9 @@ def _begin(folder: RunFolder, config: Config, dataset: Dataset, placement: Any, 
         environment |= {"command": before["command"], "started": before["started"], "resumed": resumed}
     else:
         folder.claim()
-        folder.write("data", _describe(dataset))
+        if trainer.knowledge.kept is not None:
+            folder.keep(trainer.knowledge.kept)
+        folder.write("data", _describe(dataset, trainer))
         # config.yaml comes last: with it the folder is a run.
         folder.write("status", {"state": "running", "step": 0, "images_seen": 0, "seconds": 0.0, "message": None})
     folder.write("environment", environment)
@@ -140,6 +146,17 @@ def _events(config: Config) -> list[Any]:
     return [Events()]
 
 
+def _watch(folder: RunFolder, config: Config, dataset: Dataset, listeners: Sequence[Any]) -> Callable[[Any], Any]:
+    """What looks at every line of progress, and says through the listeners what it sees of a failing run."""
+    from twoplayer.diagnose import watch
+
+    def say(text: str) -> None:
+        for listener in listeners:
+            listener.on_note(text)
+
+    return watch(folder, config, dataset, say)
+
+
 @contextlib.contextmanager
 def _global_random_state(device: Any) -> Iterator[None]:
     """Give the caller's global random state back, since every round seeds it anew."""
@@ -150,9 +167,20 @@ def _global_random_state(device: Any) -> Iterator[None]:
         yield
 
 
+def restored(folder: RunFolder, dataset: Dataset, placement: Any) -> Trainer:
+    """The trainer of a run as its newest checkpoint left it, to be looked at: nothing is written until it runs.
+
+    Raises `UserError` for a damaged run, and for data or settings that do not fit it.
+    """
+    trainer = _trainer(folder, folder.config(), dataset, placement, ())
+    trainer.resume()
+    return trainer
+
+
 def _trainer(folder: RunFolder, config: Config, dataset: Dataset, placement: Any, listeners: Sequence[Any]) -> Trainer:
-    from twoplayer.metrics import measure, sample_count
-    from twoplayer.training.build import build
+    from twoplayer.games._kit import Facts
+    from twoplayer.measuring import measure, sample_count
+    from twoplayer.training.build import build, study, target
     from twoplayer.training.trainer import Trainer
 
     def say(text: str) -> None:
@@ -160,12 +188,20 @@ def _trainer(folder: RunFolder, config: Config, dataset: Dataset, placement: Any
             listener.on_note(text)
 
     def figures(samples: Any) -> tuple[Any, str]:
-        measured = measure(samples, dataset, device=placement.device, say=say)
-        return measured.figures, measured.note
+        measured = measure(samples, target(config, dataset), quick=True, device=placement.device, say=say)
+        return measured.figures, " ".join(measured.notes)
 
-    players = build(config, dataset.shape, placement)
+    def yardstick(samples: Any) -> Any:
+        real = target(config, dataset)
+        return measure(samples, real, metrics=YARDSTICK[real.kind], device=placement.device, say=say).figures
+
+    knowledge = study(config, dataset)
+    facts = Facts(dataset.shape, dataset.partner_shape, dataset.paired, knowledge.given)
+    players = build(config, facts, placement)
     count = min(config.evaluate_count, sample_count(dataset.kind))
-    return Trainer(config, dataset, folder, placement, players, listeners, figures, count)
+    return Trainer(
+        config, dataset, folder, placement, players, listeners, figures, count, knowledge, yardstick=yardstick
+    )
 
 
 def _settle(method: str | None, what: Any, file: Path | str | None, settings: Mapping[str, Any]) -> tuple[Config, Any]:
@@ -276,6 +312,8 @@ def _check_same(folder: RunFolder, config: Config) -> None:
     status = folder.status()
     if status["state"] == "diverged":
         raise Diverged(f"nothing was trained now, since {folder.path} diverged before: {status['message']}")
+    if status["state"] == "stopped" and config.on_failure == "stop":
+        raise Diverged(f"nothing was trained now, since {folder.path} was stopped before: {status['message']}")
 
 
 def _short(value: Any) -> str:
@@ -283,7 +321,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _describe(dataset: Dataset) -> dict[str, Any]:
+def _describe(dataset: Dataset, trainer: Trainer) -> dict[str, Any]:
     return {
         "name": dataset.name,
         "kind": dataset.kind,
@@ -291,6 +329,10 @@ def _describe(dataset: Dataset) -> dict[str, Any]:
         "train": len(dataset.train),
         "held_out": len(dataset.held_out),
         "classes": list(dataset.class_names),
+        "partner_shape": dataset.partner_shape,
+        "paired": dataset.paired,
+        "given": trainer.knowledge.given,
+        "columns": trainer.columns,
         "centre": dataset.centre,
         "scale": dataset.scale,
         "skipped": [{"path": s.path, "reason": s.reason} for s in dataset.skipped],
@@ -325,10 +367,13 @@ def _environment(placement: Any, folder: RunFolder) -> dict[str, Any]:
     }
 
 
-def _command(folder: RunFolder) -> str:
-    """What to type to train this again."""
+def typed() -> str | None:
+    """The command line as it was typed; None where it is not ours that runs."""
     program, *arguments = sys.argv
     ours = Path(program).name == "twoplayer" or Path(program).parts[-2:] == ("twoplayer", "__main__.py")
-    if not ours:
-        return f"twoplayer train --config {shlex.quote(str(folder.config_file))}"
-    return shlex.join(["twoplayer", *arguments])
+    return shlex.join(["twoplayer", *arguments]) if ours else None
+
+
+def _command(folder: RunFolder) -> str:
+    """What to type to train this again."""
+    return typed() or f"twoplayer train --config {shlex.quote(str(folder.config_file))}"

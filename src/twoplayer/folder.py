@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from pydantic import ValidationError
@@ -13,6 +14,9 @@ from pydantic import ValidationError
 from twoplayer.config import Config
 from twoplayer.errors import UserError
 from twoplayer.files import append_json_line, json_text, read_json, read_json_lines, write_atomic, write_json
+
+if TYPE_CHECKING:
+    from twoplayer.games._kit import Kept
 
 __all__ = ["FORMAT", "RunFolder"]
 
@@ -33,6 +37,10 @@ class RunFolder:
         self.samples = self.path / "samples"
         self.progress = self.path / "progress.jsonl"
         self.metrics = self.path / "metrics.jsonl"
+        self.judgements = self.path / "judgements.jsonl"
+        self.statistics = self.path / "statistics.jsonl"
+        self.evaluation = self.path / "evaluation"
+        self.inputs = self.path / "inputs.safetensors"
         self.report = self.path / "report.html"
 
     def __fspath__(self) -> str:
@@ -131,8 +139,30 @@ class RunFolder:
         """What the run was trained on: name, kind, shape, counts, classes, key."""
         return self._document("data.json")
 
+    def keep(self, kept: Kept) -> None:
+        """Write what sampling needs of the data."""
+        from safetensors.torch import save
+
+        tensors = {name: tensor.contiguous() for name, tensor in kept.tensors.items()}
+        write_atomic(self.inputs, save(tensors, {"words": json_text(kept.words)}))
+
+    def kept(self) -> Kept | None:
+        """What sampling needs of the data, if it needs anything. Raises `UserError` for a damaged file."""
+        if not self.inputs.is_file():
+            return None
+        from safetensors import SafetensorError, safe_open
+
+        from twoplayer.games._kit import Kept
+
+        try:
+            with safe_open(self.inputs, "pt") as file:
+                words = tuple(json.loads(file.metadata()["words"]))
+                return Kept({name: file.get_tensor(name) for name in file.keys()}, words)  # noqa: SIM118
+        except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
+            raise UserError(f"{self.inputs} is corrupt: restore it or train anew ({type(error).__name__})") from error
+
     def status(self) -> dict[str, Any]:
-        """State ("running", "finished", "interrupted", "diverged"), round, images seen, seconds, message."""
+        """State ("running", "finished", "interrupted", "diverged", "stopped"), round, images seen, seconds, message."""
         return self._document("status.json")
 
     def write(self, name: str, document: Mapping[str, Any]) -> None:
@@ -148,7 +178,7 @@ class RunFolder:
 
     def rewind(self, step: int) -> None:
         """Forget what was logged and drawn after a round, so that a resumed run writes it once."""
-        for file in (self.progress, self.metrics):
+        for file in (self.progress, self.metrics, self.statistics, self.judgements):
             records = [r for r in read_json_lines(file) if r.get("step", 0) <= step]
             if file.exists():
                 write_atomic(file, "".join(json_text(r) + "\n" for r in records))
@@ -179,4 +209,7 @@ def _begun(path: Path) -> bool:
     """Whether a run that was killed before its config.yaml was written can have left this."""
     if path.is_dir():
         return path.name in ("samples", "checkpoints") and not any(path.iterdir())
-    return path.name in (".lock", "data.json", "environment.json", "status.json") or path.suffix == ".partial"
+    return (
+        path.name in (".lock", "data.json", "environment.json", "status.json", "inputs.safetensors")
+        or path.suffix == ".partial"
+    )

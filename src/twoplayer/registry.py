@@ -22,8 +22,24 @@ from twoplayer.errors import UserError, did_you_mean
 
 __all__ = ["FAMILIES", "Description", "Family", "Option", "family"]
 
-FAMILIES = ("data", "objectives", "regularizers", "networks", "metrics", "algorithms", "games")
+FAMILIES = (
+    "data",
+    "objectives",
+    "regularizers",
+    "networks",
+    "texts",
+    "extractors",
+    "metrics",
+    "twosample",
+    "algorithms",
+    "games",
+)
 """In the order in which they are listed."""
+
+SINGULAR = {
+    "data": "data source", "diagnose": "disease", "lab": "demonstration", "metrics": "metric", "texts": "text encoder",
+    "twosample": "two-sample test",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -101,9 +117,7 @@ class Family:
 
     @property
     def _singular(self) -> str:
-        return {"data": "data source", "lab": "demonstration", "metrics": "metric"}.get(
-            self.label, self.label.rstrip("s")
-        )
+        return SINGULAR.get(self.label, self.label.rstrip("s"))
 
     @cached_property
     def _members(self) -> dict[str, Description]:

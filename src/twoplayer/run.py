@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
@@ -15,9 +16,12 @@ from twoplayer.folder import RunFolder
 from twoplayer.samples import Samples
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
-    from twoplayer.evaluate import Evaluation
+    from twoplayer.diagnose._diagnosis import Diagnosis
+    from twoplayer.evaluation import Evaluation
+    from twoplayer.games._inputs import Inputs
+    from twoplayer.games._kit import Assembled
 
 __all__ = ["Run"]
 
@@ -35,6 +39,8 @@ class Run:
     def __repr__(self) -> str:
         status = self.folder.status()
         what = f"{self.config.method} on {self.data['name']}, {status['state']} at round {status['step']}"
+        if self.kept is not None:
+            what += f", round {self.kept['step']} kept as the best by {self.kept['what']}"
         return f"Run({str(self.path)!r}, {what})"
 
     def _repr_html_(self) -> str:
@@ -82,13 +88,21 @@ class Run:
 
     @cached_property
     def _state(self) -> dict[str, Any]:
-        """The newest checkpoint, read once: what is sampled and what is said of it stay together."""
+        """The checkpoint kept as the best, else the newest, read once: what is sampled and said of it stay together."""
         from twoplayer.training import checkpoint
 
-        newest = checkpoint.latest(self.folder.checkpoints)
-        if newest is None:
+        path = checkpoint.latest(self.folder.checkpoints)
+        if self.kept is not None and checkpoint.at(self.folder.checkpoints, self.kept["step"]).is_dir():
+            path = checkpoint.at(self.folder.checkpoints, self.kept["step"])
+        if path is None:
             raise UserError(f"{self.path} has no checkpoint yet: train it with the same command")
-        return checkpoint.load(newest, self.placement.device)
+        return checkpoint.load(path, self.placement.device)
+
+    @property
+    def kept(self) -> dict[str, Any] | None:
+        """The checkpoint that ``--stop`` kept as the best: its round, criterion and value; None without ``--stop``."""
+        kept: dict[str, Any] | None = self.status.get("kept")
+        return kept
 
     @property
     def step(self) -> int:
@@ -101,45 +115,172 @@ class Run:
         return int(self._state["read"]) * self.config.batch
 
     @cached_property
-    def generator(self) -> nn.Module:
-        """The averaged generator of the newest checkpoint, in eval mode: latents ``(B, latent_dim)`` to samples."""
+    def _built(self) -> tuple[Assembled, nn.Module]:
+        """The game, and what its algorithm samples from; without the algorithm, whose optimizers cannot be pickled."""
+        from twoplayer.games._kit import Facts
         from twoplayer.training.build import build
 
-        players = build(self.config, tuple(self.data["shape"]), self.placement)
-        sampler = players.algorithm.sampler
+        players = build(self.config, Facts.of(self.data), self.placement)
+        return players.game, players.algorithm.sampler
+
+    @cached_property
+    def generator(self) -> nn.Module:
+        """The averaged generator of the checkpoint that is sampled, in eval mode: `inputs` to samples."""
+        return self._loaded(self._built[1], self._state["average"])
+
+    @cached_property
+    def critic(self) -> nn.Module:
+        """The critic of the newest checkpoint, in eval mode."""
+        held = {k.removeprefix("critic."): v for k, v in self._state["game"].items() if k.startswith("critic.")}
+        return self._loaded(self._built[0].players["critic"], held)
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """What the generator is fed with."""
+        return self._built[0].inputs(self.folder.kept())
+
+    def _loaded(self, module: nn.Module, held: Mapping[str, Any]) -> nn.Module:
         try:
-            sampler.load_state_dict(self._state["average"])
+            module.load_state_dict(held)
         except (RuntimeError, KeyError) as error:
             raise UserError(
                 f"the newest checkpoint of {self.path} does not fit its config.yaml: restore either"
             ) from error
-        return sampler.eval().requires_grad_(False)
+        return module.eval().requires_grad_(False)
 
-    def sample(self, n: int = 64, *, seed: int = 0, refine: int | None = None) -> Samples:
+    def sample(
+        self,
+        n: int = 64,
+        *,
+        seed: int = 0,
+        refine: int | None = None,
+        label: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        text: str | None = None,
+    ) -> Samples:
         """`n` samples; the same seed gives the same ones.
 
         `refine` is how many of its functional gradient steps a generator that has them applies, all by default.
+        A conditional generator can be asked for a class (`label`), for `attributes` by name, or for what a `text`
+        says; what is not asked for is as in the training data. Raises `UserError` for what it cannot be asked.
         """
         if n < 1:
             raise UserError(f"cannot draw {n} samples: ask for at least 1")
-        return Samples(self.draw(n, seed, "sample", refine), self._reference())
+        wishes = {"label": label, "text": text, **(attributes or {})}
+        asked = {name: str(value) for name, value in wishes.items() if value is not None}
+        return Samples(self.draw(n, seed, "sample", refine, asked), self._reference())
 
-    def draw(self, n: int, seed: int, purpose: str, refine: int | None = None) -> np.ndarray:
-        """`n` samples as the data are stored, from the latents that (seed, purpose) fix."""
-        from twoplayer.sampling import Form, draw, latents, refined
+    def draw(
+        self, n: int, seed: int, purpose: str, refine: int | None = None, wishes: Mapping[str, str] | None = None
+    ) -> np.ndarray:
+        """`n` samples as the data are stored, from the inputs that (seed, purpose) fix, as `wishes` ask."""
+        return np.concatenate(list(self.stream(n, seed, purpose, refine, wishes)))
 
-        z = latents(n, self.config.latent_dim, self.config.prior, seed, purpose)
+    def stream(
+        self, n: int, seed: int, purpose: str, refine: int | None = None, wishes: Mapping[str, str] | None = None
+    ) -> Iterator[np.ndarray]:
+        """What `draw` gives, piece after piece, so that `n` may be larger than what memory holds."""
+        from twoplayer.sampling import Form, refined, stream
+
+        inputs = self.inputs.wanting(wishes or {}).draw(n, seed, purpose)
         with refined(self.generator, refine) as generator:
-            return draw(generator, z, Form.of(self.data), self.placement)
+            yield from stream(generator, inputs, Form.of(self.data), self.placement)
 
-    def evaluate(self, *, n: int | None = None, seed: int | None = None, refine: int | None = None) -> Evaluation:
+    def interpolations(
+        self, rows: int = 8, columns: int | None = None, *, seed: int = 0, refine: int | None = None
+    ) -> Samples:
+        """Samples along `rows` paths through the latent space, `columns` on each (10 images, 200 points), row by row.
+
+        Both ends are samples like any other; `twoplayer.latent.slerp` says how the way goes between them. `refine` as
+        for `sample`. Raises `UserError` where the generator starts from no latents.
+        """
+        from twoplayer.latent import interpolations
+
+        columns = (10 if self.data["kind"] == "images" else 200) if columns is None else columns
+        drawn = interpolations(self, rows, columns, seed=seed, refine=refine)
+        return Samples(drawn, self._reference(), columns=columns)
+
+    def encode(self, samples: Any, *, by: Literal["encoder", "critic"] = "encoder") -> np.ndarray:
+        """Samples, as the data are stored, as numbers, float32 ``(N, F)``.
+
+        By the run's encoder they are latents; by its critic, which every run has, the features before its last layer
+        (of the sample with its encoding, where the critic judges both). Raises `UserError` without an encoder, and for
+        samples of another shape than the data's.
+        """
+        from twoplayer.sampling import Form, encode
+
+        samples = self._as_stored(samples)
+        network = self._encoder if by == "encoder" else self._critic_features
+        return encode(network, samples, Form.of(self.data), self.placement)
+
+    def reconstruct(self, samples: Any) -> Samples:
+        """What the generator makes of the samples' encodings. Raises `UserError` as `encode` does."""
+        import torch
+
+        from twoplayer.sampling import Form, draw
+
+        latents = torch.from_numpy(self.encode(samples))
+        return Samples(draw(self.generator, latents, Form.of(self.data), self.placement), self._reference())
+
+    @cached_property
+    def _encoder(self) -> Callable[[Tensor], Tensor]:
+        encode: Callable[[Tensor], Tensor] | None = getattr(self.generator, "encode", None)
+        if encode is None:
+            raise UserError(
+                f"{self.path} has no encoder: train one with twoplayer train bigan, or encode by its critic's features"
+            )
+        return encode
+
+    def _critic_features(self, samples: Tensor) -> Tensor:
+        from twoplayer.networks._joint import joined
+
+        features: Callable[[Tensor], Tensor] | None = getattr(self.critic, "features", None)
+        if features is None:
+            raise UserError(f"the critic of {self.path} has no features of samples alone: take another run")
+        return features(joined(samples, self._encoder(samples)) if hasattr(self.generator, "encode") else samples)
+
+    def _as_stored(self, samples: Any) -> np.ndarray:
+        """The samples as an array that fits the run; gray images may come without a channel axis."""
+        samples, shape = np.asarray(samples), tuple(self.data["shape"])
+        if self.data["kind"] == "images" and samples.ndim == 3 and shape[0] == 1:
+            samples = samples[..., None]
+        wanted = (*shape[1:], shape[0]) if self.data["kind"] == "images" else shape
+        if samples.shape[1:] != wanted or not len(samples):
+            raise UserError(
+                f"{self.path} takes samples of shape (N, {', '.join(map(str, wanted))}), not {samples.shape}"
+            )
+        if self.data["kind"] == "images" and samples.dtype != np.uint8:
+            raise UserError(f"images must be uint8, values 0 to 255, not {samples.dtype}")
+        return samples
+
+    def evaluate(
+        self,
+        *,
+        n: int | None = None,
+        seed: int | None = None,
+        refine: int | None = None,
+        extractor: Any = None,
+        metrics: Any = None,
+        keep: bool = False,
+    ) -> Evaluation:
         """Every metric that applies, on `n` samples, beside the same figures for held-out real data.
 
-        With the run's own seed (None) these are the samples that training measured. `refine` as for `sample`.
+        With the run's own seed (None) these are the samples that training measured. `refine` as for `sample`;
+        `extractor` and `metrics` as for `twoplayer.evaluate`. With `keep` the run's report shows them, with pictures.
         """
-        from twoplayer.evaluate import evaluate
+        from twoplayer.evaluation import evaluate_run
 
-        return evaluate(self, n=n, seed=seed, refine=refine)
+        return evaluate_run(self, n=n, seed=seed, refine=refine, extractor=extractor, metrics=metrics, keep=keep)
+
+    def diagnose(self, *, only: Sequence[str] | None = None, data: Any = None) -> Diagnosis:
+        """What the run suffers from, worst first, each with its evidence and what to try next.
+
+        `only` names the diseases to look for (``twoplayer diagnose`` lists them), all by default; `data` is what it was
+        trained on, where that was an array in memory.
+        """
+        from twoplayer.diagnose import diagnose
+
+        return diagnose(self, only=only, data=data)
 
     def report(self, output: Path | str | None = None) -> Path:
         """Write the run's page, one self-contained file, and return its path."""

@@ -21,12 +21,12 @@ class Samples:
 
     `array` holds uint8 images ``(N, H, W, C)`` in [0, 255] or points ``(N, D)`` in the user's own units, float32 or,
     where that would blur them, float64;
-    `reference`, if any, holds real ones, which fix the axes of a point cloud. Indexing and ``len`` go to the
-    array, ``np.asarray`` too; a notebook shows the picture.
+    `reference`, if any, holds real ones, which fix the axes of a point cloud; `columns` is how many images a picture
+    has in a row. Indexing and ``len`` go to the array, ``np.asarray`` too; a notebook shows the picture.
     """
 
-    def __init__(self, array: np.ndarray, reference: np.ndarray | None = None) -> None:
-        self.array, self.reference = array, reference
+    def __init__(self, array: np.ndarray, reference: np.ndarray | None = None, *, columns: int | None = None) -> None:
+        self.array, self.reference, self.columns = array, reference, columns
 
     @property
     def kind(self) -> str:
@@ -54,7 +54,7 @@ class Samples:
         from twoplayer.pictures import image_grid, point_cloud
 
         if self.kind == "images":
-            return image_grid(self.array, columns=columns)
+            return image_grid(self.array, columns=columns or self.columns)
         reference = None if self.reference is None else self.reference[:2_500]
         return point_cloud(self.array, reference=reference)
 

@@ -1,8 +1,8 @@
-"""Latents in, samples out: the one way in which generators are sampled, in training and after it."""
+"""Inputs in, samples out: the one way in which generators are sampled, in training and after it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from twoplayer.algorithms._refined import Refined
-from twoplayer.data._base import point_type
+from twoplayer.data._base import Dataset, point_type
 from twoplayer.errors import UserError
-from twoplayer.rng import torch_generator
+from twoplayer.games._inputs import latents
 
-__all__ = ["Form", "draw", "latents", "refined", "to_stored"]
+__all__ = ["Form", "draw", "latents", "refined", "stream", "to_stored"]
 
 CHUNK = 500
 """Samples per pass; the result does not depend on it beyond the rounding of the network's kernels."""
@@ -35,14 +35,6 @@ class Form:
         """The form that a run's ``data.json`` describes."""
         arrays = (None if data.get(k) is None else np.asarray(data[k], np.float64) for k in ("centre", "scale"))
         return cls(data["kind"], *arrays)
-
-
-def latents(count: int, dimension: int, prior: str, seed: int, purpose: str) -> Tensor:
-    """`count` latents ``(count, dimension)``, the same on every device."""
-    random = torch_generator(seed, f"latents for {purpose}")
-    if prior == "normal":
-        return torch.randn(count, dimension, generator=random)
-    return torch.rand(count, dimension, generator=random) * 2 - 1
 
 
 @contextmanager
@@ -68,14 +60,40 @@ def refined(generator: nn.Module, levels: int | None) -> Iterator[nn.Module]:
         generator.refine = None
 
 
+def draw(generator: nn.Module, inputs: Tensor, stored: Form, placement: Any) -> np.ndarray:
+    """The generator's samples in the data set's own form, in the run's precision."""
+    return np.concatenate(list(stream(generator, inputs, stored, placement)))
+
+
 @torch.no_grad()
-def draw(generator: nn.Module, z: Tensor, stored: Form, placement: Any) -> np.ndarray:
-    """The generator's samples in the data set's own form, in chunks, in the run's precision."""
-    chunks = []
-    for chunk in torch.split(z, CHUNK):
+def stream(generator: nn.Module, inputs: Tensor, stored: Form, placement: Any) -> Iterator[np.ndarray]:
+    """What `draw` gives, chunk after chunk."""
+    for chunk in torch.split(inputs, CHUNK):
         with placement.accelerator.autocast():
-            chunks.append(to_stored(generator(chunk.to(placement.device)), stored))
+            samples = generator(chunk.to(placement.device))
+        yield to_stored(samples, stored)
+
+
+@torch.no_grad()
+def encode(network: Callable[[Tensor], Tensor], samples: np.ndarray, stored: Form, placement: Any) -> np.ndarray:
+    """What a network makes of samples in the data set's own form, float32 ``(N, F)``, in chunks."""
+    chunks = []
+    for start in range(0, len(samples), CHUNK):
+        raw = torch.from_numpy(np.ascontiguousarray(samples[start : start + CHUNK])).to(placement.device)
+        with placement.accelerator.autocast():
+            chunks.append(network(placement.samples(to_network(raw, stored))).float().cpu().numpy())
     return np.concatenate(chunks)
+
+
+def to_network(raw: Tensor, stored: Form | Dataset) -> Tensor:
+    """Stored samples as networks see them: uint8 ``(B, H, W, C)`` to [−1, 1] ``(B, C, H, W)``, points standardized."""
+    if stored.kind == "images":
+        return raw.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    if stored.centre is None or stored.scale is None:
+        return raw.float()
+    # In float64, since a centre far from 0 takes float32's digits away.
+    centre, scale = (torch.as_tensor(a, dtype=torch.float64, device=raw.device) for a in (stored.centre, stored.scale))
+    return ((raw.double() - centre) / scale).float()
 
 
 def to_stored(samples: Tensor, stored: Form) -> np.ndarray:

@@ -9,7 +9,7 @@ import click
 
 from twoplayer.errors import UserError
 
-__all__ = ["read_settings", "setting_options"]
+__all__ = ["read_settings", "read_words", "setting_options"]
 
 OWN_ARGUMENT = {"method"}
 
@@ -28,6 +28,8 @@ def setting_options() -> list[click.Parameter]:
             click.Option([f"--{name.replace('_', '-')}"], help=text, metavar=_metavar(name, field.annotation))
         )
     options.append(click.Option(["--networks"], help="both networks at once: twoplayer list networks", metavar="NAME"))
+    augment = "the regularizer diff-augment: colour,translation,cutout,flip, or adaptive"
+    options.append(click.Option(["--augment"], help=augment, metavar="KINDS"))
     return options
 
 
@@ -46,13 +48,19 @@ def read_settings(words: Sequence[str], fields: Mapping[str, Any]) -> tuple[str 
 
     Raises `UserError` for a second bare word and for a flag without a value.
     """
-    method, settings, left = None, dict(fields), list(words)
+    bare, settings = read_words(words, fields)
+    if len(bare) > 1:
+        raise UserError(f"{bare[1]!r} is no flag, and the method is {bare[0]} already: write --name value")
+    return (bare[0] if bare else None), settings
+
+
+def read_words(words: Sequence[str], fields: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """The bare words, and the settings. Raises `UserError` for a flag without a value."""
+    bare, settings, left = list[str](), dict(fields), list(words)
     while left:
         word = left.pop(0)
         if not word.startswith("-"):
-            if method is not None:
-                raise UserError(f"{word!r} is no flag, and the method is {method} already: write --name value")
-            method = word
+            bare.append(word)
             continue
         name, equals, value = word.lstrip("-").partition("=")
         if not equals:
@@ -60,4 +68,4 @@ def read_settings(words: Sequence[str], fields: Mapping[str, Any]) -> tuple[str 
                 raise UserError(f"{word} needs a value: --{name} VALUE")
             value = left.pop(0)
         settings[name] = value
-    return method, settings
+    return bare, settings

@@ -1,4 +1,4 @@
-"""List what there is: methods, data, objectives, regularizers, networks, metrics, algorithms, games."""
+"""List what there is: methods, data, networks, extractors, metrics and whatever else can be combined."""
 
 from __future__ import annotations
 

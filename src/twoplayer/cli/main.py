@@ -19,7 +19,10 @@ __all__ = ["main"]
 
 FOLDER = Path(__file__).parent
 NOT_VERBS = {"main", "__init__"}
-ORDER = ("train", "sample", "evaluate", "report", "lab", "list")
+ORDER = (
+    "train", "sample", "evaluate", "diagnose", "compare", "report", "translate", "encode", "reconstruct",
+    "test-samples", "data", "lab", "list",
+)  # fmt: skip
 
 
 class Verbs(click.Group):

@@ -1,8 +1,9 @@
-"""Write a run's page: one self-contained HTML file."""
+"""Write a run's page: one self-contained HTML file, or a PDF, or Markdown."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,11 +13,22 @@ __all__ = ["command"]
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="file to write [default: RUN/report.html]")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["html", "pdf", "md"]),
+    help="[default: what the output's ending says, else html]",
+)
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
-def command(run: Path, output: Path | None, as_json: bool) -> None:
-    """Write the report of RUN, a run folder, and print where it is."""
+def command(run: Path, output: Path | None, form: Any, as_json: bool) -> None:
+    """Write the report of RUN, a run folder, and print where it is.
+
+    \b
+    twoplayer report runs/dcgan-digits-1
+    twoplayer report runs/dcgan-digits-1 --format pdf
+    """
     from twoplayer.files import json_text
     from twoplayer.report import write_report
 
-    page = write_report(run, output=output)
+    page = write_report(run, output=output, form=form)
     click.echo(json_text({"run": run, "report": page}, indent=2) if as_json else str(page))

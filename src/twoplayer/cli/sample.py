@@ -12,6 +12,9 @@ __all__ = ["command"]
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--n", default=64, show_default=True, help="how many")
+@click.option("--label", metavar="CLASS", help="class of all samples, where the generator can be asked for one")
+@click.option("--attributes", metavar="NAME=VALUE,...", multiple=True, help="attributes of all samples; others vary")
+@click.option("--text", metavar="SENTENCE", help="what all samples shall show, where the generator reads")
 @click.option(
     "-o",
     "--output",
@@ -22,20 +25,48 @@ __all__ = ["command"]
 @click.option("--refine", type=int, help="functional gradient steps to apply [default: all that it has]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
-def command(run: Path, n: int, output: Path | None, seed: int, refine: int | None, device: str, as_json: bool) -> None:
+def command(
+    run: Path,
+    n: int,
+    label: str | None,
+    attributes: tuple[str, ...],
+    text: str | None,
+    output: Path | None,
+    seed: int,
+    refine: int | None,
+    device: str,
+    as_json: bool,
+) -> None:
     """Draw samples from RUN, a run folder.
 
     \b
     twoplayer sample runs/dcgan-digits-1 --n 64 -o samples.png
     twoplayer sample runs/dcgan-digits-1 --n 10000 -o samples.npz
+    twoplayer sample runs/cgan-fashion-mnist-1 --label sneaker
+    twoplayer sample runs/cgan-emoji-1 --attributes hair=red,gender=woman
     """
     from twoplayer.files import json_text
     from twoplayer.run import Run
 
-    samples = Run(run, device=device).sample(n, seed=seed, refine=refine)
-    written = samples.save(output or Path("samples.png"))
+    asked = _read(attributes)
+    drawn = Run(run, device=device).sample(n, seed=seed, refine=refine, label=label, attributes=asked, text=text)
+    written = drawn.save(output or Path("samples.png"))
     if as_json:
-        shape = list(samples.array.shape)
-        click.echo(json_text({"run": run, "output": written, "samples": n, "seed": seed, "shape": shape}, indent=2))
+        wishes = {"label": label, "attributes": asked, "text": text}
+        shown = {"run": run, "output": written, "samples": n, "seed": seed, "shape": list(drawn.array.shape)}
+        click.echo(json_text({**shown, **{name: wish for name, wish in wishes.items() if wish}}, indent=2))
     else:
         click.echo(str(written))
+
+
+def _read(attributes: tuple[str, ...]) -> dict[str, str]:
+    """The attributes by name, from texts such as ``hair=red,gender=woman``."""
+    from twoplayer.errors import UserError
+
+    asked: dict[str, str] = {}
+    for piece in ",".join(attributes).split(",") if attributes else []:
+        name, equals, value = (word.strip() for word in piece.partition("="))
+        if not (name and equals and value):
+            raise UserError(f"attributes are names with values, such as hair=red,gender=woman, not {piece.strip()!r}")
+        asked[name] = value
+    return asked

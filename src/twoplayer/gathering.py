@@ -1,0 +1,111 @@
+"""Samples from wherever they lie: files, known data sets, arrays, or a run, which draws them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from twoplayer import data
+from twoplayer.data._base import Dataset, Settings
+from twoplayer.data._door import source
+from twoplayer.data._images import Images
+from twoplayer.data._located import Located
+from twoplayer.errors import UserError
+from twoplayer.folder import RunFolder
+from twoplayer.rng import numpy_generator
+
+__all__ = ["Gathered", "gather", "is_run"]
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """Samples and where they come from."""
+
+    name: str
+    kind: Literal["images", "points"]
+    samples: Array
+    """Images uint8 ``(N, H, W, C)`` or points ``(N, D)``, in random order only where they are a part of more."""
+    of: int
+    """How many there are in all: more than the samples where those are a random part."""
+    notes: tuple[str, ...] = ()
+    """What was left out or changed, a clause each."""
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def halves(self, seed: int) -> tuple[Gathered, Gathered]:
+        """Two sets that share no sample, each a random half."""
+        order = numpy_generator(seed, "halves").permutation(len(self))
+        middle = len(self) // 2
+        parts = (order[:middle], order[middle : 2 * middle])
+        first, second = (replace(self, samples=self.samples[np.sort(part)]) for part in parts)
+        return first, second
+
+
+def gather(
+    what: Any, *, n: int, seed: int = 0, purpose: str = "gather", resolution: int | None = None, device: str = "auto"
+) -> Gathered:
+    """At most `n` samples of `what`: everything that `data.load` opens, or a run or its folder, which draws `n`.
+
+    A data set counts with all its samples, its held-out or test part included; of more than `n` a random part is taken,
+    which (seed, purpose) fix. Files of small pictures keep the pictures' own size, larger ones are brought to the
+    source's usual resolution, all of them to `resolution` where it is given. Raises `UserError` where nothing can be
+    read, and for a `resolution` that a run does not have.
+    """
+    if n < 1:
+        raise UserError(f"cannot take {n} samples: ask for at least 1")
+    if is_run(what):
+        return _drawn(what, n, seed, purpose, resolution, device)
+    dataset, notes = _opened(what, resolution)
+    total = len(dataset.train) + len(dataset.held_out)
+    if dataset.skipped:
+        notes.append(f"{len(dataset.skipped)} of its files cannot be read and are left out")
+    rows = np.sort(numpy_generator(seed, f"part for {purpose}").permutation(total)[:n])
+    return Gathered(dataset.name, dataset.kind, _rows(dataset, rows), total, tuple(notes))
+
+
+def is_run(what: Any) -> bool:
+    """Whether `what` is a run, or the path of a run folder."""
+    from twoplayer.run import Run
+
+    return isinstance(what, Run) or (isinstance(what, str | os.PathLike) and RunFolder(Path(what)).exists)
+
+
+def _drawn(what: Any, n: int, seed: int, purpose: str, resolution: int | None, device: str) -> Gathered:
+    from twoplayer.run import Run
+
+    run = what if isinstance(what, Run) else Run(Path(what), device=device)
+    if run.data["kind"] == "images" and resolution not in (None, run.data["shape"][1]):
+        raise UserError(
+            f"{run.path} makes images of {run.data['shape'][1]} pixels: leave the resolution out, or bring "
+            "the other images to that"
+        )
+    samples = run.draw(n, seed, purpose)
+    return Gathered(str(run.path), run.data["kind"], samples, n, (f"drawn from the generator of round {run.step:,}",))
+
+
+def _opened(what: Any, resolution: int | None) -> tuple[Dataset, list[str]]:
+    """All samples there are, and a clause where they were resized."""
+    settings = Settings(resolution=resolution, held_out=0.0, minimum=1)
+    if not isinstance(what, str | os.PathLike) or not isinstance(located := source(what), Located):
+        return data.load(what, settings), []
+    found = located.scan(settings)
+    if not isinstance(found, Images):
+        return found.open(settings), []
+    own = found.read().side()
+    side = resolution or min(own, found.default_side or own)
+    resized = [f"its images are brought to squares of {side} pixels"] if side != own else []
+    return found.open(replace(settings, resolution=side)), resized
+
+
+def _rows(dataset: Dataset, rows: Array) -> Array:
+    """Rows of the training part and the held-out part, numbered through."""
+    middle = len(dataset.train)
+    parts = (dataset.train[rows[rows < middle]], dataset.held_out[rows[rows >= middle] - middle])
+    return np.concatenate([part for part in parts if len(part)])
