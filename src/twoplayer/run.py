@@ -241,17 +241,18 @@ class Run:
 
     def _as_stored(self, samples: Any) -> np.ndarray:
         """The samples as an array that fits the run; gray images may come without a channel axis."""
-        samples, shape = np.asarray(samples), tuple(self.data["shape"])
-        if self.data["kind"] == "images" and samples.ndim == 3 and shape[0] == 1:
-            samples = samples[..., None]
+        stored: np.ndarray = np.asarray(samples)
+        shape = tuple(self.data["shape"])
+        if self.data["kind"] == "images" and stored.ndim == 3 and shape[0] == 1:
+            stored = stored[..., None]
         wanted = (*shape[1:], shape[0]) if self.data["kind"] == "images" else shape
-        if samples.shape[1:] != wanted or not len(samples):
+        if stored.shape[1:] != wanted or not len(stored):
             raise UserError(
-                f"{self.path} takes samples of shape (N, {', '.join(map(str, wanted))}), not {samples.shape}"
+                f"{self.path} takes samples of shape (N, {', '.join(map(str, wanted))}), not {stored.shape}"
             )
-        if self.data["kind"] == "images" and samples.dtype != np.uint8:
-            raise UserError(f"images must be uint8, values 0 to 255, not {samples.dtype}")
-        return samples
+        if self.data["kind"] == "images" and stored.dtype != np.uint8:
+            raise UserError(f"images must be uint8, values 0 to 255, not {stored.dtype}")
+        return stored
 
     def evaluate(
         self,
