@@ -186,7 +186,7 @@ class _Work:
                 if time.monotonic() - told > TELL:
                     told = time.monotonic()
                     self._tell(f"  {next(iter(reversed(_lines(log))), 'starting')}")
-        return process.returncode
+        return INTERRUPTED if sent and process.returncode else process.returncode
 
     def _ended(self) -> bool:
         return self.here is not None and self.here.ended()

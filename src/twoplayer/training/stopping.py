@@ -27,7 +27,7 @@ __all__ = ["AUTO", "CRITERIA", "Stopping", "stopping_of"]
 
 CRITERIA: dict[str, type[Criterion]] = {"plateau": Plateau, "duality-gap": DualityGap, "critic": CriticEstimate}
 AUTO = "plateau"
-"""What ``--stop auto`` means: the criterion that loses least in ``experiments/stopping``."""
+"""What ``--stop auto`` means; ``experiments/stopping`` holds the criteria against each other."""
 
 
 def stopping_of(subject: Subject, folder: RunFolder) -> Stopping:
