@@ -613,3 +613,10 @@ def test_batch_normalization_of_restored_players_runs_as_in_training() -> None:
     game = Generation(nn.Identity(), nn.Sequential(nn.BatchNorm1d(2), nn.Dropout()), objective("hinge"))
     part = measured.as_played(game.critic)
     assert part[0].training and not part[1].training
+
+
+def test_games_whose_critic_judges_more_are_looked_at_as_far_as_it_goes(tiny: Callable[..., Any]) -> None:
+    found = tiny("cgan", "digits", networks="mlp", steps=4).diagnose()
+    checked = {f.disease for f in found.findings} | {c.disease for c in found.healthy}
+    assert checked >= {"divergence", "duplicated-data", "memorization", "mode-collapse"}
+    assert found.unchecked["overfit-critic"] == "this game's critic judges more than samples"

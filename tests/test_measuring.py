@@ -132,6 +132,7 @@ def test_the_real_figure_of_copies_holds_half_of_the_held_out_data_against_the_o
     figure = tested.figures[0]
     assert figure.name == "memorization_test_pixels_120" and figure.real_count == 60
     assert figure.real is not None and 0 < abs(figure.real) < 4
+    assert any("memorization-test hold one half of the held-out data against the other" in n for n in tested.notes)
     copies = measure(TRAIN[:120], PLAIN, extractor="pixels", metrics="ct").figures[0]
     assert copies.value < -5
 
@@ -140,7 +141,7 @@ def test_fewer_held_out_samples_are_told(tmp_path: Path) -> None:
     few = replace(PLAIN, held_out=HELD_OUT[:30])
     measured = measure(SAMPLES, few, extractor="pixels", metrics="fd")
     assert measured.figures[0].real_count == 30
-    assert "Fewer real samples are held out than there are samples: their figures are of 30." in measured.notes
+    assert "Only 30 real samples are held out: the real figures are of no more than those." in measured.notes
     none = measure(SAMPLES, replace(PLAIN, held_out=HELD_OUT[:0]), extractor="pixels", metrics="fd")
     assert none.figures[0].real is None and any("nothing held out" in note for note in none.notes)
 

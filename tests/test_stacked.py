@@ -14,7 +14,9 @@ from twoplayer.data._base import Dataset, Settings
 from twoplayer.errors import UserError
 from twoplayer.extractors import stacked_classifier
 from twoplayer.extractors._base import Where
+from twoplayer.measuring import measure
 from twoplayer.metrics import create
+from twoplayer.metrics._stacked import weights
 from twoplayer.metrics.stacked_kl import stacked_kl
 from twoplayer.metrics.stacked_modes import stacked_modes
 
@@ -113,6 +115,12 @@ def test_channels_are_classified_one_by_one(settings: Settings, monkeypatch: pyt
     swapped = extractor.extract(stacked.held_out[:300, :, :, ::-1].copy())
     modes = swapped.logits.argmax(1)
     assert np.array_equal(100 * (modes % 10) + 10 * (modes // 10 % 10) + modes // 100, seen.logits.argmax(1))
+    found = measure(stacked.held_out[:300], stacked, extractor=extractor, metrics="stacked-modes,stacked-kl")
+    figures = {figure.name: figure for figure in found.figures}
+    covered, divergence = (figures[f"stacked_{name}_stacked_classifier_300"] for name in ("modes", "kl"))
+    assert covered.value == len(set(seen.logits.argmax(1))) and covered.real_count == 300
+    # Of 600 training triples few have the same modes: what is expected follows from how common their digits are.
+    assert divergence.value == pytest.approx(stacked_kl(seen.logits.argmax(1), weights(stacked.train_labels)).value)
     with pytest.raises(UserError, match="stacked digits"):
         extractors.create("stacked-classifier", data.load("digits", settings), Where())
 
@@ -153,6 +161,16 @@ def test_errors_away_from_the_data() -> None:
     kl, modes = [stacked_kl(d, UNIFORM) for d in draws], [stacked_modes(d) for d in draws]
     assert np.mean([f.error for f in kl]) == pytest.approx(np.std([f.value for f in kl]), rel=0.25)
     assert np.mean([f.error for f in modes]) == pytest.approx(np.std([f.value for f in modes]), rel=0.2)
+
+
+def test_what_is_expected_follows_from_the_digits() -> None:
+    random = np.random.default_rng(5)
+    share = random.dirichlet(np.full(10, 5.0))
+    digits = random.choice(10, (3, 50_000), p=share)
+    expected = weights(np.array([100, 10, 1]) @ digits)
+    assert expected.sum() == pytest.approx(1)
+    assert expected[123] == pytest.approx(share[1] * share[2] * share[3], rel=0.05)
+    assert expected[[123, 321]] == pytest.approx(expected[[231, 132]])
 
 
 @pytest.mark.parametrize("name", ["stacked-modes", "stacked-kl"])

@@ -82,7 +82,7 @@ def _neighbours(run: Run, data: Dataset, measured: Measurement, drawn: Drawn) ->
     """The sheets, and the distance that is 1 on them: a typical held-out image's; None for distances as they are."""
     from twoplayer.copies import closest, sheet
     from twoplayer.extractors._base import Where
-    from twoplayer.measuring._reference import HELD_OUT_LIMIT, places, reference
+    from twoplayer.measuring._reference import places, reference
 
     known = reference(data, measured.extractors[0], Where(run.placement.device))
     train, rows = known.train.features, places(len(data.train))
@@ -91,7 +91,7 @@ def _neighbours(run: Run, data: Dataset, measured: Measurement, drawn: Drawn) ->
     if len(theirs):
         found["neighbours_held_out"] = closest(theirs, train, rows=ROWS)
     unit = found["neighbours_held_out"].typical if len(theirs) else 0.0
-    held_out = places(len(data.held_out), "held out", HELD_OUT_LIMIT)
+    held_out = places(len(data.held_out), "held out", len(data.held_out))
     sheets = {}
     for name, those in found.items():
         images = _again(run, drawn, those.samples) if name == "neighbours" else data.held_out[held_out[those.samples]]

@@ -33,7 +33,8 @@ class StackedDigits(Read):
     """`count` triples of training digits, and 26,000 of held-out ones, each drawn with replacement.
 
     The digits are scikit-learn's, of 8 pixels, or those of MNIST where it is found. Mode and label of a triple
-    (a, b, c) are 100a + 10b + c. Which digits meet follows from the settings' seed.
+    (a, b, c) are 100a + 10b + c. Held-out triples hold each digit as often as training ones do. Which images meet
+    follows from the settings' seed.
     """
 
     def __init__(self, *, digits: Literal["digits", "mnist"] = "digits", count: Count = 128_000) -> None:
@@ -51,7 +52,7 @@ class StackedDigits(Read):
         split = () if found.own_test else (settings.held_out, settings.seed)
         return Images(
             name="stacked-digits",
-            identity=digest("stacked", found.identity, split, settings.seed, self.count, HELD_OUT),
+            identity=digest("triples", found.identity, split, settings.seed, self.count, HELD_OUT),
             read=lambda: _Triples(_single(found, settings), self.count, settings.seed),
             own_test=True,
             default_side=found.default_side,
@@ -69,9 +70,10 @@ class _Triples(Reader):
 
         self.count, self.first_test = count + HELD_OUT, count
         self.parts = (single.train, single.held_out)
+        random = [numpy_generator(seed, f"stacked-digits/{part}") for part in ("train", "held-out")]
         chosen = [
-            numpy_generator(seed, f"stacked-digits/{name}").integers(0, len(part), (rows, 3))
-            for name, part, rows in zip(("train", "held-out"), self.parts, (count, HELD_OUT), strict=True)
+            random[0].integers(0, len(single.train), (count, 3)),
+            random[1].choice(len(single.held_out), (HELD_OUT, 3), p=_as_in_training(single)),
         ]
         self.chosen = np.concatenate(chosen)
         labels = zip(chosen, (single.train_labels, single.held_out_labels), strict=True)
@@ -93,6 +95,14 @@ class _Triples(Reader):
                 gray = part[self.chosen[block[here]]][..., 0]  # (B, 3, side, side)
                 stacked[here] = np.moveaxis(gray, 1, -1)
             yield from stacked
+
+
+def _as_in_training(single: Dataset) -> Array:
+    """Probability of each held-out image by which each digit is as likely as in training, if it is there at all."""
+    train, held_out = np.asarray(single.train_labels), np.asarray(single.held_out_labels)
+    wanted, there = (np.bincount(labels, minlength=len(DIGITS)) for labels in (train, held_out))
+    weights = (wanted / np.maximum(there, 1))[held_out]
+    return np.asarray(weights / weights.sum())
 
 
 def _single(found: Images, settings: Settings) -> Dataset:

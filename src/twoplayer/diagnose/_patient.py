@@ -119,7 +119,8 @@ class Patient:
     # ------------------------------------------------------------------ the data
 
     @cached_property
-    def dataset(self) -> Dataset:
+    def opened(self) -> Dataset:
+        """What it was trained on."""
         from twoplayer.opening import open_data, reopen
 
         with _reasons():
@@ -129,6 +130,13 @@ class Patient:
             if dataset.key != self.folder.data()["key"]:
                 raise Unavailable("the data given are not those that it was trained on")
             return dataset
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """What its samples are to be like: what it was trained on, or of a translation the other side."""
+        from twoplayer.training.build import target
+
+        return target(self.config, self.opened)
 
     @property
     def kind(self) -> str:
@@ -189,7 +197,7 @@ class Patient:
             raise Unavailable("there is no checkpoint yet")
         with _reasons(), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # they were told when it was trained
-            return restored(self.folder, self.dataset, self.run.placement)
+            return restored(self.folder, self.opened, self.run.placement)
 
     @property
     def game(self) -> SampleGame:

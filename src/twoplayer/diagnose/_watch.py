@@ -20,6 +20,7 @@ from twoplayer.diagnose._course import Array
 from twoplayer.diagnose._signals import growth, swings
 from twoplayer.files import append_json_line, read_json_lines
 from twoplayer.folder import RunFolder
+from twoplayer.training.build import target
 
 __all__ = ["Watch", "told"]
 
@@ -51,6 +52,7 @@ class Watch:
         self.said = {w.get("disease") for w in told(folder)}
         self.lines: deque[Any] = deque(maxlen=LINES)
         self.heard = 0
+        dataset = target(config, dataset)
         some = dataset.train[: max(64, LOOKED_AT // max(1, dataset.train[:1].nbytes))]
         for disease, text, _ in of_data(dataset, some):
             self._tell(0, disease, text)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Divergence"]
 
-GROWN, ALL = 100.0, 1e4
+GROWN, ALL = 1e3, 1e5
 """How many times its usual size a gradient has at the end."""
 LAYERS = 8
 """Layers that a picture shows, those that grew most."""
@@ -41,7 +41,6 @@ class Divergence(Disease):
     """A run that stopped itself, or whose gradients grow without end."""
 
     severity: ClassVar[int] = 3
-    outshines: ClassVar[tuple[str, ...]] = ("strong-critic", "weak-critic")
 
     def __init__(self) -> None:
         self.replayed: Replay | None = None

@@ -91,11 +91,11 @@ def _classes(patient: Patient) -> Iterator[Case]:
 def _missing(patient: Patient, found: Array, due: Array, names: Sequence[str], unit: str) -> Iterator[Case]:
     judged = due * len(patient.samples) >= LEAST
     missing = judged & (found < DUE * due)
-    sign = Sign(f"share of {unit}s missing", float(missing.sum()) / max(1, int(judged.sum())), SOME, MANY, "0")
+    plural = unit + ("es" if unit.endswith("s") else "s")
+    sign = Sign(f"share of {plural} missing", float(missing.sum()) / max(1, int(judged.sum())), SOME, MANY, "0")
     absent = ", ".join(names[i] for i in np.flatnonzero(missing)[:10])
     more = " and others" if missing.sum() > 10 else ""
-    plural = "es" if unit.endswith("s") else "s"
-    verdict = f"{missing.sum()} of {judged.sum()} {unit}{plural} are missing from the samples: {absent}{more}."
+    verdict = f"{missing.sum()} of {judged.sum()} {plural} are missing from the samples: {absent}{more}."
     yield Case(verdict, (sign,), calmer(patient.config))
 
 

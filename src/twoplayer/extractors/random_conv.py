@@ -39,9 +39,9 @@ class RandomConv(ExactNetwork):
     """512 features: the mean activations of five random convolutional layers, each of half the resolution before.
 
     Filters are random orthogonal ones of whitened inputs, so that edges and textures weigh as much as brightness, and
-    every feature is in units of its standard deviation over images of noise whose spectrum falls as that of photographs
-    does. `seed` draws another network of the same kind. Images with sides above 64 pixels are averaged down first.
-    Computed in float64 and kept in float32, the weights are the same on every machine but for the last bit.
+    every feature is in units of its standard deviation about its mean over images of noise whose spectrum falls as that
+    of photographs does. `seed` draws another network of the same kind. Images with sides above 64 pixels are averaged
+    down first. Computed in float64 and kept in float32, the weights are the same on every machine but for the last bit.
     """
 
     network: _Pyramid
@@ -71,6 +71,7 @@ class RandomConv(ExactNetwork):
 class _Pyramid(nn.Module):
     """Images ``(B, 3, H, W)`` in [-1, 1] to features ``(B, 512)``."""
 
+    centre: Tensor
     spread: Tensor
 
     def __init__(self, seed: int) -> None:
@@ -86,6 +87,7 @@ class _Pyramid(nn.Module):
             random = numpy_generator(seed, "random convolution", layer)
             filters = _orthogonal(random, convolution.weight.shape[0], convolution.weight[0].numel())
             convolution.weight.data = filters.view_as(convolution.weight)
+        self.register_buffer("centre", torch.zeros(sum(WIDTHS), dtype=torch.float64))
         self.register_buffer("spread", torch.ones(sum(WIDTHS), dtype=torch.float64))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -94,7 +96,7 @@ class _Pyramid(nn.Module):
             x = convolution(x).relu()
             means.append(x.mean((2, 3)))
             x = avg_pool2d(x, 2, ceil_mode=True)
-        return torch.cat(means, 1) / self.spread
+        return (torch.cat(means, 1) - self.centre) / self.spread
 
 
 @torch.no_grad()
@@ -112,7 +114,9 @@ def _calibrated(network: _Pyramid, seed: int) -> _Pyramid:
         activations = ((outputs - mean[:, None, None]) / deviation[:, None, None]).relu()
         means.append(activations.mean((2, 3)))
         x = avg_pool2d(activations, 2, ceil_mode=True)
-    network.spread.copy_(torch.cat(means, 1).std(0))
+    features = torch.cat(means, 1)
+    network.centre.copy_(features.mean(0))
+    network.spread.copy_(features.std(0))
     return network
 
 

@@ -17,6 +17,7 @@ from twoplayer.measuring._named import Named
 from twoplayer.measuring._reference import Reference, extracted, reference
 from twoplayer.measuring._words import count_label
 from twoplayer.metrics._base import Estimate, Figure
+from twoplayer.metrics._stacked import weights
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +26,8 @@ __all__ = ["Measurement", "measure"]
 
 BYTES = 64 * 2**20
 """Of samples that are looked at together, at least where there are so many."""
+ORDER = ("classes", "stacked", "features", "copies")
+"""Of what extractors see, as it is told."""
 
 
 @dataclass(frozen=True)
@@ -180,11 +183,11 @@ def _tasks(choice: Choice, data: Data, lenses: Sequence[Extractor], looked: _Loo
     if of_density and modes is not None and looked.points is not None:
         yield _Task(of_density, "", looked.points, modes, data.held_out[: looked.count], modes)
     for lens, seen in zip(lenses, looked.seen, strict=True):
-        there = {need: some for need, some in by_need.items() if need in ("features", "copies") or lens.classes}
-        if there:
+        suits = [need for need in ORDER if need in by_need and (lens.classes or need in ("features", "copies"))]
+        if suits:
             known = reference(data, lens, where)
-            for need, some in there.items():
-                yield _Task(some, f"_{lens.label}", *_views(need, seen, known, data))
+            for need in suits:
+                yield _Task(by_need[need], f"_{lens.label}", *_views(need, seen, known, data))
 
 
 def _views(need: str, seen: Seen, known: Reference, data: Data) -> tuple[Any, Any, Any, Any]:
@@ -198,9 +201,8 @@ def _views(need: str, seen: Seen, known: Reference, data: Data) -> tuple[Any, An
         return seen.features, known.parts(), played, known.parts(slice(half, None))
     if need == "stacked":
         assert seen.logits is not None and held_out.logits is not None and data.train_labels is not None
-        modes = seen.logits.shape[1]
-        weights = np.bincount(data.train_labels, minlength=modes) / len(data.train_labels)
-        return seen.logits.argmax(1), weights, held_out.logits.argmax(1), weights
+        expected = weights(data.train_labels)
+        return seen.logits.argmax(1), expected, held_out.logits.argmax(1), expected
     real = known.real(count, classes=need == "classes")
     if need == "classes":
         return extracted(seen), real, extracted(held_out), real
@@ -266,7 +268,11 @@ def _on_counts(choice: Choice, figures: Sequence[Figure], count: int, data: Data
         )
     if figures and not len(data.held_out):
         yield f"{data.name} has nothing held out, so there are no figures of real data to compare with."
-    fewer = {f.real_count for f in figures if f.real_count is not None and f.real_count < count}
-    if fewer:
-        of = " or ".join(f"{n:,}" for n in sorted(fewer))
-        yield f"Fewer real samples are held out than there are samples: their figures are of {of}."
+    if figures and 0 < len(data.held_out) < count:
+        yield f"Only {len(data.held_out):,} real samples are held out: the real figures are of no more than those."
+    halved = [each.named.name for each in choice.wanted if each.metric.needs == "copies"]
+    if halved and figures:
+        yield (
+            f"The real figures of {', '.join(halved)} hold one half of the held-out data against the other, since "
+            "against themselves they would be copies."
+        )

@@ -31,8 +31,8 @@ __all__ = [
     "working_precision",
 ]
 
-TILE = 2048
-"""Rows and columns of a tile: 16 MiB in float32."""
+TILE = 1024
+"""Rows and columns of a tile: 4 MiB in float32."""
 SPARE = 11
 """Candidates for each query beyond the k that are wanted; with so many, bounds seldom leave a doubt."""
 CHUNK = 1 << 18
@@ -169,7 +169,7 @@ class Pairs:
     def closer(self, tile: Tile, limits: Array) -> tuple[Array, Array]:
         """Rows i and j of the tile's pairs at squared distances of at most `limits`, which broadcast with the tile."""
         above = np.nextafter(limits.astype(self.precision), np.asarray(np.inf, self.precision))
-        i, j = np.nonzero(tile.low <= above)
+        i, j = _places(tile.low <= above)
         low, limit = tile.low[i, j], np.broadcast_to(limits, tile.low.shape)[i, j]
         i, j = i + tile.rows.start, j + tile.columns.start
         inside = self.high(low, i, j) <= limit
@@ -218,7 +218,7 @@ def _candidates(pairs: Pairs, own: Array | None, keep: int) -> tuple[Array, Arra
             _forget(tile, own)
         _merge(low, indices, tile.rows, tile.low, tile.columns.start)
         if pairs.within and tile.columns.start > tile.rows.start:
-            _merge(low, indices, tile.columns, np.ascontiguousarray(tile.low.T), tile.rows.start)
+            _merge(low, indices, tile.columns, tile.low.T, tile.rows.start)
     return low, indices
 
 
@@ -232,13 +232,45 @@ def _forget(tile: Tile, own: Array) -> None:
 def _merge(low: Array, indices: Array, rows: slice, more: Array, first: int) -> None:
     """Keep the smallest of the lower bounds known so far and `more`, which belong to points from `first` on."""
     keep = low.shape[1]
-    column = np.broadcast_to(np.arange(more.shape[1]), more.shape)
-    if more.shape[1] > keep:
-        column = np.argpartition(more, keep - 1, axis=1)[:, :keep]
-        more = np.take_along_axis(more, column, 1)
-    both, points = np.hstack([low[rows], more]), np.hstack([indices[rows], column + first])
+    known, points = low[rows], indices[rows]
+    fewer, column = _promising(more, known.max(1, keepdims=True), keep)
+    both, points = np.hstack([known, fewer]), np.hstack([points, column + first])
     chosen = np.argpartition(both, keep - 1, axis=1)[:, :keep]
     low[rows], indices[rows] = np.take_along_axis(both, chosen, 1), np.take_along_axis(points, chosen, 1)
+
+
+def _promising(bounds: Array, limits: Array, keep: int) -> tuple[Array, Array]:
+    """Of each row the bounds below its limit, or the `keep` smallest, and their columns; rows are filled with inf.
+
+    Once some tiles are known hardly anything is below the limits, and to compare is far cheaper than to partition.
+    """
+    flat = bounds.flags.c_contiguous
+    if not np.isinf(limits).any():
+        row, column = _places(bounds < limits) if flat else _places(bounds.T < limits.T)[::-1]
+        counts = np.bincount(row, minlength=len(bounds))
+        width = int(counts.max(initial=0))
+        if width <= 4 * keep:
+            return _gathered(bounds, row, column, counts)
+    column = np.argpartition(np.ascontiguousarray(bounds), min(keep, bounds.shape[1]) - 1, axis=1)[:, :keep]
+    return np.take_along_axis(bounds, column, 1), column
+
+
+def _gathered(bounds: Array, row: Array, column: Array, counts: Array) -> tuple[Array, Array]:
+    """The bounds at these places and their columns, each row's in a row of its own, filled up with inf."""
+    if len(row) and (np.diff(row) < 0).any():
+        order = np.argsort(row, kind="stable")
+        row, column = row[order], column[order]
+    place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    shape = len(bounds), int(counts.max(initial=0))
+    values, columns = np.full(shape, np.inf, bounds.dtype), np.zeros(shape, np.int64)
+    values[row, place], columns[row, place] = bounds[row, column], column
+    return values, columns
+
+
+def _places(mask: Array) -> tuple[Array, Array]:
+    """`np.nonzero` of a table in which little is true."""
+    row, column = np.divmod(np.flatnonzero(mask), mask.shape[1])
+    return row, column
 
 
 def _in_clusters(
@@ -281,7 +313,7 @@ def _squares(a: Array, b: Array, i: Array, j: Array) -> Array:
 def _centred(rows: Array, centre: Array, precision: Any) -> tuple[Array, Array]:
     """Rows less the centre in `precision`, and their squared norms in float64."""
     shifted, norms = np.empty(rows.shape, precision), np.empty(len(rows))
-    for some in strips(len(rows), TILE):
+    for some in strips(len(rows), max(1, CHUNK // rows.shape[1])):
         exact = rows[some] - centre
         norms[some] = np.einsum("nf,nf->n", exact, exact)
         shifted[some] = exact
