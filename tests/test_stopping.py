@@ -84,6 +84,8 @@ def test_what_is_no_number_is_no_gain() -> None:
     assert best(course([1.0, 3.0])) == course([1.0, 3.0])[1]  # round 0 is nothing to keep
     assert best(course([float("nan")])) is None and not Rule().over(course([float("nan")] * 20))
     assert stops_at([3.0, 2.0, *[float("nan")] * 10]) == 8
+    assert stops_at([float("nan"), *[5.0] * 20]) is None  # its first number is no gain over anything
+    assert stops_at([float("nan"), 5.0, *[3.0] * 20]) is not None
 
 
 def test_what_counts() -> None:

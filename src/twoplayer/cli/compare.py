@@ -29,7 +29,7 @@ __all__ = ["command"]
     metavar="N",
     help="try two methods on N random architectures (Gulrajani et al. 2017, section 5.1), one seed each",
 )
-@click.option("--jobs", type=int, default=1, show_default=True, help="runs at a time")
+@click.option("--jobs", type=int, help="runs at a time [default: 1, or all that a cluster has room for]")
 @click.option("--backend", default="threading", show_default=True, help="of joblib: threading, loky, ray, dask")
 @click.option("--by", metavar="FIGURE", help="figure by which the table is ordered [default: the most telling one]")
 @click.option("--metrics", default="", help="what to measure besides what training measured, such as prdc,kid")
@@ -43,7 +43,7 @@ def command(
     seeds: str | None,
     vary: tuple[str, ...],
     random_architectures: int,
-    jobs: int,
+    jobs: int | None,
     backend: str,
     by: str | None,
     metrics: str,

@@ -10,9 +10,10 @@ from typing import Any, Literal
 from twoplayer.compare.architectures import tallies, thresholds
 from twoplayer.compare.grid import plan, read_variation
 from twoplayer.compare.page import Part, html_page, markdown_pages, tally_text
-from twoplayer.compare.pictures import drawings, panels
+from twoplayer.compare.pictures import drawings
 from twoplayer.compare.reading import Entry, Measured, by_data, completed, entries_of, read
 from twoplayer.compare.running import train_all
+from twoplayer.compare.sheets import Sheets, sheets
 from twoplayer.compare.table import Table, make_table
 from twoplayer.compare.writing import as_text, long_rows, run_rows, write_tables
 from twoplayer.errors import UserError
@@ -83,7 +84,7 @@ def compare(
     vary: Mapping[str, Sequence[Any]] | Sequence[str] | None = None,
     random_architectures: int = 0,
     output: Path | str | None = None,
-    jobs: int = 1,
+    jobs: int | None = None,
     backend: str = "threading",
     by: str | None = None,
     metrics: str | Sequence[str] = (),
@@ -103,8 +104,9 @@ def compare(
             architectures and one seed each.
         output: folder of the runs and the page; by default ``comparisons/DATA-BUDGET``, the same for the same question,
             so that the same call goes on where it was interrupted, and another method or seed joins what is there.
-        jobs: runs at a time; under a time budget they take turns on their device all the same.
-        backend: of joblib: threading, loky, or a cluster's, ray or dask.
+        jobs: runs at a time, by default one, or as many as a cluster has room for; under a time budget they take turns
+            on their device all the same.
+        backend: of joblib: threading, loky, or a cluster's, ray or dask, whose machines must share the folder.
         by: the figure by which the table is ordered.
         metrics: what to measure besides what training measured: names of ``twoplayer list metrics``, or aliases.
         command: what to type to do it again, if not what was typed.
@@ -118,7 +120,6 @@ def compare(
     chosen = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     planned = plan(methods, data, seeds=chosen, settings=settings, vary=varied, architectures=random_architectures)
     folder = HOME / planned.name if output is None else Path(output)
-    tell(f"{len(planned.cases)} runs in {folder / 'runs'}")
     outcomes = train_all(planned, folder, jobs=jobs, backend=backend, say=tell)
     problems = [f"{o.case.label}, {o.case.replicate}: {o.problem}" for o in outcomes if o.problem]
     entries = [Entry(o.folder, o.case.label, o.case.replicate, o.case.factors) for o in outcomes if not o.problem]
@@ -173,7 +174,7 @@ def _compared(
     for group in groups:
         runs, lacking = completed(group, asked.metrics, asked.say)
         table = make_table(runs, by=asked.by, notes=[*notes, *_apart(groups), *lacking])
-        shown, hidden = panels(table)
+        shown, hidden = sheets(table)
         problems += hidden
         parts.append(_part(table, runs, shown, pair))
         whole += runs
@@ -187,7 +188,7 @@ def _apart(groups: Sequence[Sequence[Measured]]) -> list[str]:
     return [f"Runs on different data are not ranked together: {', '.join(names)}."] if len(names) > 1 else []
 
 
-def _part(table: Table, runs: Sequence[Measured], shown: Sequence[Any], pair: tuple[str, ...] | None) -> Part:
+def _part(table: Table, runs: Sequence[Measured], shown: Sheets, pair: tuple[str, ...] | None) -> Part:
     column = table.first
     if pair is None or column is None or column.higher_is_better is None:
         return Part(table, drawings(table), shown)

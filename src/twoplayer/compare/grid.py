@@ -98,8 +98,10 @@ def plan(
     grid = [dict(zip(vary, values, strict=True)) for values in product(*vary.values())]
     variants = [(method, factors) for method in dict.fromkeys(methods) for factors in grid]
     found: dict[tuple[str, str], Config] = {}
+    surplus = [stop for stop in STOPS if settings.get(stop) is not None][1:]  # which is complained of already
+    agreed = {key: value for key, value in settings.items() if key not in surplus}
     for method, factors in variants:
-        config = _settled(method, data, {**settings, **factors}, mistakes)
+        config = _settled(method, data, {**agreed, **factors}, mistakes)
         if config is not None:
             found[method, json_text(factors)] = config
     if mistakes:

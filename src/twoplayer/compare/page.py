@@ -12,7 +12,9 @@ from markupsafe import Markup
 
 from twoplayer import __version__
 from twoplayer.compare.architectures import Tally
-from twoplayer.compare.pictures import Drawing, Panel
+from twoplayer.compare.pictures import Drawing
+from twoplayer.compare.settings import health, machine, settings
+from twoplayer.compare.sheets import Panel, Sheets
 from twoplayer.compare.table import Column, Table, budget_text
 from twoplayer.compare.writing import LEGEND, markdown, number
 from twoplayer.files import write_atomic
@@ -32,7 +34,7 @@ class Part:
 
     table: Table
     drawings: Sequence[Drawing]
-    panels: Sequence[Panel]
+    sheets: Sheets
     pair: tuple[str, str] | None = None
     """The two methods of random architectures."""
     tallies: Sequence[Tally] = ()
@@ -56,12 +58,15 @@ def html_page(comparison: Comparison) -> str:
         "problems": comparison.problems,
         "runs": comparison.runs,
         "command": comparison.command,
-        "machine": _machine(comparison),
+        "machine": machine(comparison.runs),
+        "health": health(comparison.runs),
         "legend": f"Means over runs with 95 % bootstrap intervals and mean ranks; {LEGEND.partition('; ')[2]}.",
         "number": number,
         "version": __version__,
         "style": style,
     }
+    if any(part.sheets.growth for part in comparison.parts):
+        contents["script"] = resource("twoplayer.compare", "script.js")
     return template("twoplayer.compare", "comparison.html").render(contents)
 
 
@@ -71,15 +76,45 @@ def _html_part(part: Part) -> dict[str, Any]:
             {"title": d.title, "caption": d.caption, "narrow": d.narrow, "uri": _uri(svg(d.figure), "svg+xml")}
             for d in part.drawings
         ]
-    panels = [
-        {"label": p.label, "caption": p.caption, "uri": _uri(png_bytes(p.picture), "png"),
-         "width": p.picture.width, "height": p.picture.height}
-        for p in part.panels
-    ]  # fmt: skip
+    seen = [
+        {"title": title, "lead": lead, "shots": [_shot(panel) for panel in panels]}
+        for title, lead, panels in _albums(part.sheets)
+        if panels
+    ]
     return {
-        "table": part.table, "caption": part.caption, "pictures": pictures, "panels": panels, "pair": part.pair,
-        "tallies": part.tallies, "tally_column": part.tally_column,
+        "table": part.table, "caption": part.caption, "pictures": pictures, "albums": seen, "pair": part.pair,
+        "tallies": part.tallies, "tally_column": part.tally_column, "growth": part.sheets.growth,
+        "settings": settings(part.table),
     }  # fmt: skip
+
+
+def _albums(sheets: Sheets) -> list[tuple[str, str, Sequence[Panel]]]:
+    """Kinds of pictures, with what is to be said of each."""
+    return [
+        (
+            "Samples",
+            "Row by row from equal latents, wherever their dimensions and their distribution are equal; nothing is "
+            "picked.",
+            sheets.samples,
+        ),
+        (
+            "Paths",
+            "Each row of pictures leads from one random latent to another in equal steps. Samples that stay and then "
+            "jump mark the border of a mode.",
+            sheets.paths,
+        ),
+        (
+            "Nearest neighbours",
+            "Each row begins with the generated image that is nearest to training images, which follow; beneath them "
+            "stand distances.",
+            sheets.neighbours,
+        ),
+    ]
+
+
+def _shot(panel: Panel) -> dict[str, Any]:
+    uri, (width, height) = _uri(png_bytes(panel.picture), "png"), panel.picture.size
+    return {"label": panel.label, "caption": panel.caption, "uri": uri, "width": width, "height": height}
 
 
 def _uri(data: bytes, kind: str) -> str:
@@ -95,33 +130,30 @@ def _title(comparison: Comparison) -> str:
 
 def _statement(comparison: Comparison) -> str:
     """What came out, in words computed from the tables."""
-    said = []
-    for part in comparison.parts:
-        column = part.table.first
-        if column is None:
-            continue
-        best = next((row for row in part.table.rows if (c := row.cells.get(column.name)) and c.best), None)
-        if best is None:
-            continue
-        tied = [row.label for row in part.table.rows if (c := row.cells.get(column.name)) and c.tied]
-        where = f"On {part.table.data} " if len(comparison.parts) > 1 else ""
-        cell = best.cells[column.name]
-        lead = f"{where}{best.label} has the best mean {column.name}, {number(cell.mean)}"
-        if len(part.table.rows) == 1:
-            said.append(f"{where}{best.label} reaches a mean {column.name} of {number(cell.mean)}.")
-        elif cell.pairs < 2:
-            said.append(f"{lead}, in one run each.")
-        elif tied:
-            said.append(f"{lead}; the test cannot tell {', '.join(tied)} from it.")
-        else:
-            said.append(f"{lead}, and the test tells all others from it.")
+    several = len(comparison.parts) > 1
+    said = (f"On {part.table.data} {told}" if several else told for part in comparison.parts if (told := _told(part)))
     return " ".join(said)
 
 
-def _machine(comparison: Comparison) -> str:
-    first = comparison.runs[0].environment
-    names = ("processor", "cores", "threads", "device", "torch", "precision")
-    return ", ".join(f"{name} {first[name]}" for name in names if name in first)
+def _told(part: Part) -> str:
+    """Which row is best by the first figure, and how far that can be said; empty without figures."""
+    column = part.table.first
+    if column is None:
+        return ""
+    cells = {row.label: row.cells[column.name] for row in part.table.rows if column.name in row.cells}
+    best = next(label for label, cell in cells.items() if cell.best)
+    if len(part.table.rows) == 1:
+        return f"{best} reaches a mean {column.name} of {number(cells[best].mean)}."
+    lead = f"{best} has the best mean {column.name}, {number(cells[best].mean)}"
+    if part.table.repeats == 1:
+        return f"{lead}, in one run each."
+    tied = ", ".join(label for label, cell in cells.items() if cell.tied)
+    untested = ", ".join(label for label, cell in cells.items() if cell.untested)
+    clauses = [f"the test cannot tell {tied} from it"] if tied else []
+    clauses += [f"{untested} could not be tested"] if untested else []
+    if any(not (cell.best or cell.tied or cell.untested) for cell in cells.values()):
+        clauses.append("it tells the others from it" if tied else "the test tells the others from it")
+    return "; ".join([lead, *clauses]) + "."
 
 
 # ---------------------------------------------------------------------- Markdown
@@ -135,15 +167,23 @@ def markdown_pages(comparison: Comparison, folder: Path) -> Path:
         with house_style():
             shown = [(d.title, d.caption, f"{number_of_part}-{i}.svg", svg(d.figure))
                      for i, d in enumerate(part.drawings, start=1)]  # fmt: skip
-        shown += [(p.label, p.caption, f"{number_of_part}-samples-{i}.png", png_bytes(p.picture))
-                  for i, p in enumerate(part.panels, start=1)]  # fmt: skip
+        shown += [(f"{title}: {p.label}", p.caption, f"{number_of_part}-{_slug(title)}-{i}.png", png_bytes(p.picture))
+                  for title, _, panels in _albums(part.sheets) for i, p in enumerate(panels, start=1)]  # fmt: skip
         for title, caption, name, data in shown:
             write_atomic(folder / "pictures" / name, data)
             lines += [f"## {title}", "", f"![{title}](pictures/{name})", "", caption, ""]
     lines += ["## Left out", "", *(f"- {p}" for p in comparison.problems), ""] if comparison.problems else []
-    lines += ["## Do it again", "", f"    {comparison.command}", "", _machine(comparison), ""]
+    told = health(comparison.runs)
+    lines += ["## Diagnosis", "", *(f"- {run}: {words}" for run, words in told.told)]
+    lines += [f"- not diagnosed: `twoplayer diagnose {run}`" for run in told.unknown]
+    lines += ["", "## Environment", "", *(f"- {name}: {value}" for name, value in machine(comparison.runs)), ""]
+    lines += ["## Do it again", "", f"    {comparison.command}", ""]
     write_atomic(folder / "comparison.md", "\n".join(lines))
     return folder / "comparison.md"
+
+
+def _slug(title: str) -> str:
+    return title.lower().replace(" ", "-")
 
 
 def tally_text(part: Part) -> str:

@@ -1,4 +1,4 @@
-"""The pictures of a comparison: figures over training, quality against diversity, sweeps, samples side by side."""
+"""The drawings of a comparison: figures over training, quality against diversity, sweeps."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twoplayer.compare.reading import Measured, Point
+from twoplayer.compare.reading import Point
 from twoplayer.compare.table import Column, Row, Table
 from twoplayer.compare.writing import number
-from twoplayer.errors import UserError
 from twoplayer.lab._drawing import COLOURS, DASHES, house_style, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from PIL.Image import Image
 
-__all__ = ["Drawing", "Panel", "draw_course", "draw_sweeps", "draw_trade", "drawings", "panels"]
+__all__ = ["Drawing", "draw_course", "draw_sweeps", "draw_trade", "drawings"]
 
 MARKERS = "osD^vP*X<>hp"
 CURVES = 3
@@ -33,8 +31,6 @@ TRADES = (
 """Quality and diversity, the first pair that the runs have."""
 PLACES = 60
 """Places along training at which runs are averaged."""
-SAMPLES = 25
-SAMPLE_SEED = 0
 
 Floats = NDArray[np.float64]
 
@@ -47,15 +43,6 @@ class Drawing:
     caption: str
     figure: Figure
     narrow: bool = False
-
-
-@dataclass(frozen=True)
-class Panel:
-    """Samples of one row."""
-
-    label: str
-    caption: str
-    picture: Image
 
 
 def drawings(table: Table) -> list[Drawing]:
@@ -247,40 +234,6 @@ def _asnumber(value: Any) -> float | None:
         return None if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         return None
-
-
-# ---------------------------------------------------------------------- samples
-
-
-def panels(table: Table) -> tuple[list[Panel], list[str]]:
-    """Samples of each row's first finished run, from equal latents where their dimensions are equal, and why not."""
-    from twoplayer.run import Run
-
-    found, problems = [], []
-    for row in table.rows:
-        run = next((r for r in row.runs if r.good), None)
-        if run is None:
-            continue
-        try:
-            opened = Run(run.path)
-            count = SAMPLES if table.kind == "images" else 2_000
-            array = opened.draw(count, SAMPLE_SEED, "comparison")
-            found.append(Panel(row.label, _latents(run), _picture(table.kind, array, opened)))
-        except UserError as error:
-            problems.append(f"{row.label} has no samples to show ({error}).")
-    return found, problems
-
-
-def _latents(run: Measured) -> str:
-    return f"{run.replicate}; {run.config.prior} latents of {run.config.latent_dim} dimensions"
-
-
-def _picture(kind: str, array: Any, run: Any) -> Image:
-    from twoplayer.samples import Samples
-
-    if kind == "images":
-        return Samples(array).picture(columns=math.isqrt(SAMPLES))
-    return Samples(array, run._reference()).picture()
 
 
 # ---------------------------------------------------------------------- style

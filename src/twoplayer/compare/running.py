@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 import socket
 import subprocess
 import sys
-import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,21 +16,21 @@ from pathlib import Path
 from typing import Any
 
 from twoplayer.compare.grid import Case, Plan
+from twoplayer.compare.places import CLUSTERS, POLL, check_backend, registered, room, turn
 from twoplayer.config import STOPS, Config
-from twoplayer.errors import Interrupted, UserError, did_you_mean
+from twoplayer.errors import Interrupted, UserError
 from twoplayer.experiment import settle
 from twoplayer.files import read_json_lines
 from twoplayer.folder import RunFolder
 
-__all__ = ["BACKENDS", "Outcome", "train_all"]
+__all__ = ["Outcome", "train_all"]
 
-BACKENDS = ("threading", "loky", "ray", "dask")
-"""Of joblib; the last two send runs to a cluster, whose machines must see the same folders."""
-POLL = 0.2
 TELL = 15.0
 """Seconds between lines on a run that goes on."""
 DONE = ("finished", "diverged", "stopped")
 INTERRUPTED = 130
+HALT = ".halt"
+"""A file in the comparison's folder: while it is there, runs on whatever machine are to stop."""
 SAID = "twoplayer: "
 """How the command line's complaints begin."""
 
@@ -76,36 +75,37 @@ class Outcome:
         )
 
 
-def train_all(plan: Plan, folder: Path, *, jobs: int, backend: str, say: Say) -> list[Outcome]:
+def train_all(plan: Plan, folder: Path, *, jobs: int | None, backend: str, say: Say) -> list[Outcome]:
     """Train every case that is not done yet into ``folder/runs``.
 
     The same call goes on after an interruption. Under a time budget runs take turns on their device, whatever `jobs`
-    is; under another budget `jobs` of them share the processor's cores.
+    is; under another budget `jobs` of them share the processor's cores. Without `jobs` there is one at a time, on a
+    cluster as many as it has room for.
 
     Raises `UserError` for a backend that is not there and a budget too small for one evaluation, `Interrupted` when
     asked to stop, after the runs that were going on are saved.
     """
-    import joblib
-
     from twoplayer.training.interrupt import Interrupt
 
-    _check_backend(backend, jobs)
-    timed = plan.unit == "budget"
-    threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 and not timed else None
-    if jobs > 1:
-        say(_sharing(plan, jobs, threads))
-    near = backend == "threading" or jobs == 1
+    check_backend(backend, jobs)
     faults: list[str] = []
-    with Interrupt() as interrupt, _registered(backend):
+    with Interrupt() as interrupt, registered(backend):
 
         def ended() -> bool:
             return interrupt.asked or bool(faults)
 
+        say(f"{len(plan.cases)} runs in {folder / 'runs'}")
+        cores = room(backend) if backend in CLUSTERS else os.cpu_count() or 1
+        places = jobs or (cores if backend in CLUSTERS else 1)
+        timed = plan.unit == "budget"
+        threads = max(1, cores // places) if places > 1 and not timed else None
+        if places > 1:
+            say(_sharing(plan, places, threads))
+        near = places == 1 or backend == "threading"
         here = _Here(say, ended, faults.append) if near else None
-        work = _Work(plan.data, folder, timed, threads, len(plan.cases), here)
-        tasks = (joblib.delayed(work)(number, case) for number, case in enumerate(plan.cases, start=1))
-        parallel = joblib.Parallel(jobs, backend=None if jobs == 1 else backend, pre_dispatch=jobs, batch_size=1)
-        outcomes: list[Outcome] = list(parallel(takewhile(lambda _: not ended(), tasks)))
+        work = _Work(plan.data, folder, Path.cwd(), timed, threads, here)
+        with contextlib.nullcontext() if near else _relayed(plan, folder, ended, say):
+            outcomes = _spread(work, plan, places, backend, ended, say)
     faults += [] if near else [fault for o in outcomes if (fault := o.too_short)]
     if faults:
         raise UserError(faults[0])
@@ -113,6 +113,24 @@ def train_all(plan: Plan, folder: Path, *, jobs: int, backend: str, say: Say) ->
         done = sum(o.code in (0, 3) for o in outcomes)
         raise Interrupted(f"interrupted after {done} of {len(plan.cases)} runs; the same command goes on from here")
     return outcomes
+
+
+def _spread(work: _Work, plan: Plan, places: int, backend: str, ended: Callable[[], bool], say: Say) -> list[Outcome]:
+    """The outcomes of all cases, in order; where it has `ended` before, of those that were begun."""
+    import joblib
+
+    def tasks() -> Iterator[Any]:
+        for number, case in enumerate(plan.cases, start=1):
+            head = f"{number}/{len(plan.cases)} {case.label}, {case.replicate}"
+            done = _is_done(work.folder / "runs" / case.name, case, plan.data)
+            if done:
+                say(f"{head}: done before")
+            yield joblib.delayed(work)(head, case, done)
+
+    # One place means no worker at all. Named to Parallel itself, Dask's backend fails in joblib 1.6.
+    with joblib.parallel_config(backend) if places > 1 else contextlib.nullcontext():
+        parallel = joblib.Parallel(places, pre_dispatch=places, batch_size=1)
+        return list(parallel(takewhile(lambda _: not ended(), tasks())))
 
 
 @dataclass(frozen=True)
@@ -130,26 +148,31 @@ class _Work:
 
     data: str
     folder: Path
+    home: Path
+    """The folder that paths are relative to."""
     timed: bool
     threads: int | None
-    total: int
     here: _Here | None
 
-    def __call__(self, number: int, case: Case) -> Outcome:
+    def __call__(self, head: str, case: Case, done: bool) -> Outcome:
         folder, log = self.folder / "runs" / case.name, self.folder / "logs" / f"{case.name}.log"
-        head = f"{number}/{self.total} {case.label}, {case.replicate}"
-        if _is_done(folder, case, self.data):
-            self._tell(f"{head}: done before")
+        if done:
             return Outcome(case, folder, 0, log, False)
-        turn = _turn(str(case.settings.get("device", "auto")), self._ended) if self.timed else contextlib.nullcontext()
-        with turn as card:
+        if not (self.home / self.folder).is_dir() and self.here is None:
+            raise UserError(
+                f"{socket.gethostname()} does not see {self.home / self.folder}: give an --output that all machines of "
+                "the cluster share"
+            )
+        mine = turn(str(case.settings.get("device", "auto")), self._ended) if self.timed else contextlib.nullcontext()
+        with mine as card:
             if self._ended():
                 return Outcome(case, folder, INTERRUPTED, log, False)
             self._tell(f"{head} ...")
             outcome = Outcome(case, folder, self._train(case, folder, log, card), log, True)
-        self._tell(f"{head}: {_how(outcome)}")
-        if self.here is not None and outcome.too_short:
-            self.here.fault(outcome.too_short)
+        if self.here is not None:
+            self._tell(f"{head}: {_how(outcome)}")
+            if outcome.too_short:
+                self.here.fault(outcome.too_short)
         return outcome
 
     def _train(self, case: Case, folder: Path, log: Path, card: int | None) -> int:
@@ -159,12 +182,14 @@ class _Work:
             environment["OMP_NUM_THREADS"] = str(self.threads)
         if card is not None:
             environment["CUDA_VISIBLE_DEVICES"] = str(card)
+        log = self.home / log
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as printed:
             # In a session of its own, so that Ctrl-C reaches it from here alone.
             process = subprocess.Popen(
-                command, stdout=printed, stderr=subprocess.STDOUT, env=environment, start_new_session=True
-            )
+                command, stdout=printed, stderr=subprocess.STDOUT, env=environment, cwd=self.home,
+                start_new_session=True,
+            )  # fmt: skip
             try:
                 return self._watched(process, log)
             except BaseException:  # asked a second time
@@ -189,7 +214,7 @@ class _Work:
         return INTERRUPTED if sent and process.returncode else process.returncode
 
     def _ended(self) -> bool:
-        return self.here is not None and self.here.ended()
+        return self.here.ended() if self.here is not None else (self.home / self.folder / HALT).exists()
 
     def _tell(self, text: str) -> None:
         if self.here is not None:
@@ -228,82 +253,41 @@ def _lines(log: Path) -> list[str]:
     return [line.strip() for line in text.split("\n") if line.strip()]
 
 
-# ---------------------------------------------------------------------- devices and backends
-
-
-@contextlib.contextmanager
-def _turn(device: str, ended: Callable[[], bool]) -> Iterator[int | None]:
-    """Wait for a device of this machine that no other timed run is using; its number where there are several.
-
-    Waits no longer than until all has `ended`.
-
-    A lock for each device in the machine's own temporary folder, so that it holds over all jobs, backends and
-    comparisons at once.
-    """
-    try:
-        import fcntl
-    except ImportError:  # no such lock on this system
-        yield None
-        return
-    cards = _cards(device)
-    names = [f"card{n}" for n in cards] or ["cpu" if device == "auto" else device.replace(":", "")]
-    stem = f"twoplayer-{getpass.getuser()}-{socket.gethostname()}"
-    files = [(Path(tempfile.gettempdir()) / f"{stem}-{name}.lock").open("w") for name in names]
-    taken = None
-    try:
-        while taken is None and not ended():
-            for place, file in enumerate(files):
-                with contextlib.suppress(OSError):
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    taken = place
-                    break
-            else:
-                time.sleep(POLL)
-        yield cards[taken] if taken is not None and len(cards) > 1 else None
-    finally:
-        for file in files:
-            file.close()
-
-
-def _cards(device: str) -> list[int]:
-    """Numbers of this machine's CUDA devices that a run on `device` may take; none where it runs elsewhere."""
-    if device.startswith("cuda:"):
-        return [int(device.removeprefix("cuda:"))]
-    if device not in ("auto", "cuda"):
-        return []
-    import torch
-
-    return list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
-
-
 def _sharing(plan: Plan, jobs: int, threads: int | None) -> str:
     if plan.unit == "budget":
         return f"a budget in time is fair only to runs that have their device to themselves: the {jobs} jobs take turns"
     return f"{jobs} runs at a time, {threads} thread{'s' if threads != 1 else ''} each"
 
 
-def _check_backend(backend: str, jobs: int) -> None:
-    if backend not in BACKENDS:
-        raise UserError(f"no backend is called {backend!r}: {did_you_mean(backend, BACKENDS)}")
-    if jobs < 1:
-        raise UserError(f"--jobs must be at least 1, not {jobs}")
-
-
 @contextlib.contextmanager
-def _registered(backend: str) -> Iterator[None]:
-    """Make a cluster's backend known to joblib. Raises `UserError` where its package is missing."""
-    if backend == "ray":
-        try:
-            from ray.util.joblib import register_ray  # type: ignore[import-not-found]
-        except ImportError:
-            raise UserError("--backend ray needs the package ray: pip install ray") from None
-        register_ray()
-    if backend == "dask":
-        try:
-            from dask.distributed import Client  # type: ignore[import-not-found]
-        except ImportError:
-            raise UserError("--backend dask needs the package distributed: pip install distributed") from None
-        with Client():  # the cluster that Dask's own configuration names, else one on this machine
-            yield
-        return
-    yield
+def _relayed(plan: Plan, folder: Path, asked: Callable[[], bool], say: Say) -> Iterator[None]:
+    """While runs go on elsewhere: hand on a wish to stop to where they are, and tell how many are over."""
+    halt, over = folder / HALT, threading.Event()
+    runs = [RunFolder(folder / "runs" / case.name) for case in plan.cases]
+
+    def watch() -> None:
+        told, at = -1, time.monotonic()
+        while not over.wait(POLL):
+            if asked():
+                halt.touch()
+            if time.monotonic() - at > TELL and (ended := sum(map(_has_ended, runs))) != told:
+                told, at = ended, time.monotonic()
+                say(f"{ended} of {len(runs)} runs are over")
+
+    folder.mkdir(parents=True, exist_ok=True)
+    halt.unlink(missing_ok=True)
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        halt.unlink(missing_ok=True)
+
+
+def _has_ended(run: RunFolder) -> bool:
+    try:
+        return run.status().get("state") in DONE
+    except UserError:  # it has not begun
+        return False

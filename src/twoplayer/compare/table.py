@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twoplayer.compare.reading import Measured
-from twoplayer.compare.statistics import LEVEL, holm, interval, least_p, mean_ranks, needed_pairs, permutation_p
+from twoplayer.compare.statistics import COVERAGE, LEVEL, against, interval, least_p, mean_ranks, needed_pairs
 from twoplayer.errors import UserError, did_you_mean
 
 __all__ = ["LEADING", "Cell", "Column", "Row", "Table", "budget_text", "make_table"]
@@ -49,7 +49,7 @@ class Cell:
     rank: float
     """Mean over what is repeated, 1 for the best; a run without a figure comes last."""
     p: float | None
-    """Of the paired permutation test against the best row, adjusted by Holm; None for that row itself."""
+    """Of the paired permutation test against the best row, adjusted for all pairs of rows; None where there is none."""
     pairs: int
     """How many pairs the test had."""
     best: bool
@@ -58,6 +58,11 @@ class Cell:
     def tied(self) -> bool:
         """Whether the test cannot tell it from the best."""
         return not self.best and self.p is not None and self.p > 1 - LEVEL
+
+    @property
+    def untested(self) -> bool:
+        """Whether it cannot be said that it differs from the best, for want of runs that both have."""
+        return not self.best and self.p is None
 
 
 @dataclass(frozen=True)
@@ -126,8 +131,9 @@ def make_table(runs: Sequence[Measured], *, by: str | None = None, notes: Sequen
     )  # fmt: skip
 
 
-def _order(cell: Cell | None) -> tuple[bool, float, float]:
-    return (cell is None, math.inf if cell is None else cell.rank, 0.0 if cell is None or cell.best else 1.0)
+def _order(cell: Cell | None) -> tuple[bool, bool, float]:
+    """What has the figure first, of these the best one, then by mean ranks."""
+    return (cell is None, cell is None or not cell.best, math.inf if cell is None else cell.rank)
 
 
 def _columns(runs: Sequence[Measured], by: str | None) -> list[Column]:
@@ -156,19 +162,14 @@ def _cells(column: Column, groups: Mapping[str, Sequence[Measured]]) -> dict[str
     ranks = _ranks(costs, groups)
     best = _best(costs, groups)
     pairs = {label: [name for name in costs[label] if name in costs[best]] for label in costs}
-    raw = {
-        label: permutation_p([costs[label][n] - costs[best][n] for n in pairs[label]])
-        for label in costs
-        if label != best and len(pairs[label]) > 1
-    }
-    adjusted = holm(raw)
+    p = against(costs, best)
     cells = {}
     for label in costs:
         found = list(values[label].values())
         low, high = interval(found) or (None, None)
         mean = sum(found) / len(found)
         cells[label] = Cell(
-            values[label], mean, low, high, ranks[label], adjusted.get(label), len(pairs[label]), label == best
+            values[label], mean, low, high, ranks[label], p.get(label), len(pairs[label]), label == best
         )
     return cells
 
@@ -179,10 +180,10 @@ def _by_replicate(column: Column, runs: Sequence[Measured], *, cost: bool) -> di
 
 
 def _ranks(costs: Mapping[str, Mapping[str, float]], groups: Mapping[str, Sequence[Measured]]) -> dict[str, float]:
-    """Within the replicates that all rows have, or else that any has; a failed run comes last in its own."""
+    """Within the repetitions that all rows have, in which a failed run comes last; without any, of the means."""
     tried = [{run.replicate for run in groups[label]} for label in costs]
-    replicates = sorted(set.intersection(*tried) or set.union(*tried))
-    table = [[mine.get(name, math.nan) for name in replicates] for mine in costs.values()]
+    shared = sorted(set.intersection(*tried))
+    table = [[mine.get(name, math.nan) for name in shared] or [_mean(mine.values())] for mine in costs.values()]
     return dict(zip(costs, mean_ranks(table), strict=True))
 
 
@@ -202,7 +203,7 @@ def _mean(costs: Any) -> float:
 
 
 def _notes(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
-    said = [*_power(rows), *_budgets(rows), *_machines(rows)]
+    said = [*_power(rows), *_pairing(rows, columns), *_budgets(rows), *_stopped(rows), *_machines(rows)]
     most = max(len(row.runs) for row in rows)
     said += [f"{row.label}: {len(row.runs)} of {most} runs are there" for row in rows if len(row.runs) < most]
     said += [f"{row.label}: {row.failures} of {len(row.runs)} runs; the figures are of the others" for row in rows
@@ -218,16 +219,44 @@ def _notes(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
 def _power(rows: Sequence[Row]) -> list[str]:
     """What so few repetitions can show."""
     if len(rows) < 2:
-        return []
+        return _coverage(rows)
     pairs = max((cell.pairs for row in rows for cell in row.cells.values() if not cell.best), default=0)
-    if pairs < 2:
+    if pairs < 2 and max(len(row.runs) for row in rows) < 2:
         return ["One run each: nothing can be said of differences; repeat with more --seeds."]
-    if least_p(pairs) > 1 - LEVEL:
+    if pairs > 1 and least_p(pairs) > 1 - LEVEL:
         return [
             f"{pairs} paired runs each: the least p that the permutation test can give is {least_p(pairs):g}, so no "
-            f"difference can be significant at {1 - LEVEL:.2g}; that takes at least {needed_pairs()} seeds."
+            f"difference can be significant at {1 - LEVEL:.2g}; that takes at least {needed_pairs()} seeds.",
+            *_coverage(rows),
         ]
-    return []
+    return _coverage(rows)
+
+
+def _coverage(rows: Sequence[Row]) -> list[str]:
+    """How short intervals of few runs are."""
+    counts = [len(cell.values) for row in rows for cell in row.cells.values() if len(cell.values) > 1]
+    few = min(counts, default=0)
+    if few not in COVERAGE:
+        return []
+    return [
+        f"Bootstrap intervals of so few runs are short: of {few} normal values one of nominal {LEVEL:.0%} holds the "
+        f"mean in {COVERAGE[few]:.0%} of cases."
+    ]
+
+
+def _pairing(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
+    """Where runs have no counterparts to be held against."""
+    if len(rows) < 2 or not columns or max(len(row.runs) for row in rows) < 2:
+        return []
+    shared = set.intersection(*({run.replicate for run in row.runs} for row in rows))
+    said = [] if shared else ["No seed is shared by all rows: mean ranks are ranks of means."]
+    untested = [row.label for row in rows if (cell := row.cells.get(columns[0].name)) and cell.untested]
+    if untested:
+        said.append(
+            f"{', '.join(untested)}: not tested against the best by {columns[0].name}, for want of two seeds in which "
+            "both have a finite figure."
+        )
+    return said
 
 
 def _budgets(rows: Sequence[Row]) -> list[str]:
@@ -242,6 +271,18 @@ def _budgets(rows: Sequence[Row]) -> list[str]:
         return []
     told = "; ".join(f"{text}: {', '.join(labels)}" for text, labels in found.items())
     return [f"Budgets are not equal, so differences may be theirs ({told})."]
+
+
+def _stopped(rows: Sequence[Row]) -> list[str]:
+    """A remark where runs could end before their budget did."""
+    stopped = [row for row in rows if any(run.config.stop != "none" for run in row.runs)]
+    if not stopped:
+        return []
+    used = ", ".join(f"{row.label} {sum(r.seconds for r in row.runs) / len(row.runs):,.0f} s" for row in stopped)
+    return [
+        f"--stop could end runs before their budget did, so that it was not the same for all; figures are of the "
+        f"checkpoints kept (on average trained: {used})."
+    ]
 
 
 def _machines(rows: Sequence[Row]) -> list[str]:

@@ -16,7 +16,10 @@ __all__ = ["as_text", "cell_text", "latex", "long_rows", "markdown", "number", "
 
 SHOWN = 4
 """Figures that are printed; all are written."""
-LEGEND = "mean [95 % bootstrap interval] (mean rank); * the best, = not told apart from it by a paired permutation test"
+LEGEND = (
+    "mean [95 % bootstrap interval] (mean rank); * the best, = not told apart from it by a paired permutation test, "
+    "? not tested"
+)
 
 
 def write_tables(tables: Sequence[Table], folder: Path) -> list[Path]:
@@ -58,6 +61,7 @@ def long_rows(tables: Sequence[Table]) -> list[dict[str, Any]]:
             "pairs": cell.pairs,
             "best": cell.best,
             "tied": cell.tied,
+            "untested": cell.untested,
             "real": column.real,
         }
         for table in tables
@@ -126,7 +130,7 @@ def cell_text(cell: Cell | None) -> str:
     if cell is None:
         return "–"
     between = "" if cell.low is None else f" [{number(cell.low)}, {number(cell.high)}]"
-    mark = " *" if cell.best else " =" if cell.tied else ""
+    mark = " *" if cell.best else " =" if cell.tied else " ?" if cell.untested else ""
     return f"{number(cell.mean)}{between} ({cell.rank:.2g}){mark}"
 
 

@@ -41,6 +41,8 @@ class Diagnosis:
     unchecked: dict[str, str]
     warnings: tuple[str, ...] = ()
     """What was said of the run while it trained."""
+    step: int | None = None
+    """The round at which the run stood; None where that cannot be read."""
 
     def __getitem__(self, disease: str) -> Finding:
         """The finding of that disease. Raises `KeyError` where it was not found."""
@@ -54,6 +56,7 @@ class Diagnosis:
         return {
             "run": self.run,
             "about": self.about,
+            "step": self.step,
             "findings": [finding.document() for finding in self.findings],
             "healthy": [
                 {"disease": c.disease, "evidence": [s.document() for s in c.evidence], "note": c.note}
@@ -108,7 +111,11 @@ def examine(
             findings.append((disease, _finding(name, disease, worst, patient)))
     kept = _worst_first(findings)
     drawn = [replace(f, picture=_drawn(d, patient, shown / f"{f.disease}.png")) for d, f in kept]
-    diagnosis = Diagnosis(str(folder.path), _about(patient), tuple(drawn), tuple(healthy), unchecked, _warnings(folder))
+    told, step = _warnings(folder), patient.status.get("step")
+    diagnosis = Diagnosis(
+        str(folder.path), _about(patient), tuple(drawn), tuple(healthy), unchecked, told,
+        step if isinstance(step, int) else None,
+    )  # fmt: skip
     if only is None:
         with contextlib.suppress(OSError):  # somebody else's run can be looked at too
             write_json(shown / "diagnosis.json", diagnosis.document())

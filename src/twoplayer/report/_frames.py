@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twoplayer.report._record import Sample
-from twoplayer.report._words import count
+from twoplayer.report._words import reached
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Frame", "chosen", "embedded", "frame"]
 
 FRAMES = 16
-HEAVY = 200_000  # bytes; a heavier picture travels as WebP
+HEAVY = 200_000
+"""Bytes above which a picture travels as WebP."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,11 @@ def chosen(samples: list[Sample], at_most: int = FRAMES) -> list[Sample]:
 
 def frame(sample: Sample, unit: str) -> Frame | None:
     """The sample's picture, captioned with how far training was; None when the file is no picture."""
-    caption = f"step {count(sample.step)}" if sample.images_seen is None else f"{count(sample.images_seen)} {unit}"
-    return embedded(sample.path, caption)
+    return embedded(sample.path, reached(sample, unit))
 
 
-def embedded(path: Path, caption: str) -> Frame | None:
-    """The picture in `path`, inside the page; None when the file is no whole picture."""
+def embedded(path: Path, caption: str, *, heavy: int = HEAVY) -> Frame | None:
+    """The picture in `path`, inside the page, as WebP above `heavy` bytes; None when the file is no whole picture."""
     from PIL import Image
 
     data = path.read_bytes()
@@ -54,7 +54,7 @@ def embedded(path: Path, caption: str) -> Frame | None:
         with Image.open(io.BytesIO(data)) as picture:
             picture.load()
             kind = "png"
-            if len(data) > HEAVY:
+            if len(data) > heavy:
                 data, kind = _webp(picture.convert("RGB")), "webp"
             width, height = picture.size
     except (OSError, SyntaxError, ValueError):  # what Pillow raises for files that are cut or no pictures

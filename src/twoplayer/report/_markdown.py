@@ -7,10 +7,21 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from twoplayer.report import _words as words
+from twoplayer.report._diagnosis import Diagnosed, Found, diagnosed
+from twoplayer.report._evaluation import evaluation
+from twoplayer.report._frames import chosen
 from twoplayer.report._record import Record
 from twoplayer.report._tables import environment_rows, figure_rows, setting_groups
 
 __all__ = ["markdown"]
+
+FRAMES = 5
+"""Pictures of samples on the way."""
+SHEETS = (
+    ("neighbours", "Generated images, each beside its nearest training images"),
+    ("neighbours_held_out", "Held-out images, each beside its nearest training images"),
+    ("interpolations", "Samples along paths through the latent space"),
+)
 
 
 def markdown(record: Record, folder: Path) -> str:
@@ -24,6 +35,8 @@ def markdown(record: Record, folder: Path) -> str:
         *_pictures(record, folder),
         *_figures(record),
         *(f"{note}" for note in record.notes),
+        *_evaluation(record, folder),
+        *_diagnosis(diagnosed(record.path, record.status), folder),
         *_command(record),
         *_settings(record),
         "## Environment",
@@ -40,7 +53,11 @@ def _message(record: Record) -> Iterable[str]:
 def _pictures(record: Record, folder: Path) -> Iterable[str]:
     shown = [("Newest samples", record.samples[-1].path)] if record.samples else []
     shown += [("Real data", record.real_samples)] if record.real_samples else []
-    return [f"![{title}]({_link(path, folder)})" for title, path in shown]
+    yield from (_picture(title, path, folder) for title, path in shown)
+    if earlier := chosen(record.samples, FRAMES + 1)[:-1]:
+        yield "## How it got there"
+        unit = words.seen_unit(record)
+        yield from (_picture(f"Samples after {words.reached(s, unit)}", s.path, folder) for s in earlier)
 
 
 def _figures(record: Record) -> Iterable[str]:
@@ -49,6 +66,53 @@ def _figures(record: Record) -> Iterable[str]:
         return []
     head = ("figure", "newest", "best", f"best at {words.seen_unit(record)}", "real data", "better")
     return ["## Figures", _table(head, rows)]
+
+
+def _evaluation(record: Record, folder: Path) -> Iterable[str]:
+    found = evaluation(record.evaluation, words.seen_unit(record))
+    if found is None:
+        if command := words.evaluate_command(record):
+            yield f"Nearest neighbours, paths through the latent space and figures with their errors: `{command}`"
+        return
+    yield "## Evaluation"
+    yield found.measured_on
+    if found.rows:
+        rows = [(r.name, r.value, f"{r.real} {r.real_of}".strip(), r.better) for r in found.rows]
+        yield _table(("figure", "generated", "real data", "better"), rows)
+    yield from found.notes
+    sheets = ((title, record.evaluation / f"{name}.png") for name, title in SHEETS)
+    yield from (_picture(title, path, folder) for title, path in sheets if path.is_file())
+
+
+def _diagnosis(found: Diagnosed | None, folder: Path) -> Iterable[str]:
+    if found is None:
+        return
+    yield "## Diagnosis"
+    if not found.looked:
+        yield f"Nobody has looked for what is wrong with it yet: `{found.command}`"
+    elif found.stale:
+        yield f"{found.stale} `{found.command}`"
+    if found.looked and not found.findings:
+        yield "Nothing was found."
+    for disease in found.findings:
+        yield from _finding(disease, folder)
+    if found.healthy:
+        yield f"Checked and healthy: {', '.join(found.healthy)}."
+    yield from (f"Not checked: {name} ({reason})." for name, reason in found.unchecked)
+    if found.warnings:
+        yield "Said while it trained:"
+        yield "\n".join(f"- {warning}" for warning in found.warnings)
+
+
+def _finding(found: Found, folder: Path) -> Iterable[str]:
+    yield f"### {found.title}"
+    yield f"{found.disease}, confidence {found.confidence}"
+    yield found.verdict
+    yield _table(("evidence", "here", "sick", "healthy"), [(s.name, s.value, s.sick, s.healthy) for s in found.signs])
+    if found.path is not None:
+        yield _picture(f"What shows {found.disease}", found.path, folder)
+    yield f"Try next, since {found.advice}:"
+    yield f"    {found.command}"
 
 
 def _command(record: Record) -> Iterable[str]:
@@ -71,5 +135,6 @@ def _cell(text: str) -> str:
     return str(text).replace("|", "\\|").replace("\n", " ")
 
 
-def _link(path: Path, folder: Path) -> str:
-    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix().replace(" ", "%20")
+def _picture(title: str, path: Path, folder: Path) -> str:
+    relative = Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    return f"![{title}]({relative.replace(' ', '%20')})"

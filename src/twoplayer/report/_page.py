@@ -7,6 +7,7 @@ from typing import Any
 from twoplayer.pages import resource, template
 from twoplayer.report import _words as words
 from twoplayer.report._curves import game_charts, metric_charts
+from twoplayer.report._diagnosis import diagnosed
 from twoplayer.report._evaluation import evaluation
 from twoplayer.report._frames import Frame, chosen, embedded, frame
 from twoplayer.report._record import Record
@@ -34,7 +35,7 @@ def _contents(record: Record) -> dict[str, Any]:
         "state": record.status.get("state") or "unknown",
         "status": words.status_sentence(record),
         "data_sentence": words.data_sentence(record),
-        "diagnosis": record.status.get("message"),
+        "message": record.status.get("message"),
         "unit": words.seen_unit(record),
         "newest": frames[-1] if frames else None,
         "earlier": frames[:-1],
@@ -43,6 +44,8 @@ def _contents(record: Record) -> dict[str, Any]:
         "notes": record.notes,
         "metric_charts": metric_charts(record),
         "evaluation": evaluation(record.evaluation, words.seen_unit(record)),
+        "evaluate": words.evaluate_command(record),
+        "diagnosis": diagnosed(record.path, record.status),
         "game_charts": game_charts(record),
         "command": record.environment.get("command"),
         "skipped": skipped[:LISTED],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ class Sample:
 class Record:
     """A run as its folder tells it; nothing need be logged or drawn yet."""
 
+    path: Path
+    """The folder, as it was asked for."""
     name: str
     config: Mapping[str, Any]
     environment: Mapping[str, Any]
@@ -56,19 +58,20 @@ class Record:
 def read_record(folder: Path) -> Record:
     """Read the run in `folder`. Raises `UserError` when there is none that this version can read."""
     run = RunFolder(folder).require()
-    progress = _surviving(read_json_lines(run.progress))
+    progress, status = _surviving(read_json_lines(run.progress)), run.status()
     measurements = read_json_lines(run.metrics)
     real = run.samples / "real.png"
     return Record(
+        path=folder,
         name=folder.resolve().name,
         config=run.config().tree(),
         environment=run.environment(),
-        status=run.status(),
+        status=status,
         data=run.data(),
         progress=progress,
         figures=_figures(measurements),
         notes=[str(note) for note in (measurements[-1].get("notes") or [])] if measurements else [],
-        samples=_samples(run.samples, progress),
+        samples=_samples(run.samples, [*progress, *_end(progress, status)]),
         real_samples=real if real.is_file() else None,
         evaluation=run.evaluation,
     )
@@ -92,6 +95,14 @@ def _surviving(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return kept
 
 
+def _end(progress: list[dict[str, Any]], status: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Where the run stands, as a last record, unless it has gone back or goes on."""
+    step, seen = number(status.get("step")), number(status.get("images_seen"))
+    if step is None or seen is None:
+        return []
+    return [status] if step >= (progress[-1]["step"] if progress else 1) else []
+
+
 def _figures(measurements: list[dict[str, Any]]) -> list[Figure]:
     """The newest value for each name and step, in order of first mention, then of steps."""
     found: dict[str, dict[int, Figure]] = {}
@@ -105,7 +116,7 @@ def _figures(measurements: list[dict[str, Any]]) -> list[Figure]:
     return [by_step[step] for by_step in found.values() for step in sorted(by_step)]
 
 
-def _samples(folder: Path, progress: list[dict[str, Any]]) -> list[Sample]:
+def _samples(folder: Path, progress: Sequence[Mapping[str, Any]]) -> list[Sample]:
     """The pictures in order of steps; images seen are those of the last record at or before each step."""
     pictures = sorted((int(path.stem), path) for path in folder.glob("*.png") if path.stem.isdecimal())
     samples: list[Sample] = []

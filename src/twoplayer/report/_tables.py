@@ -10,7 +10,7 @@ from typing import Any
 from twoplayer.report._record import Figure, Record
 from twoplayer.report._words import better, figure, short
 
-__all__ = ["FigureRow", "Group", "environment_rows", "figure_rows", "setting_groups"]
+__all__ = ["FigureRow", "Group", "environment_rows", "figure_rows", "flat", "setting_groups"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class FigureRow:
 def setting_groups(config: Mapping[str, Any]) -> list[Group]:
     """The config's top-level values as one group, then a group for each mapping in it."""
     alone = Group("", [(key, _value(v)) for key, v in config.items() if not _nested(v)])
-    groups = [Group(str(key), list(_flat(v))) for key, v in config.items() if _nested(v)]
+    groups = [Group(str(key), list(flat(v))) for key, v in config.items() if _nested(v)]
     return [group for group in (alone, *groups) if group.rows]
 
 
@@ -44,7 +44,7 @@ def environment_rows(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Versions and hardware, without the command, which stands on its own."""
     return [
         (name.replace("_", " "), value)
-        for name, value in _flat({k: v for k, v in environment.items() if k != "command"})
+        for name, value in flat({k: v for k, v in environment.items() if k != "command"})
     ]
 
 
@@ -74,10 +74,11 @@ def _goodness(measured: Figure) -> float:
     return value if measured.higher_is_better else -value
 
 
-def _flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Every value in words, by its path."""
     for key, value in mapping.items():
         if _nested(value):
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", _value(value)
 

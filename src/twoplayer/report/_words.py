@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+import shlex
 from typing import Any
 
 from twoplayer.numerals import shown
-from twoplayer.report._record import Record, number
+from twoplayer.report._record import Record, Sample, number
 
 __all__ = [
     "better",
     "count",
     "data_sentence",
     "duration",
+    "evaluate_command",
     "figure",
     "figure_with_error",
+    "reached",
     "seen_unit",
     "short",
     "status_sentence",
@@ -77,6 +80,11 @@ def seen_unit(record: Record) -> str:
     return "points" if record.data.get("kind") == "points" else "images"
 
 
+def reached(sample: Sample, unit: str) -> str:
+    """How far training was when samples were drawn: 2,560 images."""
+    return f"step {count(sample.step)}" if sample.images_seen is None else f"{count(sample.images_seen)} {unit}"
+
+
 def data_sentence(record: Record) -> str:
     """How many real samples of which shape; empty where the folder does not say."""
     data, unit = record.data, seen_unit(record)
@@ -89,6 +97,11 @@ def data_sentence(record: Record) -> str:
     if data.get("classes"):
         parts.append(f"{len(data['classes'])} classes")
     return ", ".join(parts)
+
+
+def evaluate_command(record: Record) -> str:
+    """What measures the run and draws its nearest neighbours and paths; empty where there is nothing to measure."""
+    return f"twoplayer evaluate {shlex.quote(str(record.path))}" if record.samples else ""
 
 
 def status_sentence(record: Record) -> str:

@@ -96,7 +96,7 @@ class Rule:
     def over(self, course: Sequence[Judgement]) -> bool:
         """Whether nothing is to be gained any more."""
         gain = self.last_gain(course)
-        if gain is None or gain is course[0]:
+        if gain is None or gain is next(j for j in course if j.sound):
             return False
         after = sum(j.step > gain.step for j in course)
         return after >= self.least and course[-1].step >= (1 + self.patience) * gain.step

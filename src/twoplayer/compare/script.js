@@ -1,0 +1,27 @@
+// Moves all rows through training at once. Without it each row shows its end.
+(function () {
+  "use strict";
+  Array.prototype.forEach.call(document.querySelectorAll(".growth"), function (section) {
+    var slider = section.querySelector("input");
+    var told = section.querySelector("output");
+    var figures = Array.prototype.slice.call(section.querySelectorAll("figure"));
+    var last = Number(slider.max);
+
+    function show() {
+      var place = Number(slider.value);
+      figures.forEach(function (figure) {
+        var pictures = figure.querySelectorAll("img");
+        Array.prototype.forEach.call(pictures, function (picture, i) { picture.hidden = i !== place; });
+        figure.querySelector(".when").textContent = pictures[place].getAttribute("data-when");
+      });
+      told.textContent = Math.round(100 * Math.pow(place / last, 2)) + " %";
+      slider.setAttribute("aria-valuetext", told.textContent + " of training");
+    }
+
+    slider.addEventListener("input", show);
+    window.addEventListener("beforeprint", function () { slider.value = last; show(); });
+    section.querySelector(".scrub").hidden = false;
+    slider.value = last;
+    show();
+  });
+})();
