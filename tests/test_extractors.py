@@ -344,6 +344,16 @@ def test_weights_are_found_where_torch_keeps_them(fidelity: Path, tmp_path: Path
     assert extractors.create("inception").identity == extractors.create("inception", weights=fidelity).identity
 
 
+def test_the_label_tells_other_weights_than_the_published_ones(fidelity: Path) -> None:
+    import hashlib
+
+    assert extractors.create("inception", weights=fidelity).label == "inception_weights"
+    digest = hashlib.sha256(fidelity.read_bytes()).hexdigest()
+    module = sys.modules["torch_fidelity.feature_extractor_inceptionv3"]
+    module.URL_INCEPTION_V3 = f"http://localhost:9/weights-of-a-day-{digest[:8]}.pth"  # type: ignore[attr-defined]
+    assert extractors.create("inception", weights=fidelity).label == "inception"
+
+
 def test_weights_that_hold_code_are_not_run(fidelity: Path, tmp_path: Path) -> None:
     class Trap:
         def __reduce__(self) -> Any:
@@ -367,8 +377,9 @@ def test_transformers_get_images_as_their_papers_scale_them(transformers: None) 
     mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     pixels = (lens.network.given[:3].numpy().transpose(0, 2, 3, 1) * deviation + mean) * 255
     assert pixels == pytest.approx(_by_pillow(picture, 28), abs=1.01)  # Pillow rounds between both passes
-    assert (lens.label, lens.size) == ("dinov2", 24)
+    assert (lens.label, lens.size) == ("dinov2_28", 24)
     assert extractors.create("dinov2", model="someone/dinov2-small").label == "dinov2_small"
+    assert extractors.create("dinov2").label == "dinov2"  # at the published side
 
 
 def _by_pillow(pictures: Array, side: int) -> Array:

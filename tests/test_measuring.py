@@ -132,16 +132,20 @@ def test_the_real_figure_of_copies_holds_half_of_the_held_out_data_against_the_o
     figure = tested.figures[0]
     assert figure.name == "memorization_test_pixels_120" and figure.real_count == 60
     assert figure.real is not None and 0 < abs(figure.real) < 4
-    assert any("memorization-test hold one half of the held-out data against the other" in n for n in tested.notes)
+    assert any("of memorization-test take one half of the held-out data for samples" in n for n in tested.notes)
     copies = measure(TRAIN[:120], PLAIN, extractor="pixels", metrics="ct").figures[0]
     assert copies.value < -5
 
 
-def test_fewer_held_out_samples_are_told(tmp_path: Path) -> None:
+def test_fewer_held_out_samples_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     few = replace(PLAIN, held_out=HELD_OUT[:30])
     measured = measure(SAMPLES, few, extractor="pixels", metrics="fd")
     assert measured.figures[0].real_count == 30
     assert "Only 30 real samples are held out: the real figures are of no more than those." in measured.notes
+    monkeypatch.setattr("twoplayer.measuring._reference.HELD_OUT_LIMIT", 20)
+    some = measure(SAMPLES, few, extractor="pixels", metrics="fd")
+    assert some.figures[0].real_count == 20
+    assert any(note.startswith("Only 20 of the 30 held-out real samples are looked at:") for note in some.notes)
     none = measure(SAMPLES, replace(PLAIN, held_out=HELD_OUT[:0]), extractor="pixels", metrics="fd")
     assert none.figures[0].real is None and any("nothing held out" in note for note in none.notes)
 
@@ -245,10 +249,12 @@ def test_a_damaged_reference_is_made_anew(damage: str, tmp_path: Path, looked_at
             facts.unlink()
         case "of another key":
             facts.write_text(json.dumps({**json.loads(facts.read_text()), "key": "0123"}))
-    assert measure(SAMPLES, PLAIN, metrics="fd", cache=tmp_path) == first
+    said: list[str] = []
+    assert measure(SAMPLES, PLAIN, metrics="fd", cache=tmp_path, say=said.append) == first
     assert looked_at == [120, 240, 120] * 2
-    measure(SAMPLES, PLAIN, metrics="fd", cache=tmp_path)
-    assert len(looked_at) == 7
+    assert f"what {tmp_path / 'features'} keeps of made is damaged, and is made anew" in said
+    measure(SAMPLES, PLAIN, metrics="fd", cache=tmp_path, say=said.append)
+    assert len(looked_at) == 7 and sum("damaged" in line for line in said) == 1
 
 
 def test_a_cache_that_cannot_be_written_costs_a_warning(tmp_path: Path) -> None:
@@ -494,6 +500,21 @@ def test_held_out_data_of_another_kind_are_refused(photos: Path, tmp_path: Path)
         twoplayer.evaluate(SAMPLES, photos, held_out=corners(9, 0), **PIXELS)
 
 
+def test_a_share_of_what_is_divided_already_is_refused(photos: Path) -> None:
+    """It would be ignored in silence."""
+    from twoplayer import data
+    from twoplayer.data._base import Settings
+
+    for reference in ("ring", data.load("ring", Settings(), count=300)):
+        with pytest.raises(UserError, match="ring has a held-out part of its own: leave held_out out"):
+            twoplayer.evaluate(corners(60, 3), reference, held_out=0.3, metrics="fd", device="cpu")
+    rows = [f"{number:04}.png,{'test' if number > 200 else 'train'}" for number in range(len(TRAIN))]
+    (photos / "split.csv").write_text("\n".join(["file,split", *rows]))
+    with pytest.raises(UserError, match="photos has a held-out part of its own"):
+        twoplayer.evaluate(SAMPLES, photos, held_out="0.3", **PIXELS)
+    assert twoplayer.evaluate(SAMPLES, photos, **PIXELS).figures[0].real_count == 39
+
+
 def test_class_folders_are_labels_of_either_part(tmp_path: Path) -> None:
     for part, images in (("train", TRAIN), ("test", HELD_OUT)):
         for name, chosen in (("narrow", 0), ("wide", 1)):
@@ -518,7 +539,7 @@ def test_points_against_points(tmp_path: Path) -> None:
 def test_a_run_against_other_data(tiny: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     run = tiny("gan1", "ring", steps=1)
     monkeypatch.undo()  # the real figures
-    assert collect(run, n=70).shape == (2,)
+    assert collect(run, n=70).shape == (2,) and collect(run).count == 2_500
     for samples in (run, run.path):
         found = twoplayer.evaluate(samples, corners(300, 1), n=70, metrics="fd", device="cpu")
         assert (found.samples, found.figures[0].name) == (70, "fd_points_70")

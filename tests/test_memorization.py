@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
 from twoplayer import metrics
@@ -156,6 +157,22 @@ def test_the_error_of_a_share_is_binomial() -> None:
     assert np.mean([s.error for s in shares]) == pytest.approx(np.std([s.value for s in shares]), rel=0.25)
 
 
+@pytest.mark.parametrize("dimensions", [3, 40])
+def test_authenticity_does_not_depend_on_the_order_of_the_training_samples(dimensions: int) -> None:
+    """In whole numbers many are the nearest; a sample is authentic by the one with the largest radius."""
+    random = np.random.default_rng(0)
+    train = random.integers(0, 3, (120, dimensions)).astype(np.float32) * 2
+    samples = random.integers(0, 6, (200, dimensions)).astype(np.float32)
+    search = NearestNeighbors(n_neighbors=2, algorithm="brute").fit(train.astype(float))
+    radii, every = search.kneighbors(train.astype(float))[0][:, 1], cdist(samples, train)
+    nearest = every == every.min(1, keepdims=True)
+    expected = every.min(1) > np.where(nearest, radii, -1).max(1)
+    assert (nearest.sum(1) > 1).mean() > 0.1
+    for order in (np.arange(120), random.permutation(120), random.permutation(120)):
+        assert authenticity(samples, train[order]).value == expected.mean()
+        assert metrics.create("authenticity").measure(samples, Parts(train[order], train)).value == expected.mean()
+
+
 # ---- the birthday paradox
 
 
@@ -201,6 +218,11 @@ def test_near_copies_are_duplicates_and_nothing_else_is() -> None:
     assert (alone.value, alone.error) == (300 * 299 / 2, None)
     collapsed = support_size(np.repeat(FRESH[:1], 300, axis=0), held_out)
     assert (collapsed.value, collapsed.error) == (1.0, 0.0)
+
+
+def test_too_few_samples_for_pairs_are_refused() -> None:
+    with pytest.raises(UserError, match="at least 4 samples, not 3"):
+        support_size(np.zeros((3, 6)), HELD_OUT)
 
 
 def test_pairs_are_counted_over_the_edges_of_tiles() -> None:

@@ -174,6 +174,28 @@ def test_nothing_near_a_mode() -> None:
 # ---- labels
 
 
+@pytest.mark.parametrize("name", [n for n in metrics.names() if metrics.family.find(n).needs == "classes"])
+def test_what_is_no_log_probability_is_refused(name: str) -> None:
+    # NaN would score 1: the best diversity, and the inception score of one class.
+    metric, good = metrics.create(name), view("classes", 150, 1)
+    for logs, said in (
+        (np.where(np.arange(150)[:, None] == 3, np.nan, good.logs), "1 of 150 samples have probabilities that are NaN"),
+        (np.exp(good.logs), "log-probabilities are at most 0"),
+        (good.logs[:, 0], "one row per sample"),
+    ):
+        with pytest.raises(UserError, match=said):
+            metric.measure(Extracted(good.features, logs), reference("classes"))
+
+
+def test_scores_do_not_mind_in_how_many_parts_samples_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    logs, real = log_probabilities(300, CLASSES, 1), np.full(CLASSES, 1 / CLASSES)
+    scores = (inception_score, lambda logs: diversity_score(logs, real))
+    at_once = [score(logs) for score in scores]
+    monkeypatch.setattr("twoplayer.metrics._labels.CHUNK", 7)
+    for score, whole in zip(scores, at_once, strict=True):
+        assert (score(logs).value, score(logs).error) == pytest.approx((whole.value, whole.error), rel=1e-12)
+
+
 @pytest.mark.parametrize("classes", [2, 10, 100])
 def test_sure_and_even_labels_score_the_number_of_classes(classes: int) -> None:
     logs = log_one_hot(np.arange(5 * classes) % classes, classes)

@@ -11,7 +11,8 @@ import pytest
 from twoplayer.metrics import create
 from twoplayer.metrics._base import Array, Estimate, Extracted, Modes, Moments, Real
 from twoplayer.metrics._histogram import divergence
-from twoplayer.metrics._jackknife import influence_error, left_out_error, mean, shuffled
+from twoplayer.metrics._jackknife import by_content, influence_error, left_out_error, mean, shuffled
+from twoplayer.metrics._manifold import manifold
 from twoplayer.metrics.cmmd import cmmd
 from twoplayer.metrics.diversity_score import diversity_score
 from twoplayer.metrics.fd import fd
@@ -100,6 +101,43 @@ def test_the_stated_errors_of_what_balls_tell_are_how_far_draws_scatter(shift: f
         assert 0.7 < ratio < 1.4, f"{name}: stated errors are {ratio:.2f} of the scatter"
 
 
+def hub_prone(random: np.random.Generator) -> Array:
+    return np.asarray(random.normal(size=(400, 300)), np.float32)
+
+
+def in_clusters(random: np.random.Generator) -> Array:
+    fixed = np.random.default_rng(77)
+    centres, scales, which = 3 * fixed.normal(size=(8, 32)), fixed.uniform(0.3, 1.5, 8), random.integers(0, 8, 400)
+    return centres[which] + scales[which, None] * random.normal(size=(400, 32))
+
+
+@pytest.mark.parametrize("draw", [hub_prone, in_clusters])
+def test_errors_of_what_balls_tell_hold_where_smaller_parts_understate_them(
+    draw: Callable[[np.random.Generator], Array],
+) -> None:
+    # By ten parts instead of halves they are about half of the scatter.
+    random, names, draws = np.random.default_rng(1), ("precision", "recall", "density", "coverage"), 40
+    found = []
+    for _ in range(draws):
+        samples, real = draw(random), Real(Extracted(draw(random)))
+        found.append([create(name).measure(samples, real) for name in names])
+    ratios = []
+    for place in range(len(names)):
+        errors, values = zip(*((one[place].error, one[place].value) for one in found), strict=True)
+        ratios.append(float(np.mean(errors) / np.std(values, ddof=1)))
+    told = dict(zip(names, ratios, strict=True))
+    assert min(ratios) > 0.6 and max(ratios) < 1.5, told
+    assert np.mean(ratios) > 0.72, told
+
+
+def test_errors_are_told_by_halves_however_many_samples_there_are() -> None:
+    random = np.random.default_rng(0)
+    found = manifold(random.normal(size=(3001, 2)), random.normal(size=(4000, 2)))
+    assert [sorted((len(b.real_balls), len(b.held)) for b in halves) for halves in found.splits] == [
+        [(1500, 2000), (1501, 2000)]
+    ] * 9
+
+
 def test_errors_of_means_are_exact() -> None:
     values = np.random.default_rng(0).normal(size=50)
     assert mean(values) == Estimate(values.mean(), values.std(ddof=1) / np.sqrt(50))
@@ -122,3 +160,6 @@ def test_random_orders_follow_from_the_rows_alone() -> None:
     assert (shuffled(rows) != shuffled(rows, salt=1)).any()
     assert sorted(shuffled(rows).tolist()) == list(range(100))
     assert abs(np.corrcoef(rows.sum(1), np.argsort(shuffled(rows)))[0, 1]) < 0.3
+    grid = np.stack(np.meshgrid(np.arange(9.0), np.arange(9.0)), -1).reshape(-1, 2)  # whole numbers have equal sums
+    order = np.random.default_rng(2).permutation(81)
+    assert (grid[by_content(grid)] == grid[order][by_content(grid[order])]).all()

@@ -242,6 +242,13 @@ def test_extrapolation_takes_the_bias_away() -> None:
     assert 0.5 < np.mean(errors) / np.std([f.value for f in found], ddof=1) < 2
 
 
+def test_extrapolation_does_not_mind_the_order_of_whole_numbers() -> None:
+    random = np.random.default_rng(0)
+    points, real = random.integers(0, 10, (300, 2)), random.integers(0, 12, (300, 2))
+    found, again = (fd_infinity(rows, real) for rows in (points, points[random.permutation(300)]))
+    assert (again.value, again.error) == pytest.approx((found.value, found.error), rel=1e-9)
+
+
 def test_extrapolation_needs_samples() -> None:
     with pytest.raises(UserError, match="at least 100"):
         fd_infinity(normal(99, 5, 0), normal(99, 5, 1))

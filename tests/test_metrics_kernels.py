@@ -158,6 +158,13 @@ def test_vendi_is_the_same_from_either_side_of_the_features(order: float) -> Non
         )
 
 
+def test_vendi_does_not_mind_in_how_many_parts_samples_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.vstack([normal(40, 15, 0), np.zeros((2, 15))])
+    at_once = vendi(rows)
+    monkeypatch.setattr("twoplayer.metrics.vendi.CHUNK", 9)
+    assert (vendi(rows).value, vendi(rows).error) == pytest.approx((at_once.value, at_once.error), rel=1e-9)
+
+
 def test_vendi_counts_orthogonal_samples() -> None:
     assert vendi(np.repeat(np.eye(6), 4, axis=0)).value == pytest.approx(6)
     assert vendi(np.tile(normal(1, 6, 0), (9, 1))).value == pytest.approx(1)

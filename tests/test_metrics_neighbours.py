@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from twoplayer.errors import UserError
-from twoplayer.metrics import _nearest, create
+from twoplayer.metrics import _nearest, _reach, create
 from twoplayer.metrics._base import Array, Extracted, Real
 from twoplayer.metrics._manifold import manifold
-from twoplayer.metrics._nearest import Pairs, nearest
+from twoplayer.metrics._nearest import Pairs, nearest, nearest_squares
+from twoplayer.metrics._reach import reach
 from twoplayer.metrics.coverage import coverage
 from twoplayer.metrics.density import density
 from twoplayer.metrics.precision import precision
@@ -84,6 +86,24 @@ def test_one_point_many_times() -> None:
     assert (nearest(points, points, 20, exclude_self=True).distances[:, 19] > 0).all()
 
 
+def test_categories_tie_and_are_settled_by_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many others lie exactly as far as the last neighbour: none of them needs all distances one by one."""
+    columns = np.random.default_rng(0).integers(0, 6, (400, 10))
+    points = np.eye(6, dtype=np.float32)[columns].reshape(400, 60)
+    left, true = list[int](), _nearest._in_clusters
+
+    def watched(queries: Array, all_points: Array, rows: Array, *others: Any) -> None:
+        left.append(len(rows))
+        true(queries, all_points, rows, *others)
+
+    monkeypatch.setattr(_nearest, "_in_clusters", watched)
+    every = one_by_one(points, points)
+    np.fill_diagonal(every, np.inf)
+    found = nearest(points, points, 5, exclude_self=True)
+    assert found.distances == pytest.approx(np.sort(every, axis=1)[:, :5], rel=1e-12)
+    assert left == [0]
+
+
 def test_a_far_point_spoils_nothing() -> None:
     points = np.vstack([normal(60, 40, 0), np.full((1, 40), 1e6, np.float32)])
     every = one_by_one(points, points)
@@ -116,11 +136,14 @@ def test_bounds_hold(precision_of_products: Any) -> None:
     a, b = clustered(1e-3).astype(np.float32), normal(40, 64, 1, 20)
     pairs = Pairs(a, b, precision_of_products)
     squares = one_by_one(a, b) ** 2
+    limit = np.array([[np.median(squares)]])
     for found in pairs.tiles():
         part = squares[found.rows, found.columns]
         rows, columns = np.arange(90)[found.rows, None], np.arange(40)[found.columns]
         assert (found.low <= part * (1 + 1e-12)).all()
         assert (pairs.high(found.low, rows, columns) >= part * (1 - 1e-12)).all()
+        assert (pairs.perhaps(found, limit) >= (part <= limit * (1 - 1e-12))).all()
+        assert (pairs.surely(found, limit) <= (part <= limit * (1 + 1e-12))).all()
 
 
 # ---- precision, recall, density, coverage
@@ -200,6 +223,76 @@ def test_a_set_against_itself_is_all_there() -> None:
     real = normal(200, 40, 0)
     assert (precision(real, real).value, recall(real, real).value, coverage(real, real).value) == (1, 1, 1)
     assert density(real, real).value == pytest.approx(6 / 5)  # each sample in its own ball and, on average, five more
+
+
+def in_halves(kind: str) -> tuple[Array, Array]:
+    """120 samples and 111 real ones that make balls and lists of neighbours hard to tell."""
+    if kind == "clusters that float32 cannot resolve":
+        return clustered(1e-6)[::-1], clustered(1e-6) + 1e-7
+    if kind == "repeated":
+        return np.repeat(normal(15, 40, 1), 8, axis=0), np.repeat(normal(37, 40, 1), 3, axis=0)
+    if kind == "one point":
+        return np.zeros((120, 40), np.float32), normal(111, 40, 0)
+    if kind == "a hub whose ball holds everything":
+        return np.vstack([normal(119, 40, 1, 0.1), np.full((1, 40), 9, np.float32)]), normal(111, 40, 0)
+    return normal(120, int(kind), 1, 0.9), normal(111, int(kind), 0)
+
+
+@pytest.mark.parametrize("k", [1, 5])
+@pytest.mark.parametrize(
+    "kind",
+    ["2", "64", "clusters that float32 cannot resolve", "repeated", "one point", "a hub whose ball holds everything"],
+)
+def test_halves_have_the_balls_that_they_would_have_by_themselves(kind: str, k: int) -> None:
+    samples, real = in_halves(kind)
+    ours, theirs = reach(samples, k, salt=0), reach(real, k, salt=1)
+    found = manifold(samples, real, k)
+    assert len(found.splits) == 9
+    for s, halves in enumerate(found.splits, 1):
+        for half, balls in enumerate(halves):
+            mine, other = samples[ours.sides[s] == half], real[theirs.sides[s] == half]
+            assert abs(2 * len(mine) - len(samples)) <= 1 and abs(2 * len(other) - len(real)) <= 1
+            radii = [nearest_squares(x, x, k, exclude_self=True)[0][:, -1] for x in (other, mine)]
+            squares = squares_one_by_one(other, mine)
+            assert (balls.held == (squares <= radii[0][:, None]).sum(1)).all()
+            assert (balls.real_balls == (squares <= radii[0][:, None]).sum(0)).all()
+            assert (balls.own_balls == (squares <= radii[1]).sum(1)).all()
+
+
+def squares_one_by_one(a: Array, b: Array) -> Array:
+    gap = np.subtract(a[:, None], b, dtype=np.float64)
+    return np.asarray(np.einsum("ijf,ijf->ij", gap, gap))
+
+
+def test_lists_too_short_for_a_half_are_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = normal(200, 64, 0)
+    whole = reach(rows, 5, salt=0)
+    monkeypatch.setattr(_reach, "LISTED", -0.8)  # lists of 9, which seldom hold 5 of one half
+    assert (reach(rows, 5, salt=0).squares == whole.squares).all()
+
+
+def test_halves_do_not_depend_on_the_order_of_the_samples() -> None:
+    rows, order = normal(101, 64, 0), np.random.default_rng(1).permutation(101)
+    before, after = reach(rows, 5, salt=0), reach(rows[order], 5, salt=0)
+    assert (before.sides[:, order] == after.sides).all() and (before.sides != reach(rows, 5, salt=1).sides).any()
+    assert before.squares[:, order] == pytest.approx(after.squares, rel=1e-12)
+
+
+@pytest.mark.parametrize(("count", "splits"), [(11, 0), (12, 9)])
+def test_sets_too_small_for_balls_in_halves_have_no_error(count: int, splits: int) -> None:
+    assert len(manifold(normal(count, 40, 0), normal(50, 40, 1)).splits) == splits
+    assert (precision(normal(50, 40, 1), normal(count, 40, 0)).error is None) == (not splits)
+
+
+def test_memory_stays_when_every_ball_holds_every_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_nearest, "TILE", 1024)
+    real, samples = normal(2500, 64, 0), normal(2500, 64, 1, 0.1)
+    tracemalloc.start()
+    found = manifold(samples, real)
+    mebibytes = tracemalloc.get_traced_memory()[1] / 2**20
+    tracemalloc.stop()
+    assert found.whole.real_balls.mean() > 2000  # a list of the pairs alone would take 100 MiB
+    assert mebibytes < 90
 
 
 def test_fewer_samples_than_neighbours_are_refused() -> None:

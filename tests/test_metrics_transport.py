@@ -10,6 +10,7 @@ from scipy import stats
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
+from twoplayer.errors import UserError
 from twoplayer.metrics._base import Array
 from twoplayer.metrics.sliced_wasserstein import directions, sliced_wasserstein
 from twoplayer.metrics.wasserstein import wasserstein
@@ -47,6 +48,7 @@ def test_sliced_does_not_mind_in_how_many_parts_lines_are_taken(monkeypatch: pyt
     a, b = normal(80, 4, 0), normal(60, 4, 1, 0.3)
     at_once = sliced_wasserstein(a, b, lines=50)
     monkeypatch.setattr("twoplayer.metrics.sliced_wasserstein.BUDGET", 500)
+    monkeypatch.setattr("twoplayer.metrics.sliced_wasserstein.ROWS", 7)
     in_parts = sliced_wasserstein(a, b, lines=50)
     assert in_parts.value == pytest.approx(at_once.value, rel=1e-12)
     assert in_parts.error == pytest.approx(at_once.error, rel=1e-12)
@@ -69,6 +71,12 @@ def test_wasserstein_is_the_best_assignment(dimensions: int, order: int) -> None
     costs = cdist(a, b) ** order
     expected = costs[linear_sum_assignment(costs)].mean() ** (1 / order)
     assert wasserstein(a, b, order=order).value == pytest.approx(expected, rel=1e-9)
+
+
+def test_more_than_memory_holds_is_refused() -> None:
+    many = np.zeros((60_000, 1), np.float32)
+    with pytest.raises(UserError, match=r"60,000 and 60,000 samples takes 80 GiB of memory: measure at most 21,000"):
+        wasserstein(many, many)
 
 
 def test_same_samples_are_at_no_distance() -> None:

@@ -158,6 +158,19 @@ def test_what_is_resized_is_said(tmp_path: Path) -> None:
     assert found.a.notes == () and found.b.notes == ("its images are brought to squares of 12 pixels",)
 
 
+def test_pictures_of_several_sizes_are_refused_or_told(tmp_path: Path) -> None:
+    mixed = pictures(tmp_path / "mixed", 8)
+    Image.new("L", (30, 20)).save(mixed / "z.png")  # not the first one
+    with pytest.raises(UserError, match=r"the images of mixed have 2 sizes \(8 of 12x12, 1 of 30x20\): give a resol"):
+        gather(mixed, n=99)
+    assert gather(mixed, n=99, resolution=12).notes == ("1 of its images are brought to squares of 12 pixels",)
+    large = pictures(tmp_path / "large", 4, side=80)
+    Image.new("L", (90, 70)).save(large / "z.png")
+    assert gather(large, n=9).notes == ("its images are brought to squares of 64 pixels",)
+    wide = gather(np.zeros((5, 8, 12), np.uint8), n=9)
+    assert wide.samples.shape == (5, 8, 8, 1) and wide.notes == ("its images are brought to squares of 8 pixels",)
+
+
 def test_default_tests_on_features_leave_out_what_looks_at_single_coordinates(tmp_path: Path) -> None:
     found = twoplayer.test_samples(pictures(tmp_path / "a", 12), pictures(tmp_path / "b", 12, seed=1), permutations=199)
     assert "kolmogorov-smirnov" not in [o.test for o in found.outcomes] and len(found.outcomes) == len(names()) - 1

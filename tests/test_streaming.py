@@ -100,6 +100,20 @@ def test_sums_take_no_memory_for_samples() -> None:
     assert held == 1 + 6 + 36
 
 
+@pytest.mark.parametrize("settings", [{}, {"keep": 40}])
+def test_measuring_each_batch_takes_no_memory_for_samples(settings: dict[str, int]) -> None:
+    name = "vendi" if settings else "inception-score"
+    metric, rows = StreamedMetric(name, **settings), torch.eye(300)[:, : 300 if settings else 5] - 5
+    batches = rows.split(20)
+    for batch in batches:
+        metric(batch)
+    held = sum(len(piece) for state in metric.metric_state.values() for piece in state)
+    assert held <= (2 * (2 * 40 + 20) if settings else 3)
+    if settings:  # chosen anew in every batch, not the same places of each
+        places = (metric._all_rows("samples").argmax(1) % 20).tolist()
+        assert len(metric._all_rows("samples")) == 40 and len(set(places)) > 8
+
+
 def test_sums_in_float64_whatever_the_features_are_held_in() -> None:
     far = features(400, 0) + 3000
     metric = StreamedMetric("fd")
@@ -172,6 +186,19 @@ def test_images_through_a_module() -> None:
     assert module in set(metric.modules())
 
 
+def test_a_module_in_training_sees_samples_one_by_one() -> None:
+    module = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.BatchNorm1d(5), nn.Dropout(0.5))
+    module[3].eval()
+    images, before = torch.randn(90, 3, 2, 2), module[2].running_mean.clone()
+    whole, pieces = StreamedMetric("vendi", extractor=module), StreamedMetric("vendi", extractor=module)
+    whole.update(images)
+    for batch in images.split(7):
+        pieces.update(batch)
+    assert float(pieces.compute()) == pytest.approx(float(whole.compute()), rel=1e-5)
+    assert torch.equal(module[2].running_mean, before)
+    assert [m.training for m in (module, module[2], module[3])] == [True, True, False]
+
+
 def test_images_through_an_extractor_of_the_family() -> None:
     images = torch.randint(0, 256, (90, 3, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     metric, score = StreamedMetric("kid", extractor=Means()), StreamedMetric("inception-score", extractor=Means())
@@ -207,8 +234,14 @@ def test_a_fixed_reference_takes_the_place_of_real_samples() -> None:
     modes = StreamedMetric("modes-covered", reference=SQUARE)
     modes.update(torch.from_numpy(view("density", 100, 0)))
     assert float(modes.compute()) == 4
-    with pytest.raises(UserError, match="give it as reference"):
+    with pytest.raises(UserError, match="held against the Modes of a density: give it as reference"):
         StreamedMetric("modes-covered")
+    logits = torch.eye(1000)[:70]
+    alone, divergence = StreamedMetric("stacked-modes"), StreamedMetric("stacked-kl", reference=np.full(1000, 1e-3))
+    for metric in (alone, divergence):
+        metric.update(logits)
+    assert float(alone.compute()) == 70
+    assert float(divergence.compute()) == pytest.approx(np.log(1000 / 70))
 
 
 def test_options_and_metrics_that_are_made_already() -> None:
@@ -244,6 +277,14 @@ def test_states_move_copy_and_pickle() -> None:
     for other in (metric.to("cpu").half(), metric.clone(), pickle.loads(pickle.dumps(metric))):
         assert float(other.compute()) == value
         assert other.samples_scatter[0].dtype == torch.float64
+
+
+@pytest.mark.parametrize("name", ["fd", "precision"])
+def test_where_float64_is_unknown_states_lie_beside_it(name: str) -> None:
+    metric = StreamedMetric(name)
+    metric._device = torch.device("mps")  # nothing may be put there: this machine has none
+    feed(metric, "features", 50)
+    assert float(metric.compute()) == pytest.approx(expected(name), rel=1e-6)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

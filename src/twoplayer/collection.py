@@ -23,9 +23,6 @@ from twoplayer.run import Run
 
 __all__ = ["Collection", "collect", "own_size"]
 
-DRAWN = 10_000
-"""Samples that are drawn from a run where nobody says how many."""
-
 
 @dataclass(eq=False)
 class Collection:
@@ -72,14 +69,15 @@ def collect(
     """Find out what `what` is; nothing but headers is read yet.
 
     `what` is anything that `twoplayer.data.load` opens (its training part, where it has a test part of its own), a run
-    or the folder of one, from which `n` samples are drawn by `seed` on `device`, or an iterable of arrays: uint8 images
-    ``(B, H, W, C)``, or points ``(B, D)``. Images keep their size, or get `resolution`; a known name has a size of its
-    own. Raises `UserError` for images of several sizes, and for anything else.
+    or the folder of one, from which `n` samples are drawn by `seed` on `device` (10,000 images or 2,500 points), or an
+    iterable of arrays: uint8 images ``(B, H, W, C)``, or points ``(B, D)``. Images keep their size, or get
+    `resolution`; a known name has a size of its own. Raises `UserError` for images of several sizes, and for anything
+    else.
     """
     if isinstance(what, Collection):
         return what
     if isinstance(what, Run) or _is_run_folder(what):
-        return _of_run(what if isinstance(what, Run) else Run(what, device=device), DRAWN if n is None else n, seed)
+        return _of_run(what if isinstance(what, Run) else Run(what, device=device), n, seed)
     if _is_in_pieces(what):
         return _of_pieces(iter(what))
     source = _door.source(what)
@@ -125,7 +123,10 @@ def _is_run_folder(what: Any) -> bool:
     return isinstance(what, str | os.PathLike) and (Path(what).expanduser() / "config.yaml").is_file()
 
 
-def _of_run(run: Run, count: int, seed: int) -> Collection:
+def _of_run(run: Run, n: int | None, seed: int) -> Collection:
+    from twoplayer.measuring import sample_count
+
+    count = sample_count(run.data["kind"]) if n is None else n
     if count < 1:
         raise UserError(f"cannot draw {count} samples: ask for at least 1")
     shape = tuple(run.data["shape"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,9 @@ from twoplayer.data._base import Dataset, Settings
 from twoplayer.data._door import source
 from twoplayer.data._images import Images
 from twoplayer.data._located import Located
+from twoplayer.data._sizes import sizes
+from twoplayer.data._stream import fit
+from twoplayer.data.array import InMemory
 from twoplayer.errors import UserError
 from twoplayer.folder import RunFolder
 from twoplayer.rng import numpy_generator
@@ -56,7 +60,8 @@ def gather(
     A data set counts with all its samples, its held-out or test part included; of more than `n` a random part is taken,
     which (seed, purpose) fix. Files of small pictures keep the pictures' own size, larger ones are brought to the
     source's usual resolution, all of them to `resolution` where it is given. Raises `UserError` where nothing can be
-    read, and for a `resolution` that a run does not have.
+    read, for pictures of several sizes that are not all larger than usual, and for a `resolution` that a run does not
+    have.
     """
     if n < 1:
         raise UserError(f"cannot take {n} samples: ask for at least 1")
@@ -92,16 +97,22 @@ def _drawn(what: Any, n: int, seed: int, purpose: str, resolution: int | None, d
 
 def _opened(what: Any, resolution: int | None) -> tuple[Dataset, list[str]]:
     """All samples there are, and a clause where they were resized."""
-    settings = Settings(resolution=resolution, held_out=0.0, minimum=1)
-    if not isinstance(what, str | os.PathLike) or not isinstance(located := source(what), Located):
+    settings, made = Settings(resolution=resolution, held_out=0.0, minimum=1), source(what)
+    if not isinstance(made, Located | InMemory):
         return data.load(what, settings), []
-    found = located.scan(settings)
+    found = made.scan(settings)
     if not isinstance(found, Images):
         return found.open(settings), []
-    own = found.read().side()
-    side = resolution or min(own, found.default_side or own)
-    resized = [f"its images are brought to squares of {side} pixels"] if side != own else []
-    return found.open(replace(settings, resolution=side)), resized
+    reader = found.read()
+    there = sizes(reader)
+    smallest, usual = min(map(min, there), default=0), found.default_side or math.inf
+    if resolution is None and (not there or (len(there) > 1 and smallest < usual)):
+        fit(found, reader, None)  # which refuses them
+    side = resolution or int(min(smallest, usual))
+    resized = sum(count for size, count in there.items() if size != (side, side))
+    which = "its images" if resized == sum(there.values()) else f"{resized:,} of its images"
+    notes = [f"{which} are brought to squares of {side} pixels"] if resized else []
+    return found.open(replace(settings, resolution=side)), notes
 
 
 def _rows(dataset: Dataset, rows: Array) -> Array:

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from twoplayer.run import Run
     from twoplayer.sampling import Form
 
-__all__ = ["has_latents", "interpolations", "largest_step", "latent_figures", "lerp", "path_length", "slerp"]
+__all__ = [
+    "count_notes",
+    "has_latents",
+    "interpolations",
+    "largest_step",
+    "latent_figures",
+    "lerp",
+    "path_length",
+    "slerp",
+]
 
 Path: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From first ends ``(N, D)``, second ends ``(N, D)`` and places ``(N,)`` in [0, 1] to latents ``(N, D)``."""
@@ -29,6 +38,8 @@ See: TypeAlias = Callable[[Tensor], Tensor]
 CHUNK = 64
 """Latents that are looked at together."""
 LENGTHS = 2_000
+PUBLISHED = 100_000
+"""Paths over which Karras et al. 2019 measure the length."""
 PATHS = 64
 
 
@@ -121,6 +132,16 @@ def latent_figures(
     return (
         Figure(f"path_length_{label}_{count_label(count)}", length.value, False, error=length.error),
         Figure(f"largest_step_{label}_{count_label(paths)}", step.value, False, error=step.error),
+    )
+
+
+def count_notes(figures: tuple[Figure, ...], count: int = LENGTHS) -> tuple[str, ...]:
+    """What so few paths mean for whoever compares the path lengths among these figures with published ones."""
+    if count >= PUBLISHED or not any(figure.name.startswith("path_length_") for figure in figures):
+        return ()
+    return (
+        f"Published path lengths take {PUBLISHED:,} paths, these {count:,}: the same mean, with an error "
+        f"{(PUBLISHED / count) ** 0.5:.0f} times as large.",
     )
 
 

@@ -11,7 +11,8 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from functools import reduce
 from operator import add
@@ -37,6 +38,8 @@ SIDES = {"features": ("samples", "real"), "classes": ("samples", "real"), "copie
 """The sets of samples that a metric of each need looks at; any other is held against a `reference`."""
 LABELS = ("classes", "stacked")
 """Needs that are met by logits."""
+REFERENCES = {"density": "the Modes of a density", "stacked": "the probabilities of the 1,000 modes"}
+"""What metrics of the other needs are held against."""
 
 
 @final
@@ -50,10 +53,12 @@ class StreamedMetric(torchmetrics.Metric):
     Args:
         metric: a name of ``twoplayer list metrics``, or a metric with options: ``metrics.create("kid", subsets=100)``.
         extractor: what makes features ``(N, F)``, or logits ``(N, K)`` where the metric needs classes, of a batch: a
-            module, any function, or an extractor of the extractor family, for images uint8 ``(N, C, H, W)`` or points.
-            None where ``update`` is given features, logits or log-probabilities themselves.
+            module, which looks in its evaluation mode whatever mode it is in, any function, or an extractor of the
+            extractor family, for images uint8 ``(N, C, H, W)`` or points. None where ``update`` is given features,
+            logits or log-probabilities themselves.
         keep: at most so many feature vectors of either set; None keeps all. No matter to metrics of sums.
-        reference: what the metric is held against, instead of real samples: a `Real`, or the `Modes` of a density.
+        reference: what the metric is held against, instead of real samples: a `Real`, `Parts`, the `Modes` of a
+            density, or the probabilities ``(1000,)`` of stacked digits' modes.
         keep_real: real samples outlast ``reset``, for data that stay the same.
         **settings: of `torchmetrics.Metric`, such as ``sync_on_compute``.
 
@@ -77,9 +82,11 @@ class StreamedMetric(torchmetrics.Metric):
         self.metric: Any = metrics.create(metric) if isinstance(metric, str) else metric
         self.extractor, self.keep, self.reference, self.keep_real = extractor, keep, reference, keep_real
         self.sums: type[Sums] | None = self.metric.sums if isinstance(self.metric, Additive) else None
-        if reference is None and self.metric.needs not in SIDES:
-            raise UserError(f"{self.metric.figure} is held against a {self.metric.needs}: give it as reference")
-        self.sides = SIDES[self.metric.needs] if reference is None else ("samples",)
+        needs = self.metric.needs
+        if reference is None and needs not in SIDES and not self.metric.alone:
+            raise UserError(f"{self.metric.figure} is held against {REFERENCES[needs]}: give it as reference")
+        self.sides = SIDES.get(needs, ("samples",)) if reference is None else ("samples",)
+        self._batches = 0
         for side in self.sides:
             for part in self._parts:
                 self.add_state(f"{side}_{part}", [], dist_reduce_fx="cat")
@@ -96,20 +103,24 @@ class StreamedMetric(torchmetrics.Metric):
         if side not in self.sides:
             raise UserError(f"{self.metric.figure} takes {' and '.join(self.sides)} here, and no {side} samples")
         rows = self._rows(samples)
+        self._batches += 1
         if len(rows) and self.sums is None:
             self._append(side, rows)
         elif len(rows) and self.sums is not None:
-            self._add(side, self.sums.of(rows.double()))
+            self._put(side, reduce(add, [*self._summands(side), self.sums.of(rows.double())]))
 
     def forward(self, *samples: Any, **kinds: Any) -> Any:
         """Update, and measure this batch alone."""
         if self.keep_real:  # torchmetrics would add what is kept to itself
             raise UserError("under keep_real call update and compute, not the metric itself")
-        return super().forward(*samples, **kinds)
+        found = super().forward(*samples, **kinds)
+        for side in self.sides:  # torchmetrics lays the batch's states beside those before
+            self._merge(side)
+        return found
 
     def compute(self) -> Tensor:
         """The metric of all samples since the last ``reset``, float64, of shape ``()``."""
-        return torch.tensor(self._estimate().value, dtype=torch.float64, device=self.device)
+        return torch.tensor(self._estimate().value, dtype=torch.float64, device=self._place)
 
     def estimate(self) -> Estimate:
         """The metric with its standard error, which those that follow from sums do not tell."""
@@ -125,6 +136,11 @@ class StreamedMetric(torchmetrics.Metric):
             setattr(self, name, state)
 
     # ---- states
+
+    @property
+    def _place(self) -> torch.device:
+        """Where states lie: with the metric, but for Apple's processors, which know no float64."""
+        return torch.device("cpu") if self.device.type == "mps" else self.device
 
     @property
     def _parts(self) -> tuple[str, ...]:
@@ -148,7 +164,7 @@ class StreamedMetric(torchmetrics.Metric):
         labels, seen = self.metric.needs in LABELS, self._seen(samples)
         if not isinstance(seen, Tensor | np.ndarray):
             seen = seen.logits if labels else seen.features
-        rows = torch.as_tensor(seen, device=self.device).detach()
+        rows = torch.as_tensor(seen, device=self._place).detach()
         if rows.ndim < 2:
             raise UserError(f"samples of shape {tuple(rows.shape)} are no batch: give features of shape (N, F)")
         rows = rows.flatten(1)
@@ -157,6 +173,9 @@ class StreamedMetric(torchmetrics.Metric):
         return log_softmax(rows, 1) if labels else rows
 
     def _seen(self, samples: Any) -> Any:
+        if isinstance(self.extractor, nn.Module):
+            with _evaluating(self.extractor):
+                return self.extractor(samples)
         if not isinstance(self.extractor, Extractor):
             return samples if self.extractor is None else self.extractor(samples)
         if isinstance(samples, Tensor):
@@ -168,12 +187,23 @@ class StreamedMetric(torchmetrics.Metric):
         self._set(side, rows=[*self._pieces(side, "rows"), rows])
         if self.keep is None:
             return
-        # Those with the smallest random numbers are kept, in whichever process they are.
+        # Those with the smallest random numbers are kept, in whichever process they are. Batches are counted for the
+        # metric's whole life: torchmetrics counts its updates anew in every `forward`.
         purpose = f"{side} kept by process {parallel.process_index()}"
-        ranks = torch.rand(len(rows), generator=torch_generator(0, purpose, self._update_count), dtype=torch.float64)
-        self._set(side, ranks=[*self._pieces(side, "ranks"), ranks.to(self.device)])
-        if sum(map(len, self._pieces(side, "ranks"))) >= 2 * self.keep:
-            kept, ranks = self._kept(side, self.keep)
+        ranks = torch.rand(len(rows), generator=torch_generator(0, purpose, self._batches), dtype=torch.float64)
+        self._set(side, ranks=[*self._pieces(side, "ranks"), ranks.to(self._place)])
+        self._thin(side, self.keep)
+
+    def _merge(self, side: str) -> None:
+        """What is held for one side, as one summary or as no more samples than are to be kept."""
+        if self.keep is not None and self.sums is None:
+            self._thin(side, self.keep)
+        elif len(summands := self._summands(side)) > 1:
+            self._put(side, reduce(add, summands))
+
+    def _thin(self, side: str, keep: int) -> None:
+        if sum(map(len, self._pieces(side, "ranks"))) >= 2 * keep:
+            kept, ranks = self._kept(side, keep)
             self._set(side, rows=[kept], ranks=[ranks])
 
     def _kept(self, side: str, keep: int) -> tuple[Tensor, Tensor]:
@@ -181,10 +211,9 @@ class StreamedMetric(torchmetrics.Metric):
         chosen = ranks.topk(min(keep, len(ranks)), largest=False).indices
         return rows[chosen], ranks[chosen]
 
-    def _add(self, side: str, more: Sums) -> None:
-        total = reduce(add, [*self._summands(side), more])
+    def _put(self, side: str, total: Sums) -> None:
         values = {part: torch.as_tensor(getattr(total, part), dtype=torch.float64) for part in self._parts}
-        self._set(side, **{part: [value.to(self.device)[None]] for part, value in values.items()})
+        self._set(side, **{part: [value.to(self._place)[None]] for part, value in values.items()})
 
     def _summands(self, side: str) -> list[Any]:
         """What this process has summed, or what all have, one after the other."""
@@ -245,6 +274,18 @@ class StreamedMetric(torchmetrics.Metric):
             return np.empty((0, 1))
         rows = torch.cat(pieces) if self.keep is None else self._kept(side, self.keep)[0]
         return np.asarray(rows.cpu().numpy())
+
+
+@contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """In evaluation mode what a network sees of a sample depends on no other one, and it learns nothing of them."""
+    training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 def _gather(state: Tensor, group: Any = None) -> list[Tensor]:

@@ -27,6 +27,8 @@ class TransformerExtractor(NetworkExtractor):
 
     default: ClassVar[str]
     """The model of the published protocol."""
+    native: ClassVar[int]
+    """The side of its images."""
     member: ClassVar[str]
     model_class: ClassVar[str]
     mean: ClassVar[tuple[float, float, float]]
@@ -38,7 +40,8 @@ class TransformerExtractor(NetworkExtractor):
         self.network = _loaded(self.model_class, self.member, model, where).to(self.device)
         self.identity = of_weights(f"{self.member}/{side}", self.network.state_dict())
         last = re.sub(r"[^a-z0-9]+", "_", model.rstrip("/").rpartition("/")[2].lower()).strip("_")
-        self.label = self.member if model == self.default else f"{self.member}_{last.removeprefix(self.member + '_')}"
+        own = self.member if model == self.default else f"{self.member}_{last.removeprefix(self.member + '_')}"
+        self.label = own if side == self.native else f"{own}_{side}"
 
     @abstractmethod
     def embed(self, pixels: Tensor) -> Tensor:

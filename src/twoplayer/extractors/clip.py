@@ -23,6 +23,7 @@ class Clip(TransformerExtractor):
     """The projected image embedding, scaled to length 1 as CMMD has it; 768 features of the large model."""
 
     default: ClassVar[str] = "openai/clip-vit-large-patch14-336"
+    native: ClassVar[int] = 336
     member: ClassVar[str] = "clip"
     model_class: ClassVar[str] = "CLIPVisionModelWithProjection"
     mean: ClassVar[tuple[float, float, float]] = (0.48145466, 0.4578275, 0.40821073)
@@ -34,7 +35,7 @@ class Clip(TransformerExtractor):
         where: Where = HERE,
         *,
         model: str = "openai/clip-vit-large-patch14-336",
-        side: Count = 336,
+        side: Count = native,
     ) -> None:
         at_least(1, side=side)
         super().__init__(where, model, side)

@@ -22,6 +22,7 @@ class Dinov2(TransformerExtractor):
     """The class token after the last normalization; 1024 features of the large model, which published figures take."""
 
     default: ClassVar[str] = "facebook/dinov2-large"
+    native: ClassVar[int] = 224
     member: ClassVar[str] = "dinov2"
     model_class: ClassVar[str] = "Dinov2Model"
     mean: ClassVar[tuple[float, float, float]] = (0.485, 0.456, 0.406)
@@ -33,7 +34,7 @@ class Dinov2(TransformerExtractor):
         where: Where = HERE,
         *,
         model: str = "facebook/dinov2-large",
-        side: Count = 224,
+        side: Count = native,
     ) -> None:
         at_least(1, side=side)
         super().__init__(where, model, side)

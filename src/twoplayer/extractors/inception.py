@@ -7,6 +7,8 @@ weights of 2015-12-05 that Heusel et al. 2017 and Salimans et al. 2016 use, in t
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import re
 import sys
 from pathlib import Path
 from typing import Any, ClassVar, final
@@ -29,12 +31,12 @@ class Inception(NetworkExtractor):
     """The 2048 activations of the last pooling, and the 1008 logits without bias that the inception score takes.
 
     The network resizes images of any size to 299 pixels itself, by TensorFlow 1's bilinear interpolation without
-    antialiasing, as published figures have it. `weights` is a file of them; None takes, or downloads, torch-fidelity's.
-    Raises `UserError` where torch-fidelity or the weights cannot be had.
+    antialiasing, as published figures have it. `weights` is a file of them, which names of figures tell where it holds
+    others than the published ones; None takes, or downloads, torch-fidelity's. Raises `UserError` where torch-fidelity
+    or the weights cannot be had.
     """
 
     classes: ClassVar[bool] = True
-    label = "inception"
     size = 2048
 
     def __init__(self, data: Data | None = None, where: Where = HERE, *, weights: Path | None = None) -> None:
@@ -45,6 +47,8 @@ class Inception(NetworkExtractor):
             "inception-v3-compat", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(path), verbose=False
         ).to(self.device)
         self.identity = of_weights("inception-v3-compat/2048", self.network.state_dict())
+        published = weights is None or _digest(path).startswith(_prefix(module.URL_INCEPTION_V3))
+        self.label = "inception" if published else "_".join(["inception", *re.findall("[a-z0-9]+", path.stem.lower())])
 
     def batch(self, shape: tuple[int, ...]) -> int:
         return 32 if self.device.type == "cpu" else 128
@@ -74,14 +78,22 @@ def _downloaded(url: str, where: Where) -> Path:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.redirect_stdout(sys.stderr):
-                prefix = path.stem.rpartition("-")[2]
-                torch.hub.download_url_to_file(url, str(path), hash_prefix=prefix, progress=False)
+                torch.hub.download_url_to_file(url, str(path), hash_prefix=_prefix(url), progress=False)
         except (OSError, RuntimeError) as error:
             raise UserError(
                 f"the weights of the inception network cannot be downloaded ({_first_line(error)}): connect, or fetch "
                 f"{url} elsewhere and put it into {path.parent}"
             ) from error
     return _plain(path)
+
+
+def _prefix(url: str) -> str:
+    """How the SHA-256 digest of a published file begins, as its name tells."""
+    return Path(url).stem.rpartition("-")[2]
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _plain(path: Path) -> Path:

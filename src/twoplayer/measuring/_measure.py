@@ -14,7 +14,7 @@ from twoplayer.errors import UserError
 from twoplayer.extractors._base import Array, Extractor, Seen, Where
 from twoplayer.measuring._choice import Choice, Data, Lens, Wanted, choose, choose_quick, modes_of
 from twoplayer.measuring._named import Named
-from twoplayer.measuring._reference import Reference, extracted, reference
+from twoplayer.measuring._reference import Reference, extracted, held_out_limit, reference
 from twoplayer.measuring._words import count_label
 from twoplayer.metrics._base import Estimate, Figure
 from twoplayer.metrics._stacked import weights
@@ -268,11 +268,14 @@ def _on_counts(choice: Choice, figures: Sequence[Figure], count: int, data: Data
         )
     if figures and not len(data.held_out):
         yield f"{data.name} has nothing held out, so there are no figures of real data to compare with."
-    if figures and 0 < len(data.held_out) < count:
-        yield f"Only {len(data.held_out):,} real samples are held out: the real figures are of no more than those."
+    there = len(data.held_out)
+    if figures and 0 < (seen := min(there, held_out_limit(data))) < count:
+        which = f"{seen:,} real samples are held out"
+        which = which if seen == there else f"{seen:,} of the {there:,} held-out real samples are looked at"
+        yield f"Only {which}: the real figures are of no more than those."
     halved = [each.named.name for each in choice.wanted if each.metric.needs == "copies"]
     if halved and figures:
         yield (
-            f"The real figures of {', '.join(halved)} hold one half of the held-out data against the other, since "
-            "against themselves they would be copies."
+            f"The real figures of {', '.join(halved)} take one half of the held-out data for samples and the other for "
+            "held-out data, since against themselves they would be copies."
         )

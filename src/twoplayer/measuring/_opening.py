@@ -29,11 +29,15 @@ class Opened(NamedTuple):
 def open_reference(what: Any, held_out: Any, resolution: int | None) -> Opened:
     """The data set `what`: a data set, or anything that `twoplayer.data.load` opens, images at their own size.
 
-    `held_out` names other such data, all of which then are held out and none of `what`; or a share of `what`; None
-    takes its own test part, or else a tenth. Raises `UserError` where images have several sizes and no `resolution` is
-    given, and where both do not fit together.
+    `held_out` names other such data, whose training part then is held out and nothing of `what`; or a share of `what`;
+    None takes its own test part, or else a tenth. Raises `UserError` where images have several sizes and no
+    `resolution` is given, where both do not fit together, and for a share of data that have a held-out part of their
+    own.
     """
     share = _share(held_out)
+    if held_out is not None and share is not None and _divided(what):
+        name = what.name if isinstance(what, Dataset) else _door.short_name(what)
+        raise UserError(f"{name} has a held-out part of its own: leave held_out out, or give other data for it")
     opened = Opened(what, ()) if isinstance(what, Dataset) else _open(what, resolution, share or 0.0)
     return opened if share is not None else _with(opened, _open(held_out, _side(opened.data, resolution), 0.0))
 
@@ -80,6 +84,17 @@ def _share(held_out: Any) -> float | None:
         return float(held_out) if isinstance(held_out, str) and not Path(held_out).exists() else None
     except ValueError:
         return None
+
+
+def _divided(what: Any) -> bool:
+    """Whether data come with a held-out part of their own."""
+    if isinstance(what, Dataset):
+        return True
+    source = _door.source(what)
+    if not isinstance(source, Read):  # densities are drawn from twice
+        return True
+    found = source.scan(Settings())
+    return isinstance(found, Images) and found.own_test
 
 
 def _open(what: Any, resolution: int | None, share: float) -> Opened:

@@ -15,7 +15,7 @@ from twoplayer.metrics._base import Extracted, Moments, Parts, Real
 from twoplayer.metrics._frechet import moments
 from twoplayer.rng import numpy_generator
 
-__all__ = ["Reference", "extracted", "places", "reference"]
+__all__ = ["Reference", "extracted", "held_out_limit", "places", "reference"]
 
 FORMAT = 1
 """Part of every key: raise it when the same data and extractor would be kept otherwise."""
@@ -60,12 +60,14 @@ class Reference:
 def reference(data: Data, extractor: Extractor, where: Where) -> Reference:
     """The reference of `data` for `extractor`, out of the cache or newly made and put there.
 
-    It lies there as ``features/KEY.safetensors`` and ``KEY.json``. Damaged files are replaced; a cache that cannot be
-    written costs a warning and the same work next time.
+    It lies there as ``features/KEY.safetensors`` and ``KEY.json``. Damaged files are told and replaced; a cache that
+    cannot be written costs a warning and the same work next time.
     """
     folder, key = cache_root(where.cache) / "features", _key(data, extractor)
     kept = None if extractor.cheap else recall(folder, key)
     if kept is None:
+        if where.say and not extractor.cheap and any(folder.glob(f"{key}.*")):
+            where.say(f"what {folder} keeps of {data.name} is damaged, and is made anew")
         kept = _made(data, extractor, where)
         if not extractor.cheap:
             keep(folder, key, kept, "the features of the real data")
@@ -90,7 +92,7 @@ def extracted(seen: Seen) -> Extracted:
 def _made(data: Data, extractor: Extractor, where: Where) -> Kept:
     parts = {
         "train": _look(data.train, "reference", TRAIN_LIMIT, extractor, where),
-        "held_out": _look(data.held_out, "held out", _held_out_limit(data), extractor, where),
+        "held_out": _look(data.held_out, "held out", held_out_limit(data), extractor, where),
     }
     arrays = {f"{name}.features": seen.features for name, seen in parts.items()}
     arrays |= {f"{name}.logits": seen.logits for name, seen in parts.items() if seen.logits is not None}
@@ -110,7 +112,8 @@ def _restored(kept: Kept) -> Reference:
     return Reference(train, held_out, Moments(arrays["moments.mean"], arrays["moments.covariance"]) if known else None)
 
 
-def _held_out_limit(data: Data) -> int:
+def held_out_limit(data: Data) -> int:
+    """How many held-out samples are looked at, at most."""
     # The divergence of 1,000 modes depends on the number of samples, and is published of 26,000.
     return STACKED_LIMIT if getattr(data, "stacked", False) else HELD_OUT_LIMIT
 
@@ -141,5 +144,6 @@ def _mean_probabilities(logits: Array) -> Array:
 
 
 def _key(data: Data, extractor: Extractor) -> str:
-    described = f"{FORMAT}/{of_data(data)}/{extractor.label}/{extractor.identity}/{TRAIN_LIMIT}/{HELD_OUT_LIMIT}"
+    described = f"{FORMAT}/{of_data(data)}/{extractor.label}/{extractor.identity}/{TRAIN_LIMIT}"
+    described += f"/{held_out_limit(data)}"
     return hashlib.blake2b(described.encode(), digest_size=8).hexdigest()

@@ -16,17 +16,17 @@ import numpy as np
 
 from twoplayer.errors import UserError
 from twoplayer.metrics._base import Array, Estimate, Real
-from twoplayer.metrics._jackknife import by_content
-from twoplayer.metrics._nearest import Pairs, matrices, nearest_squares, working_precision
+from twoplayer.metrics._nearest import Pairs, Tile, matrices, places, strips, working_precision
+from twoplayer.metrics._reach import Reach, reach
 
 __all__ = ["NEIGHBOURS", "Balls", "Manifold", "manifold", "shared_manifold"]
 
 NEIGHBOURS = 5
 """k of Naeem et al. 2020, who take it for all four; Kynkäänniemi et al. 2019 take 3."""
-PART = 1000
-"""Samples of a part, for the errors, where there are enough for several."""
-DIFFERENCES = 9
-"""Parts beyond the first of each split, over all splits: errors that are made of nine are known to a quarter."""
+PAIRS = 1 << 16
+"""Pairs near enough to be in some ball that are looked at together: about 40 MiB."""
+MANY = 16
+"""Where one pair in so many lies in all balls of its sample, they are counted by a product, not one by one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,18 +44,20 @@ class Balls:
 
 @dataclass(frozen=True, eq=False)
 class Manifold:
-    """The balls of all samples, and of parts of them."""
+    """The balls of all samples, and of halves of them."""
 
     whole: Balls
-    splits: tuple[tuple[Balls, ...], ...]
-    """The balls of equal parts of either set, for some random ways to part them; none where they are too few."""
+    splits: tuple[tuple[Balls, Balls], ...]
+    """The balls of two halves of either set, for some random ways to halve them; none where they are too few."""
 
     def estimate(self, value: Callable[[Balls], float]) -> Estimate:
         """A mean over samples of what happens near them, with the error of draws of both sets.
 
-        Parts that have no sample in common scatter as much more as they are smaller. Leaving samples out instead would
-        move their neighbours' balls and count that twice, and shares counted as if samples were independent of each
-        other would have half of the error.
+        Halves have no sample in common, so the variance of the mean over both is a quarter of their squared difference.
+        Leaving samples out instead would move their neighbours' balls and count that twice, shares counted as if
+        samples were independent of each other would have half of the error, and parts smaller than halves understate
+        it in very many dimensions, where a few samples are the neighbours of most others: for N(0, I) in 1,000 of them
+        tenths tell two thirds of the error of density.
         """
         variances = [np.var([value(part) for part in parts], ddof=1) / len(parts) for parts in self.splits]
         return Estimate(value(self.whole), math.sqrt(float(np.mean(variances))) if variances else None)
@@ -65,59 +67,89 @@ def manifold(features: Array, real: Array, neighbours: int = NEIGHBOURS) -> Mani
     """The balls of features ``(N, F)`` and ``(M, F)``, both N and M above `neighbours`.
 
     Exact: a sample that lies on a ball's surface is inside. Takes memory for a float32 copy of either set and about
-    200 MiB.
+    200 MiB, however many pairs lie in balls.
     """
     rows, real = _pair(features, real, neighbours)
-    return _manifold(rows, real, _squared_radii(real, neighbours), neighbours)
+    return _manifold(rows, real, reach(real, neighbours, salt=1), neighbours)
 
 
 def shared_manifold(features: Array, real: Real, neighbours: int) -> Manifold:
     """`manifold`, computed once for all metrics that need it; the real samples' radii once for all samples."""
     rows, seen = _pair(features, real.features, neighbours)
-    radii = real.shared(f"radii {neighbours}", real.seen, lambda: _squared_radii(seen, neighbours))
-    return real.shared(f"manifold {neighbours}", features, lambda: _manifold(rows, seen, radii, neighbours))
+    theirs = real.shared(f"reach {neighbours}", real.seen, lambda: reach(seen, neighbours, salt=1))
+    return real.shared(f"manifold {neighbours}", features, lambda: _manifold(rows, seen, theirs, neighbours))
 
 
-def _manifold(rows: Array, real: Array, radii: Array, neighbours: int) -> Manifold:
-    fewest, random = min(len(rows), len(real)), np.random.default_rng(0)
-    parts = max(2, min(DIFFERENCES + 1, fewest // PART))
-    splits = math.ceil(DIFFERENCES / (parts - 1)) if fewest // parts > neighbours else 0
-    ours, theirs = by_content(rows), by_content(real)
-    pairings = [
-        zip(
-            np.array_split(random.permutation(ours), parts),
-            np.array_split(random.permutation(theirs), parts),
-            strict=True,
-        )
-        for _ in range(splits)
-    ]
-    return Manifold(
-        _overlap(rows, real, radii, neighbours),
-        tuple(tuple(_of_part(rows[i], real[j], neighbours) for i, j in pairs) for pairs in pairings),
-    )
+def _manifold(rows: Array, real: Array, theirs: Reach, neighbours: int) -> Manifold:
+    ours = reach(rows, neighbours, salt=0)
+    both = min(len(ours), len(theirs))
+    ours, theirs = ours.head(both), theirs.head(both)
+    counts = _counts(rows, real, ours, theirs)
+
+    def balls(split: int, half: int) -> Balls:
+        mine, other = ours.sides[split] == half, theirs.sides[split] == half
+        real_balls, held, own_balls = (count[split] for count in counts)
+        return Balls(neighbours, real_balls[mine], held[other], own_balls[other])
+
+    return Manifold(balls(0, 0), tuple((balls(split, 0), balls(split, 1)) for split in range(1, both)))
 
 
-def _of_part(rows: Array, real: Array, neighbours: int) -> Balls:
-    return _overlap(rows, real, _squared_radii(real, neighbours), neighbours)
-
-
-def _overlap(rows: Array, real: Array, radii: Array, neighbours: int) -> Balls:
-    own_radii = _squared_radii(rows, neighbours)
-    held, own_balls = np.zeros(len(real), np.int64), np.zeros(len(real), np.int64)
-    real_balls = np.zeros(len(rows), np.int64)
+def _counts(rows: Array, real: Array, ours: Reach, theirs: Reach) -> tuple[Array, Array, Array]:
+    """`real_balls`, `held` and `own_balls` of the whole and of each split, where a ball holds only its own half's."""
+    real_balls, held, own_balls = (np.zeros(each.sides.shape, np.int64) for each in (ours, theirs, theirs))
     pairs = Pairs(real, rows, working_precision(real, rows))
     for tile in pairs.every_tile():
-        i, j = pairs.closer(tile, radii[tile.rows, None])
-        held += np.bincount(i, minlength=len(real))
-        real_balls += np.bincount(j, minlength=len(rows))
-        i, _ = pairs.closer(tile, own_radii[tile.columns])
-        own_balls += np.bincount(i, minlength=len(real))
-    return Balls(neighbours, real_balls, held, own_balls)
+        i, j = tile.rows, tile.columns
+        sides, own_sides = theirs.sides[:, i], ours.sides[:, j]
+        near, many = _near(pairs, tile, theirs.squares[:, i, None])
+        own_near, own_many = _near(pairs, tile, ours.squares[:, None, j])
+        if many is not None:
+            held[:, i] += _of_own_side(many, sides, own_sides)
+            real_balls[:, j] += _of_own_side(many.T, own_sides, sides)
+        if own_many is not None:
+            own_balls[:, i] += _of_own_side(own_many, sides, own_sides)
+        row, column = places(near | own_near)
+        for some in strips(len(row), PAIRS):
+            r, c = row[some], column[some]
+            in_real, in_own = _inside(pairs, ours, theirs, tile, r, c)
+            in_real &= near[r, c]
+            held[:, i] += _per_place(in_real, r, len(near))
+            real_balls[:, j] += _per_place(in_real, c, near.shape[1])
+            own_balls[:, i] += _per_place(in_own & own_near[r, c], r, len(near))
+    return real_balls, held, own_balls
 
 
-def _squared_radii(rows: Array, neighbours: int) -> Array:
-    radii: Array = nearest_squares(rows, rows, neighbours, exclude_self=True)[0][:, -1]
-    return radii
+def _near(pairs: Pairs, tile: Tile, limits: Array) -> tuple[Array, Array | None]:
+    """Which pairs have to be looked at one by one, and, where they are many, those within all of the limits."""
+    near, sure = pairs.perhaps(tile, limits.max(0)), pairs.surely(tile, limits.min(0))
+    if np.count_nonzero(sure) < sure.size // MANY:
+        return near, None
+    return near & ~sure, sure
+
+
+def _of_own_side(pairs: Array, sides: Array, others: Array) -> Array:
+    """With how many others of its own half each row is paired, ``(1 + S, rows)``, of `pairs` ``(rows, others)``."""
+    sums = pairs.astype(np.float32) @ (1 - 2 * others).T.astype(np.float32)  # the first column is of the whole
+    shared: Array = ((sums[:, :1] + sums * (1 - 2 * sides).T) / 2).T.astype(np.int64)
+    return shared
+
+
+def _inside(pairs: Pairs, ours: Reach, theirs: Reach, tile: Tile, row: Array, column: Array) -> tuple[Array, Array]:
+    """Whether pairs of real samples and samples are in either one's ball, bool ``(1 + S, pairs)`` each."""
+    low, i, j = tile.low[row, column], row + tile.rows.start, column + tile.columns.start
+    together = theirs.sides[:, i] == ours.sides[:, j]
+    limits, own_limits = theirs.squares[:, i], ours.squares[:, j]
+    high, squares = pairs.high(low, i, j), low.astype(np.float64)
+    doubt = ((low <= limits) & (limits < high)) | ((low <= own_limits) & (own_limits < high))
+    (doubtful,) = np.nonzero((doubt & together).any(0))
+    squares[doubtful] = pairs.squares(i[doubtful], j[doubtful])
+    return together & (squares <= limits), together & (squares <= own_limits)
+
+
+def _per_place(inside: Array, place: Array, count: int) -> Array:
+    """How often each place is inside, ``(1 + S, count)``."""
+    split, pair = np.nonzero(inside)
+    return np.bincount(split * count + place[pair], minlength=len(inside) * count).reshape(len(inside), count)
 
 
 def _pair(features: Array, real: Array, neighbours: int) -> tuple[Array, Array]:

@@ -19,13 +19,17 @@ from twoplayer.errors import UserError
 from twoplayer.metrics._base import Array
 
 __all__ = [
+    "PRECISIONS",
+    "TIE",
     "Neighbours",
     "Pairs",
     "Tile",
+    "candidates",
     "matrices",
     "matrix",
     "nearest",
     "nearest_squares",
+    "places",
     "same_dimensions",
     "strips",
     "working_precision",
@@ -38,6 +42,8 @@ SPARE = 11
 CHUNK = 1 << 18
 """Numbers (2 MiB) from which distances are computed at a time, so that they stay near the processor."""
 PRECISIONS = (np.float32, np.float64)
+TIE = 1e-12
+"""Of a squared distance: what is nearer by less is told apart by rounding alone."""
 FEW = 32
 """With fewer dimensions the product costs nothing, so it is taken in float64 at once."""
 
@@ -166,16 +172,16 @@ class Pairs:
         """Squared distances of the pairs of row i of `a` and row j of `b`, as exact as float64 sums are."""
         return _squares(self.a, self.b, i, j)
 
-    def closer(self, tile: Tile, limits: Array) -> tuple[Array, Array]:
-        """Rows i and j of the tile's pairs at squared distances of at most `limits`, which broadcast with the tile."""
-        above = np.nextafter(limits.astype(self.precision), np.asarray(np.inf, self.precision))
-        i, j = _places(tile.low <= above)
-        low, limit = tile.low[i, j], np.broadcast_to(limits, tile.low.shape)[i, j]
-        i, j = i + tile.rows.start, j + tile.columns.start
-        inside = self.high(low, i, j) <= limit
-        (doubtful,) = np.nonzero(~inside)
-        inside[doubtful] = self.squares(i[doubtful], j[doubtful]) <= limit[doubtful]
-        return i[inside], j[inside]
+    def perhaps(self, tile: Tile, limits: Array) -> Array:
+        """Which of the tile's pairs may be at squared distances of at most `limits`, which broadcast with the tile."""
+        within: Array = tile.low <= np.nextafter(limits.astype(self.precision), np.inf)
+        return within
+
+    def surely(self, tile: Tile, limits: Array) -> Array:
+        """Which of the tile's pairs are known to be, though not all that are."""
+        slack = 2 * self.doubt * (self.a_norms[tile.rows].max() + self.b_norms[tile.columns].max())
+        within: Array = tile.low <= np.nextafter((limits - slack).astype(self.precision), -np.inf)
+        return within
 
     def _lowered(self, norms: Array) -> Array:
         lowered: Array = ((1 - self.doubt) * norms).astype(self.precision)
@@ -194,7 +200,7 @@ class _Found:
 def _by_products(pairs: Pairs, own: Array | None, k: int) -> _Found:
     """The nearest neighbours as far as products tell; query i is point ``own[i]``, if `own` is given."""
     available = len(pairs.b) - (own is not None)
-    low, indices = _candidates(pairs, own, min(available, k + SPARE))
+    low, indices = candidates(pairs, own, min(available, k + SPARE))
     rows = np.arange(len(low))[:, None]
     # The k-th smallest upper bound is a limit for the k-th neighbour; what may lie within it is computed.
     limit = np.partition(pairs.high(low, rows, indices), k - 1, axis=1)[:, k - 1 : k]
@@ -203,13 +209,14 @@ def _by_products(pairs: Pairs, own: Array | None, k: int) -> _Found:
     squares[i, column] = pairs.squares(i, indices[i, column])
     order = np.lexsort((indices, squares), axis=1)[:, :k]
     squares, indices = np.take_along_axis(squares, order, 1), np.take_along_axis(indices, order, 1)
-    # Whatever is no candidate lies at or beyond the largest lower bound of the candidates.
-    last = squares[:, -1]
-    settled = (last <= low.max(1)) | (last == 0) | (low.shape[1] == available)
+    # Whatever is no candidate lies at or beyond the largest lower bound of the candidates. In categories and whole
+    # numbers it often lies exactly as far as the last neighbour, which only float64 shows.
+    last, tie = squares[:, -1], TIE if pairs.precision is np.float64 else 0.0
+    settled = ((1 - tie) * last <= low.max(1)) | (last == 0) | (low.shape[1] == available)
     return _Found(squares, indices, settled)
 
 
-def _candidates(pairs: Pairs, own: Array | None, keep: int) -> tuple[Array, Array]:
+def candidates(pairs: Pairs, own: Array | None, keep: int) -> tuple[Array, Array]:
     """For each row of `pairs.a` the `keep` smallest lower bounds and the points that they belong to, in any order."""
     low = np.full((len(pairs.a), keep), np.inf, pairs.precision)
     indices = np.zeros(low.shape, np.int64)
@@ -246,7 +253,7 @@ def _promising(bounds: Array, limits: Array, keep: int) -> tuple[Array, Array]:
     """
     flat = bounds.flags.c_contiguous
     if not np.isinf(limits).any():
-        row, column = _places(bounds < limits) if flat else _places(bounds.T < limits.T)[::-1]
+        row, column = places(bounds < limits) if flat else places(bounds.T < limits.T)[::-1]
         counts = np.bincount(row, minlength=len(bounds))
         width = int(counts.max(initial=0))
         if width <= 4 * keep:
@@ -267,7 +274,7 @@ def _gathered(bounds: Array, row: Array, column: Array, counts: Array) -> tuple[
     return values, columns
 
 
-def _places(mask: Array) -> tuple[Array, Array]:
+def places(mask: Array) -> tuple[Array, Array]:
     """`np.nonzero` of a table in which little is true."""
     row, column = np.divmod(np.flatnonzero(mask), mask.shape[1])
     return row, column
@@ -331,5 +338,5 @@ def working_precision(a: Array, b: Array) -> Any:
 
     Float64 where it costs nothing, and where squares of the features come near either end of float32's range.
     """
-    largest = max(float(np.abs(x).max(initial=0)) for x in (a, b))
+    largest = max(float(max(x.max(initial=0), -x.min(initial=0))) for x in (a, b))  # without a copy of either
     return np.float32 if a.shape[1] >= FEW and 1e-12 < largest < 1e12 else np.float64

@@ -13,6 +13,7 @@ import numpy as np
 
 from twoplayer.metrics._base import Array, Estimate, Extracted, Metric, Need, Real
 from twoplayer.metrics._covered import covered
+from twoplayer.metrics._labels import table
 from twoplayer.ranges import NonNegative, within
 
 __all__ = ["ClassesCovered", "classes_covered"]
@@ -25,8 +26,9 @@ def classes_covered(log_probabilities: Array, real: Array, *, share: float = 0.1
     that N real ones would have there by `real`, ``(K,)``, the mean that the same classifier predicts on real data: its
     own mistakes put a few samples into every class.
     """
-    count, classes = log_probabilities.shape
-    return covered(np.bincount(log_probabilities.argmax(1), minlength=classes), share * count * real)
+    logs = table(log_probabilities)
+    count, classes = logs.shape
+    return covered(np.bincount(logs.argmax(1), minlength=classes), share * count * real)
 
 
 @final

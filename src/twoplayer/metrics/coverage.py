@@ -18,8 +18,8 @@ def coverage(features: Array, real: Array, *, neighbours: int = NEIGHBOURS) -> E
     """The share of real samples that reach a sample, in [0, 1], of features ``(N, F)`` and ``(M, F)``; N, M > k.
 
     A real sample reaches as far as its k-th nearest real neighbour. As many samples of the real distribution cover
-    1 - 2^-k of it, .969 for k = 5. The error is that of draws of both sets, by
-    their parts (see `Manifold`).
+    1 - 2^-k of it, .969 for k = 5. The error is that of draws of both sets, by halves of them (see
+    `Manifold`).
     """
     return manifold(features, real, neighbours).estimate(_share)
 

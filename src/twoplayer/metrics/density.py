@@ -18,7 +18,7 @@ def density(features: Array, real: Array, *, neighbours: int = NEIGHBOURS) -> Es
     """1/k of the number of real samples that reach a sample, on average, of ``(N, F)`` and ``(M, F)``; N, M > k.
 
     A real sample reaches as far as its k-th nearest real neighbour. At least 0; above 1 where samples keep to where
-    real ones are dense. The error is that of draws of both sets, by their parts (see `Manifold`).
+    real ones are dense. The error is that of draws of both sets, by halves of them (see `Manifold`).
     """
     return manifold(features, real, neighbours).estimate(_mean)
 

@@ -14,6 +14,7 @@ import numpy as np
 from twoplayer.errors import UserError
 from twoplayer.metrics._base import Array, Estimate, Extracted, Metric, Need, Real
 from twoplayer.metrics._jackknife import influence_error
+from twoplayer.metrics._labels import of_each, summed, table
 from twoplayer.metrics._sums import Additive, Labels
 
 __all__ = ["DiversityScore", "diversity_score"]
@@ -24,16 +25,18 @@ def diversity_score(log_probabilities: Array, real: Array) -> Estimate:
 
     p(y) is their mean; p*(y) is `real`, ``(K,)``, the mean that the same classifier predicts on real data, so
     that its own bias cancels. The error is that by each sample's weight, p* being fixed; there is none where the score
-    is 0 because a class has no real sample at all.
+    is 0 because a class has no real sample at all. Raises `UserError` for probabilities that are NaN, and for what is
+    no logarithm of any.
     """
-    logs = np.asarray(log_probabilities, np.float64)
-    probabilities = np.exp(logs)
-    score = _score(probabilities.mean(0), real)
+    logs = table(log_probabilities)
+    labels = summed(logs)
+    mean = labels.probabilities / labels.count
+    score = _score(mean, real)
     if score == 0:
         return Estimate(score)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.where(real > 0, np.log(probabilities.mean(0) / real), 0.0)
-    return Estimate(score, score * influence_error(probabilities @ np.maximum(ratios, -745.0)))
+        ratios = np.where(real > 0, np.log(mean / real), 0.0).clip(-745.0)
+    return Estimate(score, score * influence_error(of_each(logs, lambda probabilities: probabilities @ ratios)))
 
 
 @final

@@ -15,6 +15,7 @@ import numpy as np
 from twoplayer.errors import UserError
 from twoplayer.metrics._base import Array, Estimate, Extracted, Metric, Need, Real
 from twoplayer.metrics._jackknife import influence_error, shuffled
+from twoplayer.metrics._labels import of_each, summed, table
 from twoplayer.metrics._sums import Additive, Labels
 from twoplayer.ranges import Count, within
 
@@ -26,12 +27,14 @@ def inception_score(log_probabilities: Array, *, splits: int = 1) -> Estimate:
 
     Over all N at once, with the error by each sample's weight; or the mean over `splits` of the samples (10 in the 2016
     code), with the error of that mean. Splits are drawn at random: cut from samples in order of their class they would
-    hold a class or two each, and the score would measure that. They are biased downwards, the smaller the more.
+    hold a class or two each, and the score would measure that. They are biased downwards, the smaller the more. Raises
+    `UserError` for probabilities that are NaN, and for what is no logarithm of any.
     """
-    logs = np.asarray(log_probabilities, np.float64)
+    logs = table(log_probabilities)
     if splits == 1:
-        score = _score(Labels.of(logs))
-        return Estimate(score, score * influence_error(_gains(logs)))
+        labels = summed(logs)
+        score = _score(labels)
+        return Estimate(score, score * influence_error(_gains(logs, labels.probabilities / labels.count)))
     if splits > len(logs):
         raise UserError(f"{len(logs)} samples cannot be split into {splits}: ask for fewer splits")
     scores = [_score(Labels.of(logs[part])) for part in np.array_split(shuffled(np.exp(logs)), splits)]
@@ -70,10 +73,8 @@ def _score(labels: Labels) -> float:
     return math.exp(max(0.0, float(information)))
 
 
-def _gains(logs: Array) -> Array:
+def _gains(logs: Array, mean: Array) -> Array:
     """KL(p(y|x) ‖ p(y)) of each sample: the derivative of the information by its weight."""
     from scipy.special import rel_entr
 
-    probabilities = np.exp(logs)
-    gains: Array = rel_entr(probabilities, probabilities.mean(0)).sum(1)
-    return gains
+    return of_each(logs, lambda probabilities: rel_entr(probabilities, mean).sum(1))

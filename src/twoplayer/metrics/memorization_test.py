@@ -56,7 +56,7 @@ class MemorizationTest(Metric[Array, Parts]):
         self.cells: int = within(Count, cells=cells)
 
     def measure(self, samples: Array, reference: Parts) -> Estimate:
-        found = reference.shared("nearest in train", samples, lambda: nearest(samples, reference.train, 1))
+        found = reference.shared("nearest in train", samples, lambda: nearest(samples, reference.train, 2))
         real = nearest(reference.held_out, reference.train, 1).distances[:, 0]
         cells = _cells(samples, reference.train, reference.held_out, self.cells)
         return _from_distances(found.distances[:, 0], real, *cells)

@@ -18,8 +18,8 @@ __all__ = ["Precision", "precision"]
 def precision(features: Array, real: Array, *, neighbours: int = NEIGHBOURS) -> Estimate:
     """The share of samples within reach of a real one, in [0, 1], of features ``(N, F)`` and ``(M, F)``; N, M > k.
 
-    A real sample reaches as far as its k-th nearest real neighbour. The error is that of draws of both
-    sets, by their parts (see `Manifold`).
+    A real sample reaches as far as its k-th nearest real neighbour. The error is that of draws of both sets, by
+    halves of them (see `Manifold`).
     """
     return manifold(features, real, neighbours).estimate(_share)
 

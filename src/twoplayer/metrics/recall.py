@@ -19,7 +19,7 @@ def recall(features: Array, real: Array, *, neighbours: int = NEIGHBOURS) -> Est
     """The share of real samples within reach of a sample, in [0, 1], of features ``(N, F)`` and ``(M, F)``; N, M > k.
 
     A sample reaches as far as its k-th nearest neighbour among the samples, so a generator that scatters them reaches
-    far: coverage does not reward that. The error is that of draws of both sets, by their parts (see
+    far: coverage does not reward that. The error is that of draws of both sets, by halves of them (see
     `Manifold`).
     """
     return manifold(features, real, neighbours).estimate(_share)

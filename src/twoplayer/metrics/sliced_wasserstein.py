@@ -20,6 +20,8 @@ __all__ = ["SlicedWasserstein", "directions", "sliced_wasserstein"]
 
 BUDGET = 1 << 21
 """Numbers (16 MiB) of shadows that are compared at a time."""
+ROWS = 4096
+"""Samples whose shadows are cast at a time, in float64 whatever they are held in."""
 
 
 def sliced_wasserstein(features: Array, real: Array, *, order: int = 1, lines: int = 500) -> Estimate:
@@ -33,7 +35,7 @@ def sliced_wasserstein(features: Array, real: Array, *, order: int = 1, lines: i
     towards, steps = directions(a.shape[1], lines), _Steps.of(len(a), len(b))
     cost, ours, theirs = 0.0, np.zeros(len(a)), np.zeros(len(b))
     for some in strips(len(towards), max(1, BUDGET // (len(a) + len(b)))):
-        part = _transport(towards[some] @ a.T, towards[some] @ b.T, steps, order)
+        part = _transport(_shadows(towards[some], a), _shadows(towards[some], b), steps, order)
         cost, ours, theirs = cost + part[0], ours + part[1], theirs + part[2]
     count = len(towards)
     cost, ours, theirs = cost / count, ours / count, theirs / count
@@ -92,6 +94,11 @@ class _Steps:
         ends = np.union1d(np.arange(1, n + 1) * m, np.arange(1, m + 1) * n)
         starts = np.concatenate([[0], ends[:-1]])
         return cls((ends - starts) / (n * m), starts // m, starts // n)
+
+
+def _shadows(towards: Array, rows: Array) -> Array:
+    """Where samples ``(N, F)`` lie along each of L directions, float64 ``(L, N)``."""
+    return np.hstack([towards @ rows[some].T for some in strips(len(rows), ROWS)])
 
 
 def _transport(a: Array, b: Array, steps: _Steps, order: int) -> tuple[float, Array, Array]:

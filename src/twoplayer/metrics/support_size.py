@@ -10,12 +10,15 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from twoplayer.errors import UserError
 from twoplayer.metrics._base import Array, Estimate, Metric, Need, Parts
 from twoplayer.metrics._nearest import Pairs, matrix, nearest
 from twoplayer.ranges import OpenShare, within
 
 __all__ = ["SupportSize", "support_size"]
 
+LEAST = 4
+"""Samples from which the error of a share of pairs can be told."""
 ROUNDING = 1e-5
 """Share of the features' spread by which two extractions of one image may differ."""
 
@@ -31,9 +34,13 @@ def support_size(samples: Array, held_out: Array, *, rate: float = 1e-6) -> Esti
     figure is below the number of those there are.
 
     The error is that of κ at that distance, by the variance of U-statistics (Hoeffding 1948). Without any
-    near-duplicate the value is the number of pairs, more than which cannot be told apart, and there is no error.
+    near-duplicate the value is the number of pairs, more than which cannot be told apart, and there is no error. Raises
+    `UserError` for fewer than 4 samples.
     """
-    counts = _close_counts(matrix(samples), _duplicate_distance(held_out, rate))
+    rows = matrix(samples)
+    if len(rows) < LEAST:
+        raise UserError(f"pairs of near-duplicates are counted among at least {LEAST} samples, not {len(rows)}")
+    counts = _close_counts(rows, _duplicate_distance(held_out, rate))
     total, pairs = len(counts), len(counts) * (len(counts) - 1) / 2
     close = int(counts.sum()) // 2
     if not close:
@@ -48,7 +55,7 @@ class SupportSize(Metric[Array, Parts]):
     figure: ClassVar[str] = "support_size"
     higher_is_better: ClassVar[bool | None] = None
     needs: ClassVar[Need] = "copies"
-    least: ClassVar[int] = 4
+    least: ClassVar[int] = LEAST
 
     def __init__(self, *, rate: OpenShare = 1e-6) -> None:
         self.rate: float = within(OpenShare, rate=rate)

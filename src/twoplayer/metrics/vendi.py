@@ -7,6 +7,7 @@ other orders: Pasarkar, Dieng, 2024, Cousins of the Vendi score, equation 3.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import ClassVar, final
 
 import numpy as np
@@ -14,10 +15,13 @@ import numpy as np
 from twoplayer.errors import UserError
 from twoplayer.metrics._base import Array, Estimate, Metric, Need, Real
 from twoplayer.metrics._jackknife import influence_error
-from twoplayer.metrics._nearest import matrix
+from twoplayer.metrics._nearest import matrix, strips
 from twoplayer.ranges import Positive, within
 
 __all__ = ["Vendi", "vendi", "vendi_of_similarities"]
+
+CHUNK = 2048
+"""Samples that are held in float64 at a time, where they are more than dimensions."""
 
 
 def vendi(features: Array, *, order: float = 1.0) -> Estimate:
@@ -27,17 +31,19 @@ def vendi(features: Array, *, order: float = 1.0) -> Estimate:
     of the features' Gram matrix. Samples without any feature are alike to each other and to no other. The error is that
     of the derivative by each sample's weight, up to a half too small where samples are fewer than dimensions.
     """
-    unit = _unit_rows(matrix(features))
-    if len(unit) < unit.shape[1]:
-        values, vectors = np.linalg.eigh(unit @ unit.T / len(unit))
-        shares = len(unit) * values * vectors**2
+    rows = matrix(features)
+    count = len(rows)
+    if count < rows.shape[1]:
+        unit = np.concatenate(list(_unit_rows(rows)))
+        values, vectors = np.linalg.eigh(unit @ unit.T / count)
+        shares: Iterator[Array] = iter([count * values * vectors**2])
     else:
-        values, vectors = np.linalg.eigh(unit.T @ unit / len(unit))
-        shares = (unit @ vectors) ** 2
+        values, vectors = np.linalg.eigh(sum(unit.T @ unit for unit in _unit_rows(rows)) / count)
+        shares = ((unit @ vectors) ** 2 for unit in _unit_rows(rows))
     values = _without_noise(values)
-    value = _effective_number(values, order)
+    value, slopes = _effective_number(values, order), _slopes(values, order)
     # A sample's weight moves eigenvalue k by its share of it.
-    return Estimate(value, value * influence_error(shares @ _slopes(values, order)))
+    return Estimate(value, value * influence_error(np.concatenate([share @ slopes for share in shares])))
 
 
 def vendi_of_similarities(similarities: Array, *, order: float = 1.0) -> float:
@@ -69,12 +75,12 @@ class Vendi(Metric[Array, Real]):
         return vendi(samples, order=self.order)
 
 
-def _unit_rows(rows: Array) -> Array:
-    """Rows of length 1, float64, with one more column that is 1 where all others are 0."""
-    lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
-    empty = lengths == 0
-    unit = rows / np.where(empty, 1.0, lengths)[:, None]
-    return np.hstack([unit, empty[:, None]]) if empty.any() else unit
+def _unit_rows(rows: Array) -> Iterator[Array]:
+    """Rows of length 1, float64, with one more column that is 1 where all others are 0; some at a time."""
+    for some in strips(len(rows), CHUNK):
+        lengths = np.linalg.norm(rows[some].astype(np.float64), axis=1)
+        empty = lengths == 0
+        yield np.hstack([rows[some] / np.where(empty, 1.0, lengths)[:, None], empty[:, None]])
 
 
 def _without_noise(values: Array) -> Array:

@@ -20,6 +20,10 @@ from twoplayer.ranges import Count, within
 __all__ = ["Wasserstein", "wasserstein"]
 
 PIVOTS = 100_000_000
+BYTES = 24
+"""Memory for a pair of samples, at the most."""
+LIMIT = 10 * 2**30
+"""Bytes beyond which a machine is more likely to fall over than to find the transport."""
 CLOSE = 1e-6
 """Share of two points' norms below which their squared distance is computed by itself."""
 
@@ -29,11 +33,17 @@ def wasserstein(features: Array, real: Array, *, order: int = 1) -> Estimate:
 
     Time grows like N³ at worst, memory as about 24 NM bytes: a few thousand samples on either side take seconds. Biased
     upwards by about N^(-1/F), so compare it at equal counts alone. The error is that of draws of both sets, by the dual
-    potentials, which are the derivatives by each sample's weight. Raises `UserError` where POT does not solve it.
+    potentials, which are the derivatives by each sample's weight. Raises `UserError` where that would take more than 10
+    GiB, and where POT does not solve it.
     """
     import ot
 
     a, b = matrices(features, real)
+    if (needed := BYTES * len(a) * len(b)) > LIMIT:
+        raise UserError(
+            f"an exact transport between {len(a):,} and {len(b):,} samples takes {needed / 2**30:,.0f} GiB of memory: "
+            f"measure at most {math.isqrt(LIMIT // BYTES) // 1000 * 1000:,}, or take sliced-wasserstein"
+        )
     costs = _distances(a, b)
     costs **= order
     cost, log = ot.emd2(_even(len(a)), _even(len(b)), costs, numItermax=PIVOTS, log=True)
