@@ -18,7 +18,7 @@ from _children import operations, twoplayer
 from _kits import SmallKit
 from _toys import FixedBatch, adam, assert_same_state, state
 from twoplayer import networks
-from twoplayer.agreement import _edges, agreement, agreement_figures
+from twoplayer.agreement import _edges, agreement, figures
 from twoplayer.algorithms.alternating import Alternating
 from twoplayer.algorithms.unrolled import Unrolled
 from twoplayer.cli import main
@@ -49,7 +49,7 @@ WAYS = [
     {"into_generator": "concatenation", "into_critic": "concatenation"},
     {"into_generator": "concatenation", "into_critic": "projection"},
     {"into_generator": "normalization", "into_critic": "projection"},
-    {"into_critic": "none", "checker": "shared"},
+    {"into_critic": "none", "checker": "shared", "checker_learns": "both"},
     {"into_critic": "none", "checker": "own"},
     {"into_critic": "projection", "checker": "shared"},
     {"into_critic": "concatenation", "checker": "own"},
@@ -131,7 +131,7 @@ def test_each_step_moves_its_own_player_and_every_weight_of_it(kind: str, way: d
     assert [k for k in mine if torch.equal(before[k], after[k]) and not k.endswith("bias")] == []
     assert set(parts) >= {"critic_loss", "real_score", "fake_score"}
     assert ("checker_real" in parts) == ("checker" in way)
-    assert ("checker_fake" in parts) == (way.get("checker") == "shared")
+    assert ("checker_fake" in parts) == ("checker_learns" in way)
 
 
 @pytest.mark.parametrize("way", WAYS[:3], ids=lambda w: "-".join(w.values()))
@@ -231,7 +231,7 @@ def test_rules_hold_with_conditions_beside(rules: tuple[str, ...], way: dict[str
 
 
 def test_the_relativistic_and_the_unrolled_game_are_played_too() -> None:
-    played = game(kit={"objective": "relativistic"}, into_critic="projection", checker="shared")
+    played = game(kit={"objective": "relativistic"}, into_critic="projection", checker="shared", checker_learns="both")
     algorithm = Unrolled(played, adam, unroll=2)
     for _ in range(2):
         record = algorithm.round(ToldStream((2,)))
@@ -484,9 +484,9 @@ def test_points_with_labels_are_served_by_every_method(method: str, tiny: Callab
     assert {"critic_loss", "generator_loss"} <= run.progress[-1].keys()
 
 
-def test_functional_gradients_refuse_conditions(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="critic judges more than samples: set game to generation"):
-        train("cgan", "digits", algorithm="icfg", run=tmp_path / "run", **SMALL)
+def test_functional_gradients_refuse_a_checker(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="would not hear this game's checker: set checker to none"):
+        train("acgan", "digits", algorithm="icfg", run=tmp_path / "run", **SMALL)
 
 
 COMMON = "--run run --batch 8 --filters 4 --tensorboard false --log-every 1 --checkpoint-every 2 --evaluate-every 3"
@@ -544,7 +544,7 @@ def test_agreement_of_points_that_are_what_they_say(
     module.late = 1
     (wrong,) = agreement(run, n=900)
     assert wrong.made.found < 0.01 and wrong.made.distance > 50 * right.made.distance
-    names = [f.name for f in agreement_figures(run, n=900)]
+    names = [f.name for f in figures(agreement(run, n=900))]
     assert names == ["label_found_900", "label_fd_within_900"]
     assert {*names} <= {f.name for f in run.evaluate(n=900).figures}
 

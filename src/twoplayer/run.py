@@ -1,4 +1,4 @@
-"""A finished or unfinished run, read from its folder: sample, evaluate, report."""
+"""A finished or unfinished run, read from its folder: sample, evaluate, report, export."""
 
 from __future__ import annotations
 
@@ -288,6 +288,24 @@ class Run:
         from twoplayer.report import write_report
 
         return write_report(self.path, output=None if output is None else Path(output))
+
+    def export(
+        self,
+        path: Path | str | None = None,
+        *,
+        format: Literal["pt2", "onnx"] | None = None,
+        refine: int | None = None,
+        overwrite: bool = False,
+    ) -> Path:
+        """Write the averaged generator as one program that runs without this library, and return its path.
+
+        By default ``generator.pt2``, which ``torch.export.load(path).module()`` opens; a name that ends in ``.onnx``
+        makes it ONNX. It takes what `inputs` draws and gives what `sample` does before images become whole numbers.
+        `refine` as for `sample`. Raises `UserError` as `twoplayer.export.export` does.
+        """
+        from twoplayer.export import export
+
+        return export(self, path, format=format, refine=refine, overwrite=overwrite).path
 
     def _reference(self) -> np.ndarray | None:
         """Real points for the axes of a picture; images need none."""

@@ -20,6 +20,8 @@ __all__ = ["Form", "draw", "latents", "refined", "stream", "to_stored"]
 
 CHUNK = 500
 """Samples per pass; the result does not depend on it beyond the rounding of the network's kernels."""
+PIXELS = CHUNK * 64 * 64
+"""Pixels per pass, where inputs are images: a translator's maps are as large as they."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def draw(generator: nn.Module, inputs: Tensor, stored: Form, placement: Any) -> 
 @torch.no_grad()
 def stream(generator: nn.Module, inputs: Tensor, stored: Form, placement: Any) -> Iterator[np.ndarray]:
     """What `draw` gives, chunk after chunk."""
-    for chunk in torch.split(inputs, CHUNK):
+    together = CHUNK if inputs.ndim < 4 else max(1, min(CHUNK, PIXELS // inputs.shape[2:].numel()))
+    for chunk in torch.split(inputs, together):
         with placement.accelerator.autocast():
             samples = generator(chunk.to(placement.device))
         yield to_stored(samples, stored)

@@ -68,11 +68,6 @@ class _Convolve(torch.autograd.Function):
 def _phases(weight: Tensor) -> Tensor:
     """Weights ``(out, in, 4, 4)`` sorted by the pixel of 2x2 that they reach: ``(4·in, out, 3, 3)``."""
     outputs, inputs = weight.shape[:2]
-    sorted_ = weight.new_zeros(inputs, 2, 2, outputs, 3, 3)
-    taps = ((0, ((0, 3), (1, 1))), (1, ((1, 2), (2, 0))))  # a pixel's parity, and each neighbour's weight
-    for a, rows in taps:
-        for b, columns in taps:
-            for p, i in rows:
-                for q, j in columns:
-                    sorted_[:, a, b, :, p, q] = weight[:, :, i, j].T
-    return sorted_.view(4 * inputs, outputs, 3, 3)
+    turned = weight.flip(2, 3)  # every other weight reaches pixels of one parity, from two of three neighbours
+    reaching = [F.pad(turned[:, :, a::2, b::2], (b, 1 - b, a, 1 - a)) for a in (0, 1) for b in (0, 1)]
+    return torch.stack(reaching, 2).permute(1, 2, 0, 3, 4).reshape(4 * inputs, outputs, 3, 3).contiguous()

@@ -13,10 +13,10 @@ from torch import Tensor
 from twoplayer import parallel
 from twoplayer.algorithms._base import Algorithm, OptimizerFactory, Record
 from twoplayer.algorithms._pool import Pool
-from twoplayer.algorithms._refined import Refined, Scaling, Steps
+from twoplayer.algorithms._refined import Refined, Scaling, Steps, beside
 from twoplayer.algorithms._step_size import StepSize
 from twoplayer.errors import UserError
-from twoplayer.games._base import Batch, Game, SampleGame
+from twoplayer.games._base import Batch, Game, SlopedGame
 
 __all__ = ["Functional"]
 
@@ -37,11 +37,16 @@ class Functional(Algorithm, ABC):
     normalization in a snapshot is frozen with the statistics of the pool; minibatches of generated samples come from
     the pool, which is shuffled anew in every pass.
 
-    Raises `UserError` for settings without meaning, a game in which samples do not stand alone, and a critic that
-    has no slope to climb.
+    Where the critic is told conditions y, D(x, y) is the log density ratio of samples with their conditions; a sample
+    keeps its own while it is moved along ∇_x D(x, y), and a pool's are drawn as the data are distributed. A checker is
+    refused: beside such a critic its log p*(y|x) would count twice, and beside one that is not told nothing would count
+    for the samples' own log p(y|x) (Gong et al. 2019, "Twin Auxiliary Classifiers GAN", section 3).
+
+    Raises `UserError` for settings without meaning, a game whose critic judges more than samples one by one, and a
+    critic that has no slope to climb.
     """
 
-    game: SampleGame
+    game: SlopedGame
     pool: int
 
     def __init__(
@@ -55,17 +60,19 @@ class Functional(Algorithm, ABC):
         step_size: StepSize,
     ) -> None:
         _check(levels, pool)
-        if not isinstance(game, SampleGame):
+        if not isinstance(game, SlopedGame):
             raise UserError(
                 "functional gradient steps move samples along the critic's slope, and this game's critic judges more "
-                "than samples: set game to generation"
+                "than samples: set game to generation or conditional"
             )
+        if game.unheard is not None:
+            raise UserError(f"functional gradient steps follow the critic alone and would not hear {game.unheard}")
         _check_slope(game)
         super().__init__(game, make_optimizer)
         self.levels, self.pool, self.step_size = levels, pool, step_size
         steps = Steps(game.critic, levels, scaling)
         base = copy.deepcopy(game.generator).eval().requires_grad_(False)
-        self.refined = Refined(base, steps)
+        self.refined = Refined(base, steps, game.told_from)
         self.rows = Pool(next(game.critic.parameters()).device)
         self.memories = {"refined": self.refined, "pool": self.rows, "step_size": step_size}
 
@@ -75,7 +82,7 @@ class Functional(Algorithm, ABC):
 
     @torch.no_grad()
     def fill(self, batch: Batch) -> None:
-        """A new pool: latents, rounded up to whole batches, and what the base makes of them."""
+        """A new pool: the base's inputs, rounded up to whole batches, and what it makes of them."""
         latents = self.game.latents(batch, -(-self.pool // (batch.size * parallel.process_count())))
         with self.game.autocast():
             samples = torch.cat([self.refined.base(z) for z in torch.split(latents, CHUNK)])
@@ -89,7 +96,8 @@ class Functional(Algorithm, ABC):
     def move_critic(self, batch: Batch, rows: Tensor) -> Record:
         """One critic step on real samples and those rows of the pool as they are now."""
         self.step_size.look(batch.real)
-        record = Record(self.move("critic", self.game.critic_loss(batch, self.rows.samples[rows])))
+        loss = self.game.critic_loss_on(batch, self.rows.samples[rows], self.rows.latents[rows])
+        record = Record(self.move("critic", loss))
         self.game.after_critic_step()
         return record
 
@@ -100,14 +108,15 @@ class Functional(Algorithm, ABC):
         `size` is a minibatch's on this process, `room` as `StepSize.choose` takes it.
         """
         steps, samples, tried = self.refined.steps, self.rows.samples, len(self.step_size.tried)
+        told = beside(self.rows.latents, self.game.told_from)
         level, slope = steps.add(self.game.critic), torch.empty_like(samples)
         first = self.rows.columns(size, TYPICAL // parallel.process_count())
         rest = torch.ones(len(samples), dtype=torch.bool, device=samples.device)
         rest[first] = False
         with self.game.autocast():
-            slope[first] = steps.record(samples[first], level)
+            slope[first] = steps.record(samples[first], level, *(t[first] for t in told))
             for rows in torch.split(rest.nonzero().squeeze(1), CHUNK):
-                slope[rows] = steps.slope(samples[rows], level)
+                slope[rows] = steps.slope(samples[rows], level, *(t[rows] for t in told))
         steps.rates[level] = self.step_size.choose(samples, slope, room)
         rate = float(steps.rates[level])
         samples += rate * slope
@@ -134,7 +143,7 @@ def _check(levels: int, pool: int) -> None:
         raise UserError(f"pool must be at least 2, not {pool}: it counts samples, a batch or more")
 
 
-def _check_slope(game: SampleGame) -> None:
+def _check_slope(game: SlopedGame) -> None:
     critic, shape = game.critic, getattr(game.critic, "shape", None)
     if getattr(critic, "output", "score") != "score":
         raise UserError(

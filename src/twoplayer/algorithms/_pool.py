@@ -34,7 +34,7 @@ class Pool:
         self.age = 0
 
     def fill(self, latents: Tensor, samples: Tensor) -> None:
-        """Begin anew with `latents` ``(rows, latent_dim)`` and what the generator makes of them."""
+        """Begin anew with `latents`, what the generator takes, ``(rows, latent_dim)``, and what it makes of them."""
         self.latents, self.samples, self.age = latents, samples, 0
 
     def columns(self, size: int, count: int) -> Tensor:

@@ -13,7 +13,7 @@ from twoplayer.algorithms._frozen_conv import freeze_convolutions
 from twoplayer.algorithms._frozen_norm import FrozenNorm, freeze_norms
 from twoplayer.algorithms._step_size import stay_where_not_finite
 
-__all__ = ["Refined", "Scaling", "Steps"]
+__all__ = ["Refined", "Scaling", "Steps", "beside"]
 
 Scaling = Literal["one", "gan0", "gan1"]
 """s(x): 1, (1 + exp(−D))⁻¹ or (1 + exp(D))⁻¹; Johnson & Zhang 2018, section 3.4."""
@@ -22,6 +22,8 @@ Scaling = Literal["one", "gan0", "gan1"]
 @final
 class Steps(nn.Module):
     """Up to `levels` functional steps x + η_t s(x) ∇D_t(x), each with its snapshot of the critic and its η.
+
+    A critic that is `told` something beside the samples, ``(B, width)``, is told it in every step.
 
     A sample never depends on those drawn beside it, yet a step is what it was for the samples that it was made for:
     batch normalization is frozen with their statistics, on the way back too. With mere running statistics, in eval
@@ -65,63 +67,80 @@ class Steps(nn.Module):
         self.taken += 1
         return level
 
-    def record(self, samples: Tensor, level: int) -> Tensor:
+    def record(self, samples: Tensor, level: int, *told: Tensor) -> Tensor:
         """s(x) ∇D(x) of samples ``(B, *shape)`` with the critic in train mode, whose statistics freeze with it."""
         if not self.norms[0]:
-            return self.slope(samples, level)
+            return self.slope(samples, level, *told)
         pieces = self._pieces(level)
         apart = {name: piece.clone() for name, piece in pieces.items()}  # written to between forward and backward
         for norm in self.norms[0]:
             norm.recording = True
-        slope = self._slope(samples, apart)
+        slope = self._slope(samples, apart, *told)
         for norm in self.norms[0]:
             norm.recording = False
         for name, piece in pieces.items():
             piece.copy_(apart[name])
         return slope
 
-    def slope(self, samples: Tensor, level: int) -> Tensor:
+    def slope(self, samples: Tensor, level: int, *told: Tensor) -> Tensor:
         """s(x) ∇D(x) with that level's critic, ``(B, *shape)``, without a graph."""
-        return self._slope(samples, self._pieces(level))
+        return self._slope(samples, self._pieces(level), *told)
 
-    def _slope(self, samples: Tensor, held: dict[str, Tensor]) -> Tensor:
+    def _slope(self, samples: Tensor, held: dict[str, Tensor], *told: Tensor) -> Tensor:
         with torch.enable_grad():
             x = samples.detach().requires_grad_()
-            score = functional_call(self.skeleton[0], held, (x,))
+            score = functional_call(self.skeleton[0], held, (x, *told))
             (gradient,) = torch.autograd.grad(score.sum(), x)  # of the input alone: snapshots ask for none
         return scale(score.detach(), self.scaling).view(-1, *[1] * (x.dim() - 1)) * gradient
 
     def _pieces(self, level: int) -> dict[str, Tensor]:
         """That snapshot's tensors by name, as views."""
-        flat = torch.split(self.weights[level], [shape.numel() for shape in self.layout.values()])
+        return self.pieces(self.weights[level])
+
+    def pieces(self, weights: Tensor) -> dict[str, Tensor]:
+        """A snapshot's tensors by name, as views of its row of `weights`."""
+        flat = torch.split(weights, [shape.numel() for shape in self.layout.values()])
         return {name: piece.view(shape) for (name, shape), piece in zip(self.layout.items(), flat, strict=True)}
 
-    def forward(self, samples: Tensor, level: int) -> Tensor:
+    def forward(self, samples: Tensor, level: int, *told: Tensor) -> Tensor:
         """One functional step, x + η s(x) ∇D(x); samples stay where the slope is not finite, as in training."""
-        slope = self.slope(samples, level)
+        return self.step(samples, self.rates[level], self._pieces(level), *told)
+
+    def step(self, samples: Tensor, rate: Tensor, held: dict[str, Tensor], *told: Tensor) -> Tensor:
+        """The step with that η, a scalar, and the critic whose tensors are `held`."""
+        slope = self._slope(samples, held, *told)
         stay_where_not_finite(slope)
-        return samples + float(self.rates[level]) * slope
+        return samples + rate * slope
 
 
 @final
 class Refined(nn.Module):
-    """Latents ``(B, latent_dim)`` through `base`, then through the first `refine` steps taken (None: all of them).
+    """Inputs ``(B, latent_dim)`` through `base`, then through the first `refine` steps taken (None: all of them).
+
+    What the critics are told beside the samples is in the inputs, from column `told_from` on; a sample keeps it while
+    it is moved.
 
     Source: Johnson & Zhang 2018, "Composite Functional Gradient Learning of Generative Adversarial Models",
     Algorithms 1 to 3: the G_T that they return.
     """
 
-    def __init__(self, base: nn.Module, steps: Steps) -> None:
+    def __init__(self, base: nn.Module, steps: Steps, told_from: int | None = None) -> None:
         super().__init__()
-        self.base, self.steps = base, steps
+        self.base, self.steps, self.told_from = base, steps, told_from
         self.latent_dim: Any = base.latent_dim
         self.refine: int | None = None
 
-    def forward(self, latents: Tensor) -> Tensor:
-        samples: Tensor = self.base(latents)
+    def forward(self, inputs: Tensor) -> Tensor:
+        samples: Tensor = self.base(inputs)
+        told = beside(inputs, self.told_from)
         for level in range(int(self.steps.taken) if self.refine is None else self.refine):
-            samples = self.steps(samples, level)
+            samples = self.steps(samples, level, *told)
         return samples
+
+
+def beside(inputs: Tensor, told_from: int | None) -> tuple[Tensor, ...]:
+    """What critics are told beside the samples that come of `inputs`: their further arguments."""
+    return () if told_from is None else (inputs[:, told_from:],)
 
 
 def scale(score: Tensor, scaling: Scaling) -> Tensor:

@@ -186,6 +186,9 @@ class _Beginning(Batch):
     def labels(self) -> Tensor:  # type: ignore[override]
         return self.batch.labels
 
+    def others(self, times: int) -> Tensor:  # type: ignore[override]
+        return self.batch.others(times)
+
     def random(self, purpose: str) -> torch.Generator:
         return self.batch.random(f"beginning {purpose}")
 

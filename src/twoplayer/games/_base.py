@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from twoplayer.rng import normal_rows, uniform_rows
 
-__all__ = ["Batch", "Game", "Loss", "SampleGame", "in_precision", "prior_rows"]
+__all__ = ["Batch", "Game", "Loss", "SampleGame", "SlopedGame", "in_precision", "prior_rows"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -32,6 +32,8 @@ class Batch(ABC):
     """What is given with `real`, float32 ``(size, width)``, where the game has conditions; a look counts nothing."""
     mismatched: Tensor
     """`given` of other samples: of the next row of the whole batch, over all processes."""
+    others: Callable[[int], Tensor]
+    """`given` of so many batches of training samples, drawn at random, ``(size·times, width)``."""
     partner: Tensor
     """The other side of a translation ``(size, *partner_shape)``: of the same row where the data are paired."""
 
@@ -99,18 +101,30 @@ class Game(nn.Module, ABC):
         """The module that is averaged, sampled from and shipped: latents ``(B, latent_dim)`` to samples."""
 
 
-class SampleGame(Game):
-    """A game whose critic judges a generator's samples as they are, and nothing beside them.
+class SlopedGame(Game):
+    """A game whose critic judges a generator's samples one by one, so that they can be moved along its slope.
 
-    Samples can then be moved along the critic's slope by themselves.
+    The generator's inputs are latents and, from column `told_from` on, what the critic is told beside a sample; None
+    where it judges samples as they are.
     """
 
     generator: nn.Module
     critic: nn.Module
+    told_from: int | None = None
+    unheard: str | None = None
+    """Who is not heard where samples follow the critic's score alone, and what to do about it; None: nobody."""
 
     @abstractmethod
     def latents(self, batch: Batch, times: int = 1) -> Tensor:
-        """This process's rows of `times` batches of latents, ``(size·times, latent_dim)``."""
+        """This process's rows of `times` batches of the generator's inputs, ``(size·times, latent_dim)``."""
+
+    @abstractmethod
+    def critic_loss_on(self, batch: Batch, samples: Tensor, inputs: Tensor) -> Loss:
+        """The critic's loss on samples ``(size, *shape)`` that came of those inputs, ``(size, latent_dim)``."""
+
+
+class SampleGame(SlopedGame):
+    """A game whose critic judges a generator's samples as they are, and nothing beside them."""
 
 
 def in_precision(method: Callable[Concatenate[G, P], R]) -> Callable[Concatenate[G, P], R]:

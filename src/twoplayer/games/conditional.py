@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from twoplayer.data._attributes import Attribute, width
 from twoplayer.errors import UserError
 from twoplayer.games._adversarial import Adversarial, needs_scores
-from twoplayer.games._base import Batch, Loss, in_precision, prior_rows
+from twoplayer.games._base import Batch, Loss, SlopedGame, in_precision, prior_rows
 from twoplayer.games._bound import Bound
 from twoplayer.games._conditioned import Conditioned
 from twoplayer.games._inputs import Inputs
@@ -49,20 +49,21 @@ __all__ = ["Conditional"]
 
 KEPT_BYTES = 2**24
 """Of the rows that a run keeps, at most."""
+UNHEARD = "this game's checker: set checker to none, and into_critic to concatenation or projection"
 MOST_MAPS = 16
 """Channels, or features, that a condition adds to a sample at most."""
 
 
 @final
-class Conditional(Adversarial, Assembled):
+class Conditional(Adversarial, SlopedGame, Assembled):
     """Both players are told what the real samples of the batch are like; the generator is to make others like them.
 
     `conditions` names what counts, the class as ``label``; None is the class and all attributes. Into the generator
     they go by `into_generator`: embedded in `condition_dim` numbers beside the latents, or as gain and bias of every
     normalization. Into the critic by `into_critic`: embedded beside the samples, by projection on its features, or not
-    at all. The `checker` finds them again: ``shared`` reads them off the critic's features and is trained on real and
-    generated samples, as in AC-GAN; ``own`` is a network by itself, trained on real samples alone. The generator has to
-    please it, with `checker_weight`.
+    at all. The `checker` finds them again, ``shared`` off the critic's features, ``own`` as a network by itself; the
+    generator has to please it, with `checker_weight`. It learns from ``real`` samples, or, as in AC-GAN, from ``both``:
+    then it may agree with the generator on what a class looks like, against the data.
 
     Raises `UserError` where nobody would look at the conditions, or networks cannot take them.
     """
@@ -75,6 +76,7 @@ class Conditional(Adversarial, Assembled):
         into_generator: Literal["concatenation", "normalization"] = "concatenation",
         into_critic: Literal["concatenation", "projection", "none"] = "concatenation",
         checker: Literal["none", "shared", "own"] = "none",
+        checker_learns: Literal["real", "both"] = "real",
         checker_weight: Positive = 1.0,
         condition_dim: Count = 64,
     ) -> None:
@@ -92,7 +94,8 @@ class Conditional(Adversarial, Assembled):
         super().__init__(kit.objective, kit.regularizers)
         self.traits = tuple(Attribute.of(document) for document in kit.facts.given["attributes"])
         self.prior, self.latent_dim, self.shape = kit.prior, kit.latent_dim, kit.facts.shape
-        self.checker_weight = checker_weight
+        self.told_from, self.unheard = kit.latent_dim, None if checker == "none" else UNHEARD
+        self.checker_weight, self.checker_learns = checker_weight, checker_learns
         self.generator = _generator(kit, self.traits, into_generator, condition_dim)
         self.critic: Jury = Jury(*_critics(kit, self.traits, into_critic, checker), width(self.traits))
         self.players = {"generator": self.generator, "critic": self.critic}
@@ -140,9 +143,17 @@ class Conditional(Adversarial, Assembled):
         seen = torch.cat(told.features)
         loss = self.judged(told, scored, batch, ahead=ahead)
         wrong = self._wrong_on(scored.real, seen[: len(real)], batch, "checker_real")
-        if self.critic.shared:
+        if self.checker_learns == "both":
             wrong |= self._wrong_on(scored.fake, seen[len(real) :], batch, "checker_fake")
         return _with(loss, wrong, 1.0)
+
+    @in_precision
+    def critic_loss_on(self, batch: Batch, samples: Tensor, inputs: Tensor) -> Loss:
+        # Samples that came of other conditions than the batch's; what lies between the two, as penalties look at, is
+        # held against those of the real ones.
+        told, other = (Bound(self.critic.told, given) for given in (batch.given, inputs[:, self.latent_dim :]))
+        real, fake = self.perturbed(batch.real, batch, "real"), self.perturbed(samples.detach(), batch, "fake")
+        return self.judged(told, self.scored(told, real, fake, other), batch)
 
     @in_precision
     def generator_loss(self, batch: Batch, generated: Tensor) -> Loss:
@@ -153,6 +164,10 @@ class Conditional(Adversarial, Assembled):
         value = self.objective.generator_loss(score, real)
         wrong = self._wrong_on(fake, told.features[0], batch, "checker_generated")
         return _with(Loss(value, {"generator_loss": value.detach()}), wrong, self.checker_weight)
+
+    def latents(self, batch: Batch, times: int = 1) -> Tensor:
+        free = prior_rows(batch, self.latent_dim, self.prior, times)
+        return torch.cat([free, batch.others(times).to(free)], 1)
 
     def _wrong_on(self, samples: Tensor, features: Tensor, batch: Batch, name: str) -> dict[str, Tensor]:
         """The checker's loss on samples that should be as given; nothing without a checker."""

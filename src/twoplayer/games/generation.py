@@ -75,6 +75,9 @@ class Generation(Adversarial, SampleGame, Assembled):
         real, fake = self.perturbed(batch.real, batch, "real"), self.perturbed(generated, batch, "fake")
         return self.judged(self.critic, self.scored(self.critic, real, fake), batch, ahead=ahead)
 
+    def critic_loss_on(self, batch: Batch, samples: Tensor, inputs: Tensor) -> Loss:
+        return self.critic_loss(batch, samples)
+
     @in_precision
     def generator_loss(self, batch: Batch, generated: Tensor) -> Loss:
         fake = self.critic(self.perturbed(generated, batch, "fake again"))

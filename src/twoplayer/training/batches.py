@@ -144,6 +144,12 @@ class _Batch(Batch):
     def mismatched(self) -> Tensor:  # type: ignore[override]
         return self._own_rows(np.roll(self._whole_given, -1, axis=0))
 
+    def others(self, times: int) -> Tensor:  # type: ignore[override]
+        stream = self._stream
+        random = numpy_generator(stream.seed, "other conditions", self._number)
+        rows = random.integers(len(stream.dataset.train), size=stream.batch * times)
+        return self._own_rows(self._conditions(rows, random).reshape(stream.batch, times, -1)).flatten(0, 1)
+
     @cached_property
     def partner(self) -> Tensor:  # type: ignore[override]
         rows = self._stream.partner_order.rows(self._place)
@@ -154,10 +160,12 @@ class _Batch(Batch):
 
     @cached_property
     def _whole_given(self) -> np.ndarray:
+        return self._conditions(self._rows, numpy_generator(self._stream.seed, "conditions", self._place))
+
+    def _conditions(self, rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
         if self._stream.conditions is None:
             raise TypeError("this game studied no conditions")
-        random = numpy_generator(self._stream.seed, "conditions", self._place)
-        return self._stream.conditions(self._rows, random)
+        return self._stream.conditions(rows, random)
 
     def _own_rows(self, whole: np.ndarray) -> Tensor:
         own = np.ascontiguousarray(whole[self._stream.own], np.float32)

@@ -1,0 +1,45 @@
+"""Write a run's generator as one file that anybody opens: a torch.export program, or ONNX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="a name that ends in .pt2 or .onnx [default: generator.pt2, or .onnx]",
+)
+@click.option("--format", type=click.Choice(["pt2", "onnx"]), help="torch.export or ONNX [default: by the name]")
+@click.option("--refine", type=int, help="functional gradient steps in it [default: all that it has]")
+@click.option("--overwrite", is_flag=True, help="replace a file of that name")
+@click.option("--json", "as_json", is_flag=True, help="print what the file says of itself")
+def command(
+    run: Path, output: Path | None, format: str | None, refine: int | None, overwrite: bool, as_json: bool
+) -> None:
+    """Export the averaged generator of RUN, a run folder, as one program: inputs in, samples out, any number at once.
+
+    It computes in float32, and whoever opens it needs torch, or a runtime for ONNX, and nothing else. What its input
+    means, and how to make pixels of its output, stands in the file (about.json) and is printed.
+
+    \b
+    twoplayer export runs/dcgan-digits-1 -o generator.pt2
+    twoplayer export runs/xicfg-digits-1 --refine 5 -o refined.pt2
+    twoplayer export runs/cgan-fashion-mnist-1 --format onnx
+    """
+    from twoplayer.export import export
+    from twoplayer.files import json_text
+    from twoplayer.run import Run
+
+    made = export(Run(run, device="cpu"), output, format=format, refine=refine, overwrite=overwrite)
+    if as_json:
+        click.echo(json_text({"run": run, "output": made.path, "format": made.format, "about": made.about}, indent=2))
+    else:
+        click.echo(str(made))
