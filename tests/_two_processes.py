@@ -15,11 +15,26 @@ import torch
 from _toys import unmeasured
 from twoplayer.experiment import train
 from twoplayer.parallel import process_count, process_index
+from twoplayer.training.trainer import Trainer
+
+
+def keep_ends(folder: Path) -> None:
+    """Have every process write where it ended: its round, the round it would keep, its weights."""
+    finish = Trainer._finish
+
+    def finished(self: Trainer) -> None:
+        finish(self)
+        kept = self.stopping.kept
+        end = {"step": self.step, "kept": kept and kept.step, "game": self.game.state_dict()}
+        torch.save(end, folder / f"{self.folder.path.name}.{process_index()}.end")
+
+    Trainer._finish = finished  # type: ignore[method-assign]
 
 
 def main(folder: Path) -> None:
     torch.set_num_threads(1)
     unmeasured(setattr)
+    keep_ends(folder)
     for name, settings in json.loads((folder / "cases.json").read_text()).items():
         try:
             train(run=folder / name, **settings)

@@ -210,7 +210,7 @@ def test_a_game_adapts_to_the_output_that_means_as_likely_as_not(
     margins: list[Tensor] = []
     monkeypatch.setattr(augment, "adapt", lambda margin: margins.append(margin))
     record = Alternating(played, adam).round(Pictures()).values
-    assert len(margins) == 1 and margins[0].shape == (8,)
+    assert len(margins) == 1 and margins[0].shape == (8, 1)
     assert margins[0].mean().item() == pytest.approx(record["real_score"].item() - middle, abs=1e-5)
     assert record["diff_augment"] == 0
     assert {"adapting.0.strength", "adapting.0.signs", "adapting.0.looks"} <= played.state_dict().keys()

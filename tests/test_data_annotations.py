@@ -333,3 +333,18 @@ def test_a_subset_is_drawn_once_with_everything_known_of_it(settings: Settings) 
     with pytest.raises(UserError, match="has no option 'subset'"):
         data.load("ring", settings, subset=5)
     assert "subset" in data.options_for("digits") and "subset" not in data.options_for("ring")
+    assert "subset" in data.options_of("folder") and "subset" not in data.options_of("moons")
+    with pytest.raises(UserError, match="no data source is called 'digit': did you mean digits"):
+        data.options_of("digit")
+
+
+def test_subset_is_listed_and_known_where_the_data_are_not(capsys: pytest.CaptureFixture[str]) -> None:
+    from twoplayer.cli.main import run
+    from twoplayer.experiment import settle
+
+    assert run(["list", "data", "digits"]) == 0
+    assert "  subset: int >= 1 or none (default None)" in capsys.readouterr().out.splitlines()
+    assert run(["list", "data", "ring"]) == 0 and "subset" not in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"called 'data.subsett': did you mean data.subset\?") as told:
+        settle("dcgan", "nosuch", **{"data.subset": 10, "data.subsett": 10})
+    assert "'data.subset'" not in str(told.value)

@@ -74,7 +74,9 @@ def test_nothing_is_written_unless_asked(run: Run) -> None:
 
 
 def test_paths_are_measured_where_no_metric_is_named(run: Run) -> None:
-    names = {figure.name for figure in run.evaluate(n=60, extractor="pixels").figures}
+    everything = run.evaluate(n=60, extractor="pixels")
+    names = {figure.name for figure in everything.figures}
+    assert sum("100,000 paths, these 2,000" in note for note in everything.notes) == 1
     assert {"path_length_pixels_2k", "largest_step_pixels_64", "memorization_test_pixels_60"} <= names
     assert not {n for n in names if "path" in n} & {
         f.name for f in run.evaluate(n=60, extractor="pixels", metrics="fd").figures

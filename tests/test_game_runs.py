@@ -30,7 +30,7 @@ from twoplayer.translating import nearness, translate, translate_files
 
 SMALL = {"resolution": 16, "batch": 4, "filters": 4, "tensorboard": False, "log_every": 1, "device": "cpu"}
 CASES: dict[str, dict[str, Any]] = {
-    "pix2pix": {"method": "pix2pix", "data": "sides", "generator.dropout": 0.0},
+    "pix2pix": {"method": "pix2pix", "data": "sides"},
     "pix2pix back": {"method": "pix2pix", "data": "sides", "direction": "BtoA", "generator.dropout": 0.0},
     "cyclegan": {"method": "cyclegan", "data": {"name": "pairs:sides", "paired": False}, "depth": 1, "history": 6},
     "gan-cls": {"method": "gan-cls", "data": "captions", "embedded": 4, "text_dim": 8},
@@ -152,6 +152,7 @@ def test_files_and_folders_are_translated_by_their_names(
         (["empty"], "no pictures in empty"),
         (["sides/A/000.png", "sides/B/000.png"], "two pictures would be written to"),
         (["text.png"], "cannot read text.png"),
+        (["sides/A", "thin.png"], "thin.png has 5 by 40 pixels: give pictures of at least 8 by 8"),
     ],
 )
 def test_what_cannot_be_translated(
@@ -160,9 +161,31 @@ def test_what_cannot_be_translated(
     monkeypatch.chdir(folders)
     Path("empty").mkdir(exist_ok=True)
     Path("text.png").write_text("no picture")
+    Image.new("RGB", (5, 40)).save("thin.png")
     with pytest.raises(UserError, match=words):
         translate_files(runs["pix2pix"], [Path(w) for w in what], Path("out"))
     assert not Path("out").exists()
+
+
+def test_pictures_are_not_translated_over_themselves(runs: dict[str, Run], tmp_path: Path) -> None:
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.png")
+    Image.new("RGB", (16, 16)).save(tmp_path / "b.jpg")
+    before = (tmp_path / "a.png").read_bytes()
+    with pytest.raises(UserError, match=r"written over .*a\.png, which is to be translated: give another folder"):
+        translate_files(runs["pix2pix"], [tmp_path], tmp_path)
+    assert (tmp_path / "a.png").read_bytes() == before and not (tmp_path / "b.png").exists()
+    assert translate_files(runs["pix2pix"], [tmp_path / "b.jpg"], tmp_path) == [tmp_path / "b.png"]
+
+
+def test_more_pictures_than_are_read_at_a_time(
+    runs: dict[str, Run], folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = translate_files(runs["pix2pix"], [folders / "sides" / "A"], tmp_path / "whole")
+    monkeypatch.setattr("twoplayer.translating.READ", 5)
+    parts = translate_files(runs["pix2pix"], [folders / "sides" / "A"], tmp_path / "parts")
+    assert len(whole) == len(parts) == 24
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(np.asarray(Image.open(one), float), np.asarray(Image.open(other), float), atol=1)
 
 
 def test_directions_that_a_run_does_not_have(runs: dict[str, Run]) -> None:

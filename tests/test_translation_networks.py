@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from twoplayer import networks
+from twoplayer import networks, parallel
 from twoplayer.errors import UserError
+from twoplayer.networks._dropout import Dropout
 from twoplayer.networks._translation import Translator
 
 TRANSLATORS = ["unet", "resnet-translator"]
@@ -84,9 +85,27 @@ def test_unets_noise_is_dropout_in_training_alone() -> None:
     network = translator("unet", (3, 16, 16), 3, filters=4)
     x = torch.randn(2, 3, 16, 16)
     assert not torch.equal(network(x), network(x))
+    assert any(isinstance(m, Dropout) for m in network.modules())
     network.eval()
     assert torch.equal(network(x), network(x))
-    assert not any(isinstance(m, nn.Dropout) for m in translator("unet", (3, 16, 16), 3, dropout=0.0).modules())
+    assert not any(isinstance(m, Dropout) for m in translator("unet", (3, 16, 16), 3, dropout=0.0).modules())
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_two_processes_drop_what_one_would(layout: torch.memory_format, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.randn(4, 6, 5, 5).contiguous(memory_format=layout)
+    torch.manual_seed(1)
+    whole = Dropout(0.5)(x)
+    torch.manual_seed(1)
+    assert torch.equal(whole, nn.Dropout(0.5)(x))
+    monkeypatch.setattr(parallel, "process_count", lambda: 2)
+    halves = []
+    for index in range(2):
+        monkeypatch.setattr(parallel, "process_index", lambda index=index: index)
+        torch.manual_seed(1)
+        halves.append(Dropout(0.5)(x[2 * index : 2 * index + 2]))
+    assert torch.equal(torch.cat(halves), whole)
+    assert torch.equal(Dropout(0.5).eval()(x), x)
 
 
 def test_unets_skips_carry_what_the_middle_cannot() -> None:

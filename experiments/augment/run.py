@@ -4,7 +4,8 @@
 
 Every run trains on the same `--images` training images; its samples are held against the whole data set, whose own
 held-out part stands beside them as the ceiling. Runs that are finished are not trained again, and an interrupted one
-goes on, so the command can be repeated. With more than one job the processor's cores are shared out.
+goes on, so the command can be repeated. With more than one job the processor's cores are shared out. What is called
+adaptive has all four kinds of change, flips included, with the strength that it finds.
 """
 
 from __future__ import annotations

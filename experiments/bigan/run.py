@@ -20,13 +20,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import twoplayer
+from twoplayer.aims.probes import neighbour_is_right, probe_is_right, raw_values, untrained_encoder
 from twoplayer.encoding import Reconstructed
-from twoplayer.games._kit import Facts
 from twoplayer.opening import reopen
 from twoplayer.rng import numpy_generator
 from twoplayer.run import Run
-from twoplayer.sampling import Form, encode
-from twoplayer.training.build import build_game
 
 HERE = Path(__file__).parent
 FLAT = {
@@ -131,47 +129,19 @@ def accuracies(
         yield {
             "name": name,
             "width": features[0].shape[1],
-            "nearest": nearest(features[0], known.labels, features[2], held_out.labels),
-            "probe": probe(features[1], probed.labels, features[2], held_out.labels),
+            "nearest": float(neighbour_is_right(features[0], known.labels, features[2], held_out.labels).mean()),
+            "probe": float(probe_is_right(features[1], probed.labels, features[2], held_out.labels).mean()),
         }
 
 
 def representations(bigan: Run, gan: Run) -> dict[str, Any]:
-    game: Any = build_game(bigan.config, Facts.of(bigan.data), bigan.placement)
-    untrained = game.generator.eval()
-
-    def at_random(images: np.ndarray) -> np.ndarray:
-        return encode(untrained.encode, images, Form.of(bigan.data), bigan.placement)
-
     return {
-        "pixels": lambda images: images.reshape(len(images), -1).astype(np.float32) / 255,
-        "encoder before training": at_random,
+        "pixels": raw_values,
+        "encoder before training": untrained_encoder(bigan),
         "E(x)": bigan.encode,
         "BiGAN critic at (x, E(x))": lambda images: bigan.encode(images, by="critic"),
         "GAN critic": lambda images: gan.encode(images, by="critic"),
     }
-
-
-def nearest(known: np.ndarray, labels: np.ndarray, asked: np.ndarray, truth: np.ndarray) -> float:
-    """Share of images that have the label of their nearest neighbour."""
-    from sklearn.neighbors import KNeighborsClassifier
-
-    return float(KNeighborsClassifier(1, algorithm="brute").fit(known, labels).score(asked, truth))
-
-
-def probe(known: np.ndarray, labels: np.ndarray, asked: np.ndarray, truth: np.ndarray) -> float:
-    """Share of images that a logistic regression on standardized features labels correctly."""
-    import warnings
-
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of not having converged in 200 iterations
-        return float(
-            make_pipeline(StandardScaler(), LogisticRegression(max_iter=200)).fit(known, labels).score(asked, truth)
-        )
 
 
 def table(document: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
     from twoplayer.run import Run
 
-__all__ = ["Agreement", "Finding", "agreement", "agreement_figures"]
+__all__ = ["Agreement", "Finding", "agreement", "figures"]
 
 Array = np.ndarray[Any, Any]
 
@@ -94,12 +94,12 @@ def agreement(
     )
 
 
-def agreement_figures(run: Run, **options: Any) -> tuple[Figure, ...]:
-    """`agreement` as figures such as ``label_found_10k`` and ``label_fd_within_10k``."""
+def figures(found: Iterable[Agreement]) -> tuple[Figure, ...]:
+    """What `agreement` found as figures such as ``label_found_10k`` and ``label_fd_within_10k``."""
     from twoplayer.measuring import count_label
 
     figures = list[Figure]()
-    for one in agreement(run, **options):
+    for one in found:
         real, name = one.real, one.attribute.replace(" ", "_")
         count = count_label(one.made.count)
         known = None if real is None else real.count
@@ -196,6 +196,8 @@ def _neighbours(data: Dataset) -> Judge:
 
 
 def _agreement(kind: _Kind, samples: Array, given: Array, judge: Judge) -> Agreement:
+    from twoplayer.measuring._reference import places
+
     data = kind.data
     labels = _labels(data)
     rows = np.arange(len(data.train))[:: -(-len(data.train) // REFERENCE)]
@@ -205,7 +207,8 @@ def _agreement(kind: _Kind, samples: Array, given: Array, judge: Judge) -> Agree
     made_of = judge(samples), kind.classes(given)
     counts = np.bincount(made_of[1], minlength=len(data.class_names))
     if data.held_out_labels is not None:
-        held_out, truth = np.asarray(data.held_out[:MOST]), data.held_out_labels[:MOST]
+        some = np.sort(places(len(data.held_out), "held out", MOST))  # files may lie class by class
+        held_out, truth = np.asarray(data.held_out[some]), data.held_out_labels[some]
         counts = np.minimum(counts, np.bincount(truth, minlength=len(counts)))
         real = _finding(judge(held_out), truth, by_class, counts, data.class_names)
     made = _finding(*made_of, by_class, counts, data.class_names)

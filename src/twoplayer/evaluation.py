@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 from twoplayer.errors import UserError
 
 if TYPE_CHECKING:
+    from twoplayer.aims._base import Aim, Findings
+    from twoplayer.aims._choice import Chosen
+    from twoplayer.data._base import Dataset
     from twoplayer.measuring import Measurement
     from twoplayer.measuring._choice import Lens
     from twoplayer.measuring._named import Named
@@ -81,10 +84,10 @@ def evaluate(
         extractor: a name of ``twoplayer list extractors``, an extractor, or several; by default a classifier of the
             reference's own labels, random-conv where it has none, and coordinates for points.
         metrics: names of ``twoplayer list metrics``, or aliases such as fid and prdc; by default all that apply.
-        held_out: more real data, which stand beside the samples; or the share of the reference that does. By default
-            the reference's own test part, or else a tenth of it.
+        held_out: more real data, which stand beside the samples; or the share of the reference that does, where it has
+            no test part of its own. By default the reference's own test part, or else a tenth of it.
         resolution: side in pixels to which all images are brought; by default they keep their own, which must be one.
-        n: how many samples to take at random, or to draw from a run (10,000).
+        n: how many samples to take at random, or to draw from a run (10,000 images or 2,500 points).
         seed: of what is drawn at random.
         device: auto, cpu, cuda, cuda:1 or mps.
         cache: where features of real data are kept; by default $TWOPLAYER_CACHE, else ~/.cache/twoplayer.
@@ -92,22 +95,25 @@ def evaluate(
 
     Raises `UserError` with every mistake at once.
     """
+    from twoplayer.aims._choice import apart
     from twoplayer.collection import collect
-    from twoplayer.measuring import measure, named_extractors, named_metrics
+    from twoplayer.measuring import measure, named_extractors
     from twoplayer.measuring._opening import adapted, open_reference
 
-    asked = _Asked()
-    names, lenses = asked.of(lambda: named_metrics(metrics)), asked.of(lambda: named_extractors(extractor))
+    asked, chosen = _Asked(), apart(metrics)
+    if chosen.aims:
+        asked.mistakes.append(f"{chosen.aims[0]} is measured of a run in its folder, not of samples: leave it out")
+    names, lenses = asked.names(chosen), asked.of(lambda: named_extractors(extractor))
     real = asked.of(lambda: open_reference(reference, held_out, resolution))
     found = asked.of(lambda: collect(samples, resolution=resolution, n=n, seed=seed, device=device))
     asked.check()
     assert real is not None and found is not None
-    chosen = found.part(n, seed)
+    part = found.part(n, seed)
     where = _device(device, real.data.kind)
     measured = measure(
-        adapted(chosen, real.data), real.data, extractor=lenses, metrics=names, cache=cache, device=where, say=say
+        adapted(part, real.data), real.data, extractor=lenses, metrics=names, cache=cache, device=where, say=say
     )
-    notes = (*real.notes, *chosen.notes, *measured.notes)
+    notes = (*real.notes, *part.notes, *measured.notes)
     return Evaluation(None, None, None, measured.count, found.name, real.data.name, measured.figures, notes)
 
 
@@ -124,35 +130,45 @@ def evaluate_run(
 ) -> Evaluation:
     """Draw `n` samples (the published protocol's count by default) and measure them against the run's own data.
 
-    Unless metrics are named, paths through the latent space are measured too (`twoplayer.latent`), and how often a
-    conditional run's samples are as asked (`twoplayer.agreement`). With `keep` the figures are left in the run's
-    folder, with pictures, for its report (`twoplayer.evaluation_files`).
+    Unless metrics are named, paths through the latent space are measured too (`twoplayer.latent`), and what the run's
+    game is for (`twoplayer.aims`), but for what takes minutes; aims can be named among the metrics. With `keep` the
+    figures are left in the run's folder, with pictures, for its report (`twoplayer.evaluation_files`).
 
     `refine` is how many of its functional gradient steps a generator that has them applies, all by default;
     `extractor`, `metrics` and `say` as for `evaluate`.
 
     Raises `UserError` where the data that the run was trained on are gone or have changed.
     """
-    from twoplayer.measuring import measure, named_extractors, named_metrics, sample_count
+    from twoplayer.aims._choice import apart, fitting
+    from twoplayer.measuring import Measurement, measure, named_extractors, sample_count
     from twoplayer.opening import reopen
+    from twoplayer.sampling import refined
     from twoplayer.training.build import target
 
-    asked = _Asked()
-    names, lenses = asked.of(lambda: named_metrics(metrics)), asked.of(lambda: named_extractors(extractor))
-    data = asked.of(lambda: target(run.config, reopen(run.folder)))
+    asked, chosen = _Asked(), apart(metrics)
+    names, lenses = asked.names(chosen), asked.of(lambda: named_extractors(extractor))
+    opened = asked.of(lambda: reopen(run.folder))
+    aims = opened and asked.of(lambda: fitting(chosen.aims, run, opened))
     asked.check()
-    assert data is not None
+    data = target(run.config, opened)
     count = min(run.config.evaluate_count, sample_count(data.kind)) if n is None else n
     if count < 2:
         raise UserError(f"cannot measure {count} samples: ask for at least 2")
     seed = run.config.seed if seed is None else seed
     step, images_seen = run.step, run.images_seen  # a run that cannot be sampled says so before anything is measured
     samples = run.stream(count, seed, "evaluation", refine)
-    measured = measure(samples, data, extractor=lenses, metrics=names, device=run.placement.device, say=say)
-    figures, place = measured.figures, str(run.path)
+    if names == []:  # aims alone were asked for
+        measured = Measurement((), (), len(run.inputs.draw(count, seed, "evaluation")))
+    else:
+        measured = measure(samples, data, extractor=lenses, metrics=names, device=run.placement.device, say=say)
+    figures, notes, place = measured.figures, (*measured.notes, *aims.notes), str(run.path)
     if names is None:
-        figures += _of_paths(run, measured, seed, refine, say) + _of_wishes(run, count, seed, say)
-    found = Evaluation(place, step, images_seen, measured.count, place, data.name, figures, measured.notes)
+        paths, of_paths = _of_paths(run, measured, seed, refine, say)
+        figures, notes = figures + paths, notes + of_paths
+    with refined(run.generator, refine):  # aims draw samples by themselves
+        for part in _of_aims(aims.aims, run, opened, count, seed, say):
+            figures, notes = figures + part.figures, notes + part.notes
+    found = Evaluation(place, step, images_seen, measured.count, place, data.name, figures, notes)
     if keep:
         from twoplayer import evaluation_files
 
@@ -162,23 +178,24 @@ def evaluate_run(
 
 def _of_paths(
     run: Run, measured: Measurement, seed: int, refine: int | None, say: Callable[[str], None] | None
-) -> tuple[Figure, ...]:
-    from twoplayer.latent import latent_figures
+) -> tuple[tuple[Figure, ...], tuple[str, ...]]:
+    from twoplayer.latent import count_notes, latent_figures
 
     if say:
         say("measuring paths through the latent space")
-    return tuple(f for lens in measured.extractors for f in latent_figures(run, lens, seed=seed, refine=refine))
+    paths = tuple(f for lens in measured.extractors for f in latent_figures(run, lens, seed=seed, refine=refine))
+    return paths, count_notes(paths)
 
 
-def _of_wishes(run: Run, count: int, seed: int, say: Callable[[str], None] | None) -> tuple[Figure, ...]:
-    from twoplayer.agreement import agreement_figures
-    from twoplayer.games._conditioned import Conditioned
+def _of_aims(
+    aims: Mapping[str, Aim], run: Run, dataset: Dataset, count: int, seed: int, say: Callable[[str], None] | None
+) -> Iterator[Findings]:
+    from twoplayer.aims._base import Asked
 
-    if not isinstance(run.inputs, Conditioned):
-        return ()
-    if say:
-        say("looking for what samples were asked to be")
-    return agreement_figures(run, n=count, seed=seed, say=say)
+    for name, aim in aims.items():
+        if say:
+            say(f"measuring {name}")
+        yield aim.measure(Asked(run, dataset, count, seed, say=say))
 
 
 class _Asked:
@@ -194,6 +211,13 @@ class _Asked:
         except UserError as error:
             self.mistakes.append(str(error))
             return None
+
+    def names(self, chosen: Chosen) -> Any:
+        """The metrics among what was chosen; None for all, none for aims alone."""
+        from twoplayer.measuring import named_metrics
+
+        self.mistakes += chosen.mistakes
+        return self.of(lambda: named_metrics(chosen.metrics)) if chosen.metrics or chosen.metrics is None else []
 
     def check(self) -> None:
         if self.mistakes:

@@ -39,13 +39,20 @@ class Drawn:
 def keep(run: Run, found: Evaluation, data: Dataset, measured: Measurement, drawn: Drawn) -> None:
     """Write ``evaluation.json`` and its pictures into the run's folder ``evaluation``.
 
-    Figures of the same samples that an earlier evaluation left stay beside those found now. ``neighbours.png`` shows
+    Figures of the same samples that an earlier evaluation left stay beside those found now, and its pictures where no
+    extractor has looked at them now. ``neighbours.png`` shows
     the samples that come nearest to the training data, to the eyes of the first extractor, beside what they come near;
     ``neighbours_held_out.png`` the same for held-out data; ``interpolations.png`` samples along paths through the
     latent space. Points have no neighbours to look at. Killed at any moment, it leaves a whole evaluation or none.
     """
     file = run.folder.evaluation / "evaluation.json"
-    document = _with_earlier({**found.document(), "drawn": asdict(drawn)}, file)
+    document = {**found.document(), "drawn": asdict(drawn)}
+    earlier = _earlier(document, file)
+    if earlier is not None:
+        document = _joined(document, earlier)
+        if not measured.extractors:
+            write_json(file, {**document, "distance_unit": earlier.get("distance_unit")})
+            return
     file.unlink(missing_ok=True)
     visible = data.kind == "images" and measured.extractors
     pictures, unit = _neighbours(run, data, measured, drawn) if visible else ({}, None)
@@ -53,15 +60,20 @@ def keep(run: Run, found: Evaluation, data: Dataset, measured: Measurement, draw
     write_json(file, {**document, "distance_unit": unit})
 
 
-def _with_earlier(document: dict[str, Any], file: Path) -> dict[str, Any]:
-    """The document with what an earlier evaluation of the same samples found besides."""
+def _earlier(document: Mapping[str, Any], file: Path) -> Mapping[str, Any] | None:
+    """What an earlier evaluation of the same samples found; None where there is none, or none that is whole."""
     try:
         earlier = read_json(file)
-    except UserError:  # there is none, or none that is whole
-        return document
+    except UserError:
+        return None
     same = ("step", "images_seen", "samples", "drawn")
     if not isinstance(earlier, Mapping) or any(earlier.get(key) != document[key] for key in same):
-        return document
+        return None
+    return earlier
+
+
+def _joined(document: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with what the earlier one found besides."""
     names = {figure["name"] for figure in document["figures"]}
     figures = [*document["figures"], *(f for f in earlier.get("figures", ()) if f["name"] not in names)]
     notes = dict.fromkeys([*document["notes"], *earlier.get("notes", ())])

@@ -195,7 +195,8 @@ def _trainer(folder: RunFolder, config: Config, dataset: Dataset, placement: Any
         real = target(config, dataset)
         return measure(samples, real, metrics=YARDSTICK[real.kind], device=placement.device, say=say).figures
 
-    knowledge = study(config, dataset)
+    with placement.accelerator.main_process_first():  # what is learned of the data lies in the cache for the others
+        knowledge = study(config, dataset)
     facts = Facts(dataset.shape, dataset.partner_shape, dataset.paired, knowledge.given)
     players = build(config, facts, placement)
     count = min(config.evaluate_count, sample_count(dataset.kind))
@@ -262,7 +263,7 @@ def _or_mistake(ask: Callable[[], T], otherwise: T, mistakes: list[str]) -> T:
 
 def _any_data_option() -> dict[str, Option]:
     """The options of all sources, for checking settings where the source itself is unknown."""
-    return {name: option for member in data.names() for name, option in data.family.options(member).items()}
+    return {name: option for member in data.names() for name, option in data.options_of(member).items()}
 
 
 def _read(file: Path | str) -> dict[str, Any]:

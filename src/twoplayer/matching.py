@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from twoplayer.cache import Kept, cache_root, keep, recall
 from twoplayer.errors import UserError
 from twoplayer.rng import numpy_generator
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
     from twoplayer.run import Run
+    from twoplayer.texts._trained import Trained
 
-__all__ = ["Matching", "caption_matching", "ranks"]
+__all__ = ["AMONG", "Matching", "caption_matching", "caption_ranks", "enough", "ranks"]
 
 Array = np.ndarray[Any, Any]
 
@@ -22,6 +27,10 @@ AMONG = 100
 """Captions that the right one is among."""
 MOST = 1_000
 """Images that are judged at most."""
+DIMENSION, SEED = 128, 1
+"""Of the matcher, which no run's own encoder has."""
+RECIPE = 1
+"""Change it with anything that changes what the matcher learns."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +47,19 @@ class Matching:
 
 
 def caption_matching(run: Run, *, seed: int = 0) -> tuple[Matching, Matching]:
-    """The run's images of held-out captions, and the held-out images themselves, as an independent matcher ranks them.
+    """What `caption_ranks` come to: of the run's images, and of the held-out images themselves."""
+    made, real = caption_ranks(run, seed=seed)
+    return _matching(made), _matching(real)
 
-    The matcher reads characters, where the run's own encoder may read words, and is trained on the training part with
-    a seed of its own; it has seen neither the run nor the held-out captions. The second result is the ceiling.
+
+def caption_ranks(
+    run: Run, *, seed: int = 0, cache: Path | None = None, say: Callable[[str], None] | None = None
+) -> tuple[Array, Array]:
+    """Ranks of the right caption of images that the run makes of held-out captions, and of the held-out images.
+
+    The matcher that ranks reads characters, where the run's own encoder may read words, and is trained on the training
+    part with a seed of its own; it has seen neither the run nor the held-out captions, and `cache` keeps it. The second
+    result is the ceiling.
 
     Raises `UserError` for a run that is not told texts, and for data with fewer than 100 held-out captions.
     """
@@ -54,10 +72,17 @@ def caption_matching(run: Run, *, seed: int = 0) -> tuple[Matching, Matching]:
         raise UserError(f"{run.path} is not told texts: give a run of a text game, such as gan-cls")
     dataset = reopen(run.folder)
     captions, images = _held_out(dataset)
-    matcher = _matcher(dataset)
+    matcher = _matcher(dataset, cache_root(cache) / "texts", say)
     told = inputs.told(inputs.encoder().encode(captions), seed, "matching")
     made = draw(run.generator, told, Form.of(run.data), run.placement)
-    return tuple(_matching(ranks(matcher.similarity(captions, shown), captions, seed)) for shown in (made, images))  # type: ignore[return-value]
+    ranked = (ranks(matcher.similarity(captions, shown), captions, seed) for shown in (made, images))
+    return next(ranked), next(ranked)
+
+
+def enough(dataset: Dataset) -> bool:
+    """Whether the data hold out captions enough to rank one among."""
+    captions = dataset.held_out_captions
+    return captions is not None and len({several[0] for several in captions}) >= AMONG
 
 
 def ranks(similarity: Array, captions: tuple[str, ...], seed: int = 0) -> Array:
@@ -84,18 +109,34 @@ def _matching(found: Array) -> Matching:
 
 def _held_out(dataset: Dataset) -> tuple[tuple[str, ...], Array]:
     """The first caption of held-out images, and those images."""
+    from twoplayer.measuring._reference import places
+
     captions = dataset.held_out_captions
-    if captions is None or len({several[0] for several in captions}) < AMONG:
+    if captions is None or not enough(dataset):
         raise UserError(f"{dataset.name} holds out fewer than {AMONG} captions, which are too few to rank one among")
-    count = min(len(captions), MOST)
-    return tuple(several[0] for several in captions[:count]), dataset.held_out[:count]
+    rows = np.sort(places(len(captions), "held out", MOST))
+    return tuple(captions[row][0] for row in rows), np.array(dataset.held_out[rows])
 
 
-def _matcher(dataset: Dataset) -> Any:
-    """A matcher with an architecture and a seed that no run's own encoder has."""
+def _matcher(dataset: Dataset, folder: Path, say: Callable[[str], None] | None) -> Trained:
+    """A matcher with an architecture and a seed that no run's own encoder has, trained once for the data."""
+    import torch
+
     from twoplayer import texts
+    from twoplayer.texts._base import State
 
     assert dataset.train_captions is not None
-    matcher: Any = texts.create("characters", dimension=128)
-    matcher.fit(dataset.train_captions, dataset.train, seed=1)
+    matcher: Trained = texts.create("characters", dimension=DIMENSION)
+    key = hashlib.sha256(repr((RECIPE, "matcher", DIMENSION, SEED, dataset.key)).encode()).hexdigest()[:32]
+    kept = recall(folder, key)
+    if kept is not None:
+        tensors = {name: torch.from_numpy(array) for name, array in kept.arrays.items()}
+        matcher.restore_both(State(tensors, kept.facts["state"]), dataset.train)
+        return matcher
+    if say:
+        say(f"training a judge of images and captions on {dataset.name}, once for all")
+    matcher.fit(dataset.train_captions, dataset.train, SEED)
+    state = matcher.state_of_both()
+    arrays = {name: tensor.numpy() for name, tensor in state.tensors.items()}
+    keep(folder, key, Kept(arrays, {"state": state.facts}), "the judge of images and captions")
     return matcher

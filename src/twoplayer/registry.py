@@ -30,6 +30,7 @@ FAMILIES = (
     "texts",
     "extractors",
     "metrics",
+    "aims",
     "twosample",
     "algorithms",
     "games",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,23 +17,34 @@ if TYPE_CHECKING:
 
     from twoplayer.run import Run
 
-__all__ = ["Nearness", "channels", "nearness", "translate", "translate_files"]
+__all__ = ["Distances", "Nearness", "channels", "distances", "nearness", "translate", "translate_files"]
 
 Array = np.ndarray[Any, Any]
 
 SMALLEST = 8
 TOGETHER = 64 * 64 * 64
 """Pixels of equally large pictures that pass the network at once."""
+READ = 256
+"""Pictures that are in memory at a time."""
+COMPARED = 64
+"""Pictures that are compared at a time."""
+
+
+class Distances(NamedTuple):
+    """How far each picture is from the one that it should be, float64 ``(N,)``."""
+
+    l1: Array
+    """Mean absolute difference in units of [0, 1]."""
+    perceptual: Array
+    """Mean squared distance of local features, each of length 1, as LPIPS without learned weights."""
 
 
 @dataclass(frozen=True)
 class Nearness:
-    """How far pictures are from the ones they should be, means over all of them."""
+    """`Distances`, means over all pictures."""
 
     l1: float
-    """Mean absolute difference in units of [0, 1]."""
     perceptual: float
-    """Mean squared distance of local features, each of length 1, as LPIPS without learned weights."""
     count: int
 
 
@@ -66,7 +78,7 @@ def translate(run: Run, pictures: Sequence[Array], *, direction: str | None = No
     """
     given, _ = channels(run, direction)
     for number, picture in enumerate(pictures):
-        _check(picture, given, number)
+        _check(picture, given, f"picture {number}")
     generator: Any = run.generator
     if hasattr(generator, "direction"):
         trained, generator.direction = generator.direction, direction or generator.direction
@@ -81,24 +93,38 @@ def translate_files(run: Run, paths: Sequence[Path], output: Path, *, direction:
     """The pictures at `paths`, files or folders of them, translated into the folder `output`, as PNG by their names.
 
     A folder's pictures keep their places below it. Raises `UserError` where there is nothing to translate, for a file
-    that is no picture, and where two would be written to one name; then nothing is written.
+    that is no picture, and where two would be written to one name, or one over a picture that is given; then nothing is
+    written.
     """
     from twoplayer.data._pixels import whole
 
     given, _ = channels(run, direction)
     found = _found(paths)
     written = [output / place.with_suffix(".png") for _, place in found]
-    twice = next((path for path in written if written.count(path) > 1), None)
-    if twice is not None:
-        raise UserError(f"two pictures would be written to {twice}: translate them into folders of their own")
-    pictures = [whole(path, given) for path, _ in found]
-    for path, made in zip(written, translate(run, pictures, direction=direction), strict=True):
-        _write(path, made)
+    _check_targets([path for path, _ in found], written)
+    for path, _ in found:
+        _check(whole(path, given), given, str(path))
+    for start in range(0, len(found), READ):
+        pictures = [whole(path, given) for path, _ in found[start : start + READ]]
+        made = translate(run, pictures, direction=direction)
+        for path, picture in zip(written[start : start + READ], made, strict=True):
+            _write(path, picture)
     return written
 
 
 def nearness(made: Array, true: Array) -> Nearness:
+    """How near pictures uint8 ``(N, H, W, C)`` come to the `true` ones of the same shape, all in all.
+
+    Raises `UserError` as `distances` does.
+    """
+    found = distances(made, true)
+    return Nearness(float(found.l1.mean()), float(found.perceptual.mean()), len(made))
+
+
+def distances(made: Array, true: Array) -> Distances:
     """How near pictures uint8 ``(N, H, W, C)`` come to the `true` ones of the same shape, one by one.
+
+    Raises `UserError` for pictures of different shapes, and for none.
 
     Source of the distance of features: Zhang, Isola, Efros, Shechtman & Wang 2018, The Unreasonable Effectiveness of
     Deep Features as a Perceptual Metric (arXiv 1801.03924), equation 1, with random convolutions of three sizes in
@@ -106,8 +132,11 @@ def nearness(made: Array, true: Array) -> Nearness:
     """
     if made.shape != true.shape or not len(made):
         raise UserError(f"pictures of shape {made.shape} cannot be held against true ones of shape {true.shape}")
-    apart = np.abs(made.astype(np.float32) - true).mean() / 255
-    return Nearness(float(apart), _perceptual(made, true), len(made))
+    parts = np.array_split(np.arange(len(made)), -(-len(made) // COMPARED))
+    l1 = [np.abs(made[rows].astype(np.float32) - true[rows]).mean((1, 2, 3), dtype=np.float64) / 255 for rows in parts]
+    layers = _layers(made.shape[-1])
+    perceptual = [_perceptual(made[rows], true[rows], layers) for rows in parts]
+    return Distances(np.concatenate(l1), np.concatenate(perceptual))
 
 
 def _translated(run: Run, pictures: Sequence[Array]) -> list[Array]:
@@ -139,6 +168,16 @@ def _found(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
     return found
 
 
+def _check_targets(given: Sequence[Path], written: Sequence[Path]) -> None:
+    twice = next((path for path, times in Counter(written).items() if times > 1), None)
+    if twice is not None:
+        raise UserError(f"two pictures would be written to {twice}: translate them into folders of their own")
+    originals = {path.resolve() for path in given}
+    over = next((path for path in written if path.resolve() in originals), None)
+    if over is not None:
+        raise UserError(f"a translation would be written over {over}, which is to be translated: give another folder")
+
+
 def _write(path: Path, picture: Array) -> None:
     from PIL import Image
 
@@ -162,31 +201,27 @@ def _batches(pictures: Sequence[Array]) -> list[list[Array]]:
     return found
 
 
-def _check(picture: Array, expected: int, number: int) -> None:
+def _check(picture: Array, expected: int, name: str) -> None:
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != expected:
         colour = "gray pictures (H, W, 1)" if expected == 1 else "colour pictures (H, W, 3)"
-        raise UserError(f"picture {number} is {picture.dtype} {picture.shape}: this run takes {colour} of uint8")
+        raise UserError(f"{name} is {picture.dtype} {picture.shape}: this run takes {colour} of uint8")
     if min(picture.shape[:2]) < SMALLEST:
         raise UserError(
-            f"picture {number} has {picture.shape[1]} by {picture.shape[0]} pixels: give pictures of at least "
-            f"{SMALLEST} by {SMALLEST}"
+            f"{name} has {picture.shape[1]} by {picture.shape[0]} pixels: give pictures of at least {SMALLEST} by "
+            f"{SMALLEST}"
         )
 
 
-def _perceptual(made: Array, true: Array) -> float:
+def _perceptual(made: Array, true: Array, layers: Sequence[Any]) -> Array:
     import torch
 
-    layers = _layers(made.shape[-1])
-    total = 0.0
-    for rows in np.array_split(np.arange(len(made)), -(-len(made) // 64)):
-        one, other = (torch.from_numpy(a[rows]).permute(0, 3, 1, 2).float().div(127.5).sub(1) for a in (made, true))
-        distance = torch.zeros(len(rows))
-        for layer in layers:
-            one, other = layer(one), layer(other)
-            apart = torch.nn.functional.normalize(one, dim=1) - torch.nn.functional.normalize(other, dim=1)
-            distance += apart.square().sum(1).mean((1, 2)) / len(layers)
-        total += float(distance.sum())
-    return total / len(made)
+    one, other = (torch.from_numpy(a).permute(0, 3, 1, 2).float().div(127.5).sub(1) for a in (made, true))
+    distance = torch.zeros(len(made))
+    for layer in layers:
+        one, other = layer(one), layer(other)
+        apart = torch.nn.functional.normalize(one, dim=1) - torch.nn.functional.normalize(other, dim=1)
+        distance += apart.square().sum(1).mean((1, 2)) / len(layers)
+    return np.asarray(distance.double().numpy())
 
 
 def _layers(inputs: int) -> list[Any]:

@@ -16,12 +16,16 @@ __all__ = ["command"]
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option("--samples", help="instead of a run's: a folder, zip, .npy, .npz, .csv, data name or run folder")
 @click.option("--reference", help="real data that the samples are held against: files, or a data name")
-@click.option("--held-out", help="more real data beside the samples, or a share of the reference [default: 0.1]")
+@click.option(
+    "--held-out", help="more real data beside the samples, or a share of the reference [default: its own, or 0.1]"
+)
 @click.option("--resolution", type=click.IntRange(1), help="bring all images to this side in pixels [default: as is]")
 @click.option(
     "--extractor", multiple=True, help="what looks at the samples, such as inception,pixels [default: by the data]"
 )
-@click.option("--metrics", multiple=True, help="such as fid,prdc,kid:subsets=100 [default: all that apply]")
+@click.option(
+    "--metrics", multiple=True, help="such as fid,prdc,kid:subsets=100, or a run's aims [default: all that are quick]"
+)
 @click.option("--n", type=int, help="how many samples [default: 10,000 images or 2,500 points of a run, else all]")
 @click.option("--seed", type=int, help="of what is drawn at random [default: the run's, as training measured]")
 @click.option("--refine", type=int, help="functional gradient steps to apply [default: all that it has]")
@@ -31,8 +35,10 @@ def command(run: Path | None, as_json: bool, **options: Any) -> None:
     """Measure RUN, a run folder, on samples of its averaged generator; or --samples against a --reference.
 
     Each figure stands with its standard error beside the same figure for held-out real data. twoplayer list extractors
-    and twoplayer list metrics show what there is. RUN keeps its figures, with pictures of the samples that come nearest
-    to the training data and of paths through the latent space, in its folder evaluation; twoplayer report shows them.
+    and twoplayer list metrics show what there is, and twoplayer list aims what a run is measured by besides: whether
+    samples are what was asked for, images fit captions, translations come near their true partners. RUN keeps its
+    figures, with pictures of the samples that come nearest to the training data and of paths through the latent space,
+    in its folder evaluation; twoplayer report shows them.
 
     \b
     twoplayer evaluate runs/dcgan-digits-1

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
 from twoplayer.errors import UserError, did_you_mean
-from twoplayer.registry import FAMILIES
+from twoplayer.registry import FAMILIES, Option
 
 __all__ = ["command"]
 
@@ -75,8 +75,18 @@ def _member(label: str, name: str) -> dict[str, Any]:
     document = {"name": name, "summary": about.summary, "source": about.source}
     if label == "methods":
         return {**document, "settings": about.settings}
-    options = {o.name: {"type": _type(o.annotation), "default": _default(o)} for o in members.options(name).values()}
+    options = {o.name: {"type": _type(o.annotation), "default": _default(o)} for o in _options(label, name).values()}
     return {**document, "options": options}
+
+
+def _options(label: str, name: str) -> Mapping[str, Option]:
+    """A member's options, with those that its family has in common."""
+    if label == "data":
+        from twoplayer import data
+
+        return data.options_of(name)
+    options: Mapping[str, Option] = _family(label).options(name)
+    return options
 
 
 def _show_member(document: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ __all__ = ["main"]
 FOLDER = Path(__file__).parent
 NOT_VERBS = {"main", "__init__"}
 ORDER = (
-    "train", "sample", "evaluate", "diagnose", "compare", "report", "translate", "encode", "reconstruct",
+    "train", "sample", "evaluate", "diagnose", "compare", "report", "export", "translate", "encode", "reconstruct",
     "test-samples", "data", "lab", "list",
 )  # fmt: skip
 

@@ -18,6 +18,7 @@ __all__ = [
     "load",
     "names",
     "options_for",
+    "options_of",
     "short_name",
     "spell",
 ]
@@ -55,6 +56,16 @@ def options_for(what: Any) -> dict[str, Option]:
     from twoplayer.data import _door
 
     return _door.options_for(what)
+
+
+def options_of(name: str) -> dict[str, Option]:
+    """The options of the source called `name`, those that all that are read have in common with them.
+
+    Raises `UserError` for an unknown name.
+    """
+    from twoplayer.data import _door
+
+    return _door.options_of(name)
 
 
 def short_name(what: Any) -> str:

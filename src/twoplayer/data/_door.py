@@ -19,7 +19,7 @@ from twoplayer.errors import UserError, did_you_mean
 from twoplayer.ranges import Count
 from twoplayer.registry import Option
 
-__all__ = ["kind_of", "load", "options_for", "short_name", "source", "spell"]
+__all__ = ["kind_of", "load", "options_for", "options_of", "short_name", "source", "spell"]
 
 PREFIXES = {"hf:": "hf", "pairs:": "pairs"}
 """What a text starts with that is neither a name nor a path, and the member that reads it."""
@@ -47,7 +47,10 @@ def source(what: Any, **options: Any) -> Source:
 
 
 def options_for(what: Any) -> dict[str, Option]:
-    member = _member(what)[0]
+    return options_of(_member(what)[0])
+
+
+def options_of(member: str) -> dict[str, Option]:
     shared = {SUBSET.name: SUBSET} if issubclass(family.find(member), Read) else {}
     return {**family.options(member), **shared}
 

@@ -33,6 +33,7 @@ class Adversarial(Game):
         self.perturbations = [r for r in regularizers if isinstance(r, Perturbation)]
         self.adapting = nn.ModuleList(r for r in regularizers if isinstance(r, Adapting))
         self._last: tuple[Tensor, Tensor] | None = None
+        self._images = 0
 
     def rule(self, critic: nn.Module) -> None:
         """Check that objective, regularizers and `critic` fit each other, and put its weights under their constraints.
@@ -49,16 +50,19 @@ class Adversarial(Game):
             samples = perturbation.perturb(samples, batch.random(f"{_key(perturbation)} {side}"), batch.rounds)
         return samples
 
-    def scored(self, critic: nn.Module, real: Tensor, fake: Tensor) -> Scored:
-        """The critic's outputs on both sides, in one pass where no batch statistics and no penalty forbid it."""
+    def scored(self, critic: nn.Module, real: Tensor, fake: Tensor, other: nn.Module | None = None) -> Scored:
+        """The critic's outputs on both sides, in one pass where no batch statistics and no penalty forbid it.
+
+        `other` is the critic as it sees generated samples, where it is told something else of them.
+        """
         wants_gradient = any(p.needs_input_gradient for p in self.penalties)
         if wants_gradient:
             real = real.detach().requires_grad_()
             # Looking ahead, the critic's weights depend on the fakes too; a view's slope is the critic's alone.
             fake = fake.view_as(fake) if fake.requires_grad else fake.detach().requires_grad_()
-        if wants_gradient or mixes_rows(critic):
+        if wants_gradient or other is not None or mixes_rows(critic):
             # Batch statistics of real and fake samples apart (Radford et al. 2016; Ioffe 2015 in the critic).
-            return Scored(real, fake, critic(real), critic(fake))
+            return Scored(real, fake, critic(real), (critic if other is None else other)(fake))
         both = critic(torch.cat([real, fake.to(real)]))
         middle = len(both) * len(real) // (len(real) + len(fake))  # a critic of patches gives several outputs a sample
         return Scored(real, fake, both[:middle], both[middle:])
@@ -67,6 +71,7 @@ class Adversarial(Game):
         """The critic's loss by the objective, and the penalties that come on top of it."""
         if not ahead:
             self._last = scored.real_output.detach(), scored.fake_output.detach()
+            self._images = len(scored.real)
         value = self.objective.critic_loss(scored.real_output, scored.fake_output)
         parts = {"critic_loss": value, "real_score": scored.real_output.mean(), "fake_score": scored.fake_output.mean()}
         parts |= {_key(each): each.strength for each in self._adapting}
@@ -88,7 +93,8 @@ class Adversarial(Game):
             self.objective.adapt(*self._last)
         for each in self._adapting:
             real = self._last[0].float()
-            each.adapt(real - self.objective.optimal_output(torch.zeros_like(real)))
+            margin = real - self.objective.optimal_output(torch.zeros_like(real))
+            each.adapt(margin.view(self._images, -1))  # a critic of patches gives several outputs a sample
 
     @property
     def _adapting(self) -> list[Adapting]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -52,7 +54,7 @@ class Captions:
 def encoder_of(encoder: str, model: str | None, dimension: int) -> Encoder:
     """The encoder that a game's options name; `model` is for one that is loaded, `dimension` for those that learn."""
     if encoder == "sentence-transformers":
-        return Encoder(encoder, {} if model is None else {"model": model})
+        return Encoder(encoder, {} if model is None else {"model": _spelled(model)})
     if model is not None:
         raise UserError(f"{encoder} learns from the captions and takes no model: set encoder to sentence-transformers")
     return Encoder(encoder, {"dimension": dimension})
@@ -84,12 +86,19 @@ def fitted(named: Encoder, dataset: Dataset, seed: int = 0) -> TextEncoder:
 
 
 def kept_captions(encoder: TextEncoder, dataset: Dataset) -> Kept:
-    """Captions with their vectors, and the encoder itself, so that new texts can be read without the data."""
+    """Different captions with their vectors and how often each is given, relative to others, and the encoder itself, so
+    that new texts can be read without the data.
+    """
     assert dataset.train_captions is not None
-    sentences = sorted({sentence for several in dataset.train_captions for sentence in several})
+    given: defaultdict[str, float] = defaultdict(float)
+    for several in dataset.train_captions:
+        for sentence in several:
+            given[sentence] += 1 / len(several)
+    sentences = sorted(given)
     order = numpy_generator(0, "kept captions").permutation(len(sentences))[:KEPT]
     words = tuple(sentences[row] for row in order)
-    tensors = {"vectors": torch.from_numpy(encoder.encode(words))}
+    weights = torch.tensor([given[word] for word in words], dtype=torch.float64)
+    tensors = {"vectors": torch.from_numpy(encoder.encode(words)), "weights": weights}
     return Kept({**tensors, **{WEIGHTS + k: v for k, v in encoder.state().tensors.items()}}, words)
 
 
@@ -99,6 +108,12 @@ def restored(given: Mapping[str, Any], kept: Kept) -> TextEncoder:
     tensors = {k.removeprefix(WEIGHTS): v for k, v in kept.tensors.items() if k.startswith(WEIGHTS)}
     encoder.restore(State(tensors, dict(given["state"])))
     return encoder
+
+
+def _spelled(model: str) -> str:
+    """A folder by its whole path, since a run is not always sampled from where it was trained."""
+    path = Path(model).expanduser()
+    return str(path.resolve()) if path.is_dir() else model
 
 
 def _key(named: Encoder, dataset: Dataset, seed: int) -> str:

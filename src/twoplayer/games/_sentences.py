@@ -26,7 +26,7 @@ COLUMNS = 8
 class Sentences(Inputs):
     """Latents beside texts' vectors, ``(count, dimension + width)``.
 
-    Texts are captions that the run has kept, or the one that is wished for.
+    Texts are captions that the run has kept, each as often as in training, or the one that is wished for.
     """
 
     def __init__(
@@ -36,9 +36,11 @@ class Sentences(Inputs):
             raise UserError("this run has lost the captions that it kept: restore its inputs.safetensors")
         self.dimension, self.prior, self.kept, self.encoder, self.text = dimension, prior, kept, encoder, text
         self.vectors = kept.tensors["vectors"] if text is None else self._read(text)
+        weights = kept.tensors.get("weights") if text is None else None
+        self.shares = None if weights is None else (weights / weights.sum()).numpy()
 
     def draw(self, count: int, seed: int, purpose: str) -> Tensor:
-        rows = numpy_generator(seed, f"texts for {purpose}").integers(len(self.vectors), size=count)
+        rows = numpy_generator(seed, f"texts for {purpose}").choice(len(self.vectors), size=count, p=self.shares)
         return self._beside(latents(count, self.dimension, self.prior, seed, purpose), rows)
 
     def grid(self, count: int, seed: int) -> Grid:

@@ -24,7 +24,9 @@ Direction = Literal["AtoB", "BtoA"]
 DIRECTIONS = ("AtoB", "BtoA")
 
 KEPT = 1_000
-"""Images that a run keeps to translate: held-out ones where there are any."""
+"""Images that a run keeps to translate: held-out ones where there are enough."""
+LEAST = 2
+"""Fewer cannot be measured."""
 
 
 @final
@@ -127,9 +129,9 @@ def check_sides(dataset: Dataset, *, paired: bool) -> None:
 
 
 def _parts(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Both sides' images that stand for new ones: held out, or, where none were, trained on."""
+    """Both sides' images that stand for new ones: held out, or, where there are too few to measure, trained on."""
     assert dataset.partner_train is not None
-    if len(dataset.held_out) and dataset.partner_held_out is not None and len(dataset.partner_held_out):
+    if dataset.partner_held_out is not None and min(len(dataset.held_out), len(dataset.partner_held_out)) >= LEAST:
         return dataset.held_out, dataset.partner_held_out
     return dataset.train, dataset.partner_train
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, final
 
+import torch
 from torch import Tensor, nn
 
 from twoplayer.games._adversarial import Adversarial
@@ -63,7 +64,8 @@ class TwoCritics(nn.Module):
 class UnpairedTranslation(Adversarial, Assembled):
     """Translators of A to B and of B to A; there and back again an image is to be what it was.
 
-    `cycle` weighs the mean absolute difference after both translators; `identity`, as a share of it, what a
+    `cycle` weighs the mean absolute difference after both translators: 10, as in the paper, whose generators' losses
+    are not halved; beside least-squares, which halves them, 5 is as much. `identity` weighs, as a share of it, what a
     translator changes in an image that is on its side already, where both sides have as many channels. `history` is
     how many earlier translations either critic is reminded of. `direction` is the one that samples and figures show;
     both are trained.
@@ -122,8 +124,10 @@ class UnpairedTranslation(Adversarial, Assembled):
 
     @in_precision
     def critic_loss(self, batch: Batch, generated: Translations, *, ahead: bool = False) -> Loss:
-        of_a = self._critic_loss("a", self.critic.a, batch.real, generated.a, batch, ahead)
+        of_a, seen = self._critic_loss("a", self.critic.a, batch.real, generated.a, batch, ahead), self._last
         of_b = self._critic_loss("b", self.critic.b, batch.partner, generated.b, batch, ahead)
+        if not ahead and seen is not None and self._last is not None:  # what adapts, adapts to both critics
+            self._last = torch.cat([seen[0], self._last[0]]), torch.cat([seen[1], self._last[1]])
         return Loss(of_a.total + of_b.total, {name: (of_a.parts[name] + of_b.parts[name]) / 2 for name in of_a.parts})
 
     @in_precision

@@ -5,7 +5,9 @@ is joined by the encoder's of the same size, so that what input and output share
 middle. Channels begin with `filters` (64; 32 up to 32 pixels) and double up to 8-fold; `depth` is the number of
 halvings. Leaky ReLU of slope 0.2 on the way down, ReLU on the way up; normalization (by batch; none at the first and
 the innermost map); `dropout` in the first three layers of the decoder while training, which is all the noise that
-pix2pix has. Weights start from N(0, 0.02²).
+pix2pix has. The paper leaves it on, with the test batch's statistics, when it translates; here a trained network drops
+nothing and normalizes by its running statistics, so that a picture is translated the same each time, whatever
+pictures come with it. Weights start from N(0, 0.02²).
 
 Source: Isola, Zhu, Zhou & Efros 2017, Image-to-Image Translation with Conditional Adversarial Networks
 (arXiv 1611.07004), section 3.2.1 and appendix 6.1; the shape is from Ronneberger, Fischer & Brox 2015, U-Net.
@@ -19,6 +21,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from twoplayer.networks._activations import activation, expansion
+from twoplayer.networks._dropout import Dropout
 from twoplayer.networks._initial import draw_normal
 from twoplayer.networks._normalization import normalization
 from twoplayer.networks._shapes import base_width, square_image
@@ -72,7 +75,7 @@ class UNet(Translating):
         up: list[nn.Module] = [nn.ConvTranspose2d(coming, grown, 4, 2, 1, bias=first or norm == "none")]
         if not first:
             up += [normalization(norm, grown, maps=True)]
-            up += [nn.Dropout(self.dropout)] if self.dropout and levels - level <= WITH_DROPOUT else []
+            up += [Dropout(self.dropout)] if self.dropout and levels - level <= WITH_DROPOUT else []
             up += [activation(up_act)]
         body = nn.Sequential(*down, *([] if inner is None else [inner]), *up)
         return body if first else Skip(body)

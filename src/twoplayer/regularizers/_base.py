@@ -74,7 +74,8 @@ class Adapting(Perturbation, nn.Module):
     def adapt(self, margin: Tensor) -> None:
         """Move the strength after a round.
 
-        `margin` ``(B,)`` are critic outputs on real samples less the output that means "as likely real as fake".
+        `margin` are critic outputs on real samples less the output that means "as likely real as fake": a row for each
+        sample, ``(B,)``, or ``(B, P)`` where a critic gives several.
         """
 
 

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from twoplayer.rng import derive, numpy_generator
 from twoplayer.texts._base import Array
 
-__all__ = ["ImageTower", "Towers", "learn"]
+__all__ = ["ImageTower", "Towers", "learn", "untrained"]
 
 SIDE_LIMIT = 64
 WIDTHS = (32, 64, 128, 128)
@@ -66,6 +66,13 @@ class Towers(nn.Module):
         return F.normalize(self.text(tokens), dim=1) @ F.normalize(self.image(images), dim=1).T
 
 
+def untrained(make_text: Callable[[], nn.Module], dimension: int, images: Array) -> Towers:
+    """Both towers with random weights, for images as large as these, uint8 ``(N, H, W, C)``."""
+    towers = Towers(make_text(), ImageTower(images.shape[-1], min(images.shape[1:3]), dimension))
+    placed: Towers = towers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return placed
+
+
 def learn(
     make_text: Callable[[], nn.Module],
     dimension: int,
@@ -81,8 +88,7 @@ def learn(
     """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.default_generator.manual_seed(derive(seed, "text towers"))
-        towers = Towers(make_text(), ImageTower(images.shape[-1], min(images.shape[1:3]), dimension))
-        towers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        towers = untrained(make_text, dimension, images)
         batch = min(BATCH, len(images))
         steps = max(8, PRESENTATIONS // batch)
         optimizer = torch.optim.AdamW(towers.parameters(), weight_decay=WEIGHT_DECAY)

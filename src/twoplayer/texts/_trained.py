@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from twoplayer.errors import UserError
 from twoplayer.texts._base import Array, State, TextEncoder
-from twoplayer.texts._towers import Towers, learn
+from twoplayer.texts._towers import Towers, learn, untrained
 
 __all__ = ["Trained"]
 
@@ -54,6 +54,19 @@ class Trained(TextEncoder):
 
     def state(self) -> State:
         return State({k: v.detach().contiguous() for k, v in self.text.state_dict().items()}, self.vocabulary())
+
+    def state_of_both(self) -> State:
+        """What `state` gives, with the image tower. Raises `ValueError` before `fit`."""
+        if self.towers is None:
+            raise ValueError("only a fitted encoder has an image tower")
+        return State({k: v.detach().contiguous() for k, v in self.towers.state_dict().items()}, self.vocabulary())
+
+    def restore_both(self, state: State, images: Array) -> None:
+        """Take up what `state_of_both` gave, for images as large as these, uint8 ``(N, H, W, C)``."""
+        self.recall(state.facts)
+        self.towers = untrained(self.tower, self.dimension, images).eval().requires_grad_(False)
+        self.towers.load_state_dict(state.tensors)
+        self.text = self.towers.text
 
     def restore(self, state: State) -> None:
         self.recall(state.facts)

@@ -7,7 +7,8 @@ Source: Reimers & Gurevych 2019, Sentence-BERT: Sentence Embeddings using Siames
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, final
 
@@ -39,7 +40,8 @@ class SentenceTransformers(TextEncoder):
                 "the encoder bag-of-words"
             ) from None
         try:
-            return SentenceTransformer(self.model, device="cpu")
+            with _quiet():
+                return SentenceTransformer(self.model, device="cpu")
         except (OSError, ValueError) as error:
             raise UserError(
                 f"the sentence-transformers model {self.model!r} cannot be had ({str(error).splitlines()[0]}): give "
@@ -48,7 +50,9 @@ class SentenceTransformers(TextEncoder):
 
     @property
     def dimension(self) -> int:  # type: ignore[override]
-        return int(self._encoder.get_sentence_embedding_dimension())
+        # The later name first: where it is there, the older one warns.
+        ask = getattr(self._encoder, "get_embedding_dimension", None) or self._encoder.get_sentence_embedding_dimension
+        return int(ask())
 
     def fit(self, captions: Sequence[Sequence[str]], images: Array, seed: int = 0) -> None:
         """Nothing to learn; the model is loaded, so that a missing one is told at once."""
@@ -56,7 +60,7 @@ class SentenceTransformers(TextEncoder):
 
     def encode(self, sentences: Sequence[str]) -> Array:
         vectors = self._encoder.encode(list(sentences), normalize_embeddings=True, show_progress_bar=False)
-        return np.asarray(vectors, np.float32).reshape(len(sentences), -1) * np.float32(self.dimension**0.5)
+        return np.asarray(vectors, np.float32).reshape(len(sentences), self.dimension) * np.float32(self.dimension**0.5)
 
     def knows(self, sentence: str) -> bool:
         return any(character.isalnum() for character in sentence)
@@ -66,3 +70,17 @@ class SentenceTransformers(TextEncoder):
 
     def restore(self, state: State) -> None:
         self.model = str(state.facts["model"])
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the bar that counts tensors as they are loaded."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

@@ -40,7 +40,8 @@ class Emoji(Recipe):
 
     The label is the category; skin, hair, gender and vendor are attributes; name and keywords are captions. With
     `pairs`, two vendors, there are folders A and B instead, of the emoji that both have drawn. A tenth is held out by
-    emoji, for good: all skin tones of an emoji, all that look the same and both vendors are on the same side.
+    emoji, for good: all skin tones of an emoji, all that look the same and both vendors are on the same side. What
+    looks the same is seen in the vendors that are prepared: with one of them a few emoji may be on the other side.
     """
 
     def __init__(
