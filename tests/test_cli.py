@@ -399,7 +399,7 @@ def test_options_are_listed_with_their_ranges(cli: Callable[..., Outcome]) -> No
     assert types("objectives relativistic") == {"against": "pair or average"}
     assert types("data folder") == {
         "channels": "1 or 3 or none", "table": "str or none", "captions": "list of str or none",
-        "attributes": "list of str or none",
+        "attributes": "list of str or none", "subset": "int >= 1 or none",
     }  # fmt: skip
     ring = types("data ring")
     assert (ring["modes"], ring["radius"], ring["weights"]) == ("int >= 1", "float > 0", "list of float >= 0 or none")
