@@ -83,6 +83,7 @@ def test_kernel_distances_agree_with_torch_fidelity() -> None:
 def test_kid_over_subsets_is_near_that_over_all_pairs() -> None:
     a, b = normal(200, 10, 0), normal(150, 10, 1, 0.5)
     over_all, over_some = kid(a, b), kid(a, b, subsets=40, subset_size=100)
+    assert kid(a, b, subsets=3).value == kid(a, b, subsets=3, subset_size=min(len(a), len(b)) // 2).value
     assert over_some.error is not None and over_all.error is not None
     assert abs(over_some.value - over_all.value) < over_some.error
     assert 0.5 < over_some.error / over_all.error < 2

@@ -272,7 +272,9 @@ def _on_counts(choice: Choice, figures: Sequence[Figure], count: int, data: Data
     if figures and 0 < (seen := min(there, held_out_limit(data))) < count:
         which = f"{seen:,} real samples are held out"
         which = which if seen == there else f"{seen:,} of the {there:,} held-out real samples are looked at"
-        yield f"Only {which}: the real figures are of no more than those."
+        yield (
+            f"Only {which}: the real figures are of no more than those, and most distances are larger of fewer samples."
+        )
     halved = [each.named.name for each in choice.wanted if each.metric.needs == "copies"]
     if halved and figures:
         yield (

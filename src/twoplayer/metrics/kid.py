@@ -20,17 +20,23 @@ from twoplayer.ranges import Count, NonNegativeCount, within
 
 __all__ = ["Kid", "kid"]
 
+PUBLISHED = 1000
+"""Samples of a subset."""
 
-def kid(features: Array, real: Array, *, subsets: int = 0, subset_size: int = 1000) -> Estimate:
+
+def kid(features: Array, real: Array, *, subsets: int = 0, subset_size: int | None = None) -> Estimate:
     """MMD² with (x·y/F + 1)³ between features ``(N, F)`` and ``(M, F)``; 0 on average where both have one distribution.
 
     Over all pairs of different samples, with the error of draws of both sets; or, as published, the mean over random
-    `subsets` of `subset_size` samples of either side, with the standard deviation σ over subsets as the part of the
-    error: σ √(size/min(N, M) + 1/subsets), at most σ. Raises `UserError` for subsets larger than a set.
+    `subsets` of `subset_size` samples of either side (1,000, or half of the smaller set where it is smaller than that),
+    with the standard deviation σ over subsets as the part of the error: σ √(size/min(N, M) + 1/subsets), at most σ.
+    Raises `UserError` for subsets larger than a set.
     """
     if not subsets:
         return mmd(features, real, Polynomial())
-    return _over_subsets(matrix(features), matrix(real), subsets, subset_size)
+    fewest = min(len(features), len(real))
+    size = max(2, fewest // 2) if fewest < PUBLISHED else PUBLISHED
+    return _over_subsets(matrix(features), matrix(real), subsets, size if subset_size is None else subset_size)
 
 
 @final
@@ -42,9 +48,9 @@ class Kid(Metric[Array, Real]):
     needs: ClassVar[Need] = "features"
     protocol: ClassVar[int] = 2  # unbiased: of few samples the same figure, with a larger error
 
-    def __init__(self, *, subsets: NonNegativeCount = 0, subset_size: Count = 1000) -> None:
+    def __init__(self, *, subsets: NonNegativeCount = 0, subset_size: Count | None = None) -> None:
         self.subsets: int = within(NonNegativeCount, subsets=subsets)
-        self.subset_size: int = within(Count, subset_size=subset_size)
+        self.subset_size: int | None = None if subset_size is None else within(Count, subset_size=subset_size)
 
     def measure(self, samples: Array, reference: Real) -> Estimate:
         if not self.subsets:
