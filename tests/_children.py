@@ -5,8 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import socket
+import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 SPAWNER = multiprocessing.get_context("forkserver")
@@ -36,6 +40,49 @@ def twoplayer(arguments: list[str], folder: Path, *, die_at: int | None = None, 
 def operations(folder: Path) -> int:
     """How many file operations the last command made that came to its end."""
     return int((folder / "operations").read_text())
+
+
+def two_processes(folder: Path, timeout: float) -> None:
+    """Train every case of ``FOLDER/cases.json`` in two processes, from one launch (`_two_processes.py`)."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    launch = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_addr", "127.0.0.1"]
+    script = Path(__file__).with_name("_two_processes.py")
+    done = subprocess.run(
+        [sys.executable, *launch, "--master_port", str(port), str(script), str(folder)],
+        capture_output=True, text=True, timeout=timeout, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def killed_and_resumed(arguments: list[str], folder: Path, moments: Iterable[int]) -> list[int]:
+    """Kill a command at each of these file operations, then let it come to its end; how the killed ones ended."""
+    codes = [twoplayer(arguments, folder, die_at=moment) for moment in moments]
+    assert set(codes) <= {0, -signal.SIGKILL}, (folder / "printed").read_text()
+    assert twoplayer(arguments, folder) == 0, (folder / "printed").read_text()
+    return codes
+
+
+def alone_and_killed(
+    arguments: list[str], folder: Path, moments: Callable[[int], Iterable[int]]
+) -> tuple[Path, Path, list[int]]:
+    """Two folders in which a command came to its end, left alone and killed on the way, and how the killed ones ended.
+
+    `moments` gets the number of file operations that the command makes when it is left alone.
+    """
+    alone, killed = folder / "alone", folder / "killed"
+    for each in (alone, killed):
+        each.mkdir()
+    assert twoplayer(arguments, alone) == 0, (alone / "printed").read_text()
+    return alone, killed, killed_and_resumed(arguments, killed, moments(operations(alone)))
+
+
+def random_moments(seed: str | int, count: int) -> Callable[[int], Iterable[int]]:
+    """So many random ones of all file operations."""
+    random = Random(seed)
+    return lambda total: [random.randint(1, total) for _ in range(count)]
 
 
 def _run(arguments: list[str], folder: Path, die_at: int | None, signal_at: Any) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from _children import operations, twoplayer
+from _children import alone_and_killed, random_moments
 from _kits import SmallKit
 from _toys import FixedBatch, adam, assert_same_state, state
 from twoplayer import networks, objectives
@@ -354,12 +352,5 @@ COMMANDS = {
 @pytest.mark.parametrize("case", COMMANDS)
 def test_kills_leave_no_trace(case: str, tmp_path: Path) -> None:
     words = [*COMMANDS[case].split(), *COMMON.split()]
-    alone, killed = tmp_path / "alone", tmp_path / "killed"
-    for folder in (alone, killed):
-        folder.mkdir()
-    assert twoplayer(words, alone) == 0, (alone / "printed").read_text()
-    total, moments = operations(alone), random.Random(case)
-    for _ in range(3):
-        assert twoplayer(words, killed, die_at=moments.randint(1, total)) in (0, -signal.SIGKILL)
-    assert twoplayer(words, killed) == 0, (killed / "printed").read_text()
+    alone, killed, _ = alone_and_killed(words, tmp_path, random_moments(case, 3))
     assert_same_state(state(killed / "run"), state(alone / "run"))

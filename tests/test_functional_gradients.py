@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import inspect
 import io
-import signal
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +16,7 @@ import rich.console
 import torch
 from torch import Tensor, nn
 
-from _children import operations, twoplayer
+from _children import alone_and_killed
 from _toys import LATENT, FixedBatch, Stream, TinyCritic, adam, assert_same_state, generator, state
 from twoplayer import algorithms, networks, objectives, regularizers
 from twoplayer.algorithms._base import Record
@@ -690,14 +689,7 @@ COMMON = "--run run --batch 8 --filters 4 --tensorboard false --log-every 1 --ch
 @pytest.mark.parametrize("case", CASES)
 def test_a_killed_run_ends_in_the_same_bits(case: str, tmp_path: Path) -> None:
     command = ["train", *CASES[case].split(), *COMMON.split()]
-    alone, killed = tmp_path / "alone", tmp_path / "killed"
-    for folder in (alone, killed):
-        folder.mkdir()
-    assert twoplayer(command, alone) == 0, (alone / "printed").read_text()
-    total = operations(alone)
-    for share in (0.5, 0.8):
-        assert twoplayer(command, killed, die_at=int(total * share)) in (0, -signal.SIGKILL)
-    assert twoplayer(command, killed) == 0, (killed / "printed").read_text()
+    alone, killed, _ = alone_and_killed(command, tmp_path, lambda total: [int(total * share) for share in (0.5, 0.8)])
     assert_same_state(state(alone / "run"), state(killed / "run"))
     one, other = (Run(folder / "run").sample(20).array for folder in (alone, killed))
     assert np.array_equal(one, other)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from _children import operations, twoplayer
+from _children import alone_and_killed
 from _toys import adam, assert_same_state, state
 from test_conditional import SHAPES, ToldBatch, codes, game
 from twoplayer import algorithms, parallel
@@ -215,12 +215,8 @@ COMMAND = (
 
 
 def test_a_killed_run_ends_in_the_same_bits(tmp_path: Path) -> None:
-    alone, killed = tmp_path / "alone", tmp_path / "killed"
-    for folder in (alone, killed):
-        folder.mkdir()
-    assert twoplayer(COMMAND.split(), alone) == 0, (alone / "printed").read_text()
-    assert twoplayer(COMMAND.split(), killed, die_at=int(operations(alone) * 0.7)) == -signal.SIGKILL
-    assert twoplayer(COMMAND.split(), killed) == 0, (killed / "printed").read_text()
+    alone, killed, codes = alone_and_killed(COMMAND.split(), tmp_path, lambda total: [int(total * 0.7)])
+    assert codes == [-signal.SIGKILL]
     assert_same_state(state(alone / "run"), state(killed / "run"))
     one, other = (Run(folder / "run").sample(20, label="3").array for folder in (alone, killed))
     assert np.array_equal(one, other)

@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import random
-import signal
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +12,7 @@ import torch
 from PIL import Image
 
 import twoplayer
-from _children import operations
-from _children import twoplayer as child
+from _children import alone_and_killed, random_moments, two_processes
 from _pictures import captioned, two_sides
 from _toys import assert_same_state, state, tensors, unmeasured
 from twoplayer.cli.main import run as cli
@@ -81,15 +74,7 @@ def test_kills_at_random_moments_leave_no_trace(case: str, folders: Path, tmp_pa
     flags = [x for k, v in settings.items() if k != "method" for x in (f"--{k.replace('_', '-')}", str(v))]
     flags += ["--data.paired", "false"] if isinstance(data, dict) else []
     command = ["train", settings["method"], "--data", path, "--run", "run", *flags]
-    alone, killed = tmp_path / "alone", tmp_path / "killed"
-    for folder in (alone, killed):
-        folder.mkdir()
-    assert child(command, alone) == 0, (alone / "printed").read_text()
-    moments = random.Random(case)
-    for _ in range(3):
-        code = child(command, killed, die_at=moments.randint(1, operations(alone)))
-        assert code in (0, -signal.SIGKILL), (killed / "printed").read_text()
-    assert child(command, killed) == 0, (killed / "printed").read_text()
+    alone, killed, _ = alone_and_killed(command, tmp_path, random_moments(case, 3))
     assert_same_state(state(killed / "run"), state(alone / "run"))
 
 
@@ -102,16 +87,7 @@ def test_two_processes_make_a_whole(folders: Path, tmp_path: Path, monkeypatch: 
         else:
             settings["data"] = str(folders / data)
     (tmp_path / "cases.json").write_text(json.dumps(cases))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_addr", "127.0.0.1",
-         "--master_port", str(port), str(Path(__file__).with_name("_two_processes.py")), str(tmp_path)],
-        capture_output=True, text=True, timeout=240, check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
+    two_processes(tmp_path, timeout=240)
     assert not (failed := [f.read_text() for f in tmp_path.glob("*.failed")]), failed[0]
     unmeasured(monkeypatch.setattr)
     for name, settings in cases.items():

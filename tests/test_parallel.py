@@ -8,16 +8,13 @@ Those cases move by plain gradients here; the game is the same, the drift of tha
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from _children import two_processes
 from _toys import state, tensors, unmeasured
 from twoplayer.errors import UserError
 from twoplayer.experiment import train
@@ -73,17 +70,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the run of every case by two processes, from one launch."""
     folder = tmp_path_factory.mktemp("pair")
     (folder / "cases.json").write_text(json.dumps({name: settings(name) for name in CASES}))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    launch = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_addr", "127.0.0.1"]
-    script = Path(__file__).with_name("_two_processes.py")
-    done = subprocess.run(
-        [sys.executable, *launch, "--master_port", str(port), str(script), str(folder)],
-        capture_output=True, text=True, timeout=400, check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
+    two_processes(folder, timeout=400)
     assert [(folder / f"count.{rank}").read_text() for rank in (0, 1)] == ["2", "2"]
     return folder
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from _children import operations, twoplayer
+from _children import killed_and_resumed, operations, random_moments, twoplayer
 from _toys import assert_same_state, state
 from twoplayer.files import read_json_lines
 from twoplayer.run import Run
@@ -68,12 +67,9 @@ def assert_same_run(folder: Path, other: Path) -> None:
 @pytest.mark.parametrize(("case", "seed"), [(case, seed) for case in COMMANDS for seed in (1, 2)])
 def test_kills_at_random_moments_leave_no_trace(case: str, seed: int, tmp_path: Path, uninterrupted: Any) -> None:
     alone = uninterrupted(case)
-    total, moments = operations(alone), random.Random(f"{case} {seed}")
+    total, moments = operations(alone), random_moments(f"{case} {seed}", 4)
     assert total > 50
-    for _ in range(4):
-        code = twoplayer(command(case), tmp_path, die_at=moments.randint(1, total))
-        assert code in (0, -signal.SIGKILL), (tmp_path / "printed").read_text()
-    assert twoplayer(command(case), tmp_path) == 0, (tmp_path / "printed").read_text()
+    killed_and_resumed(command(case), tmp_path, moments(total))
     assert_same_run(tmp_path, alone)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from _children import operations
-from _children import twoplayer as child
+from _children import alone_and_killed, random_moments
 from _toys import assert_same_state, state, tensors
 from twoplayer.errors import UserError
 from twoplayer.files import read_json_lines
@@ -295,14 +292,7 @@ def told(folder: Path) -> list[dict[str, Any]]:
 
 
 def test_killed_and_resumed_it_ends_where_it_would_have(tmp_path: Path) -> None:
-    alone, killed = tmp_path / "alone", tmp_path / "killed"
-    for folder in (alone, killed):
-        folder.mkdir()
-    assert child(COMMAND.split(), alone) == 0, (alone / "printed").read_text()
-    moments, total = random.Random(0), operations(alone)
-    for _ in range(3):
-        assert child(COMMAND.split(), killed, die_at=moments.randint(1, total)) in (0, -signal.SIGKILL)
-    assert child(COMMAND.split(), killed) == 0, (killed / "printed").read_text()
+    alone, killed, _ = alone_and_killed(COMMAND.split(), tmp_path, random_moments(0, 3))
     assert told(killed) == told(alone)
     assert_same_state(state(killed / "run"), state(alone / "run"))
     one, other = (RunFolder(folder / "run").status() for folder in (killed, alone))

@@ -20,7 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import twoplayer
+from twoplayer.aims._base import Asked
 from twoplayer.aims.probes import neighbour_is_right, probe_is_right, raw_values, untrained_encoder
+from twoplayer.aims.reconstruction import Reconstruction
 from twoplayer.encoding import Reconstructed
 from twoplayer.opening import reopen
 from twoplayer.rng import numpy_generator
@@ -69,7 +71,7 @@ def main() -> None:
     document = {
         "command": f"python experiments/bigan/run.py {' '.join(sys.argv[1:])}",
         "runs": [about(run) for run in (bigan, gan)],
-        "reconstruction": reconstruction(bigan, test_part),
+        "reconstruction": reconstruction(bigan),
         "representations": list(accuracies(bigan, gan, train_part, test_part, options)),
     }
     output = options.output or HERE / "results" / f"{options.data}{'-flat' if options.flat else ''}.md"
@@ -109,14 +111,10 @@ def about(run: Run) -> dict[str, Any]:
     }
 
 
-def reconstruction(run: Run, test: Part) -> dict[str, float]:
+def reconstruction(run: Run) -> dict[str, float]:
     """Mean absolute error in gray values of held-out images, and of what a wrong or no encoding would give."""
-    images = np.asarray(test.images[:10_000])
-    back = run.reconstruct(images).array
-    own = Reconstructed(images, back).error
-    other = Reconstructed(images, np.roll(back, 1, axis=0)).error
-    middle = np.broadcast_to(images.mean(0), images.shape)
-    return {"own": own, "of another image": other, "mean image": Reconstructed(images, middle).error}
+    found = Reconstruction().measure(Asked(run, reopen(run.folder), 10_000, run.config.seed))
+    return dict(zip(("own", "of another image", "mean image"), (255 * f.value for f in found.figures), strict=True))
 
 
 def accuracies(

@@ -159,12 +159,9 @@ def test_samples(
     first, second = _both(a, b, n, seed, resolution, device)
     _comparable(first, second)
     seen = _features(first, second, extractor, device, say)
-    fewest = min(len(first), len(second))
-    notes = list(seen.notes)
-    if tests is None:
-        objections = {test: test.objection(seen.dimensions, fewest) for test in chosen}
-        notes += [f"{test.name} is left out: it {why}" for test, why in objections.items() if why]
-        chosen = [test for test, why in objections.items() if not why]
+    left_out = {} if tests is not None else _objections(chosen, seen.dimensions, min(len(first), len(second)))
+    notes = [*seen.notes, *(f"{test.name} is left out: it {why}" for test, why in left_out.items())]
+    chosen = [test for test in chosen if test not in left_out]
     if not chosen:
         raise UserError(f"A has {len(first)} samples and B {len(second)}: give at least 2 of each")
     check_level(level, permutations, (len(first), len(second)), len(chosen))
@@ -185,6 +182,12 @@ test_samples.__test__ = False  # type: ignore[attr-defined]
 
 def _side(gathered: Gathered) -> Side:
     return Side(gathered.name, len(gathered), gathered.of, gathered.notes)
+
+
+def _objections(tests: Sequence[TwoSampleTest], dimensions: int, fewest: int) -> dict[TwoSampleTest, str]:
+    """Why some tests do not apply to so many samples of so many dimensions."""
+    whys = {test: test.objection(dimensions, fewest) for test in tests}
+    return {test: why for test, why in whys.items() if why}
 
 
 def _made(tests: Sequence[str | TwoSampleTest] | None) -> list[TwoSampleTest]:

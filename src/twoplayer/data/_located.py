@@ -6,13 +6,14 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from twoplayer.data._annotations import Wanted
 from twoplayer.data._base import Dataset, Settings, Source
 from twoplayer.data._images import Images
 from twoplayer.data._points import Points
 from twoplayer.data._unpaired import Unpaired
 from twoplayer.errors import UserError
 
-__all__ = ["Located", "Read", "at_path", "format_of", "slug"]
+__all__ = ["Listed", "Located", "Read", "at_path", "format_of", "slug"]
 
 
 class Read(Source):
@@ -39,6 +40,22 @@ class Located(Read):
     @abstractmethod
     def claims(cls, path: Path) -> bool:
         """Whether an existing path looks like this format."""
+
+
+class Listed(Located):
+    """Images at a path, with a table beside them, if any, that tells of them."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        channels: Literal[1, 3] | None = None,
+        table: str | None = None,
+        captions: list[str] | None = None,
+        attributes: list[str] | None = None,
+    ) -> None:
+        self.path, self.channels, self.table = Path(path), channels, table
+        self.wanted = Wanted(captions, attributes)
 
 
 def format_of(path: Path) -> str:

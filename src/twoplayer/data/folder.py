@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
-from twoplayer.data._annotations import Wanted
 from twoplayer.data._base import Settings
 from twoplayer.data._files import KINDS, is_image
 from twoplayer.data._identity import digest, of_files
 from twoplayer.data._images import Images
-from twoplayer.data._located import Located, slug
+from twoplayer.data._located import Listed, slug
 from twoplayer.data._manifest import manifest_of
 from twoplayer.data._reader import EncodedReader
 from twoplayer.data._sheet import Listing, choose_table, plain, tabled
@@ -20,7 +19,7 @@ from twoplayer.errors import UserError
 __all__ = ["Folder"]
 
 
-class Folder(Located):
+class Folder(Listed):
     """All images below `path`, cropped to centred squares of 64 pixels unless the settings say otherwise.
 
     Where every image lies in one of several immediate subfolders, those are the classes. A `table` in the folder (CSV,
@@ -32,18 +31,6 @@ class Folder(Located):
     """
 
     general: ClassVar[bool] = True
-
-    def __init__(
-        self,
-        path: Path,
-        *,
-        channels: Literal[1, 3] | None = None,
-        table: str | None = None,
-        captions: list[str] | None = None,
-        attributes: list[str] | None = None,
-    ) -> None:
-        self.path, self.channels, self.table = Path(path), channels, table
-        self.wanted = Wanted(captions, attributes)
 
     @classmethod
     def claims(cls, path: Path) -> bool:

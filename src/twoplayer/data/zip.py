@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import zipfile
 from pathlib import Path
-from typing import Literal
 
-from twoplayer.data._annotations import Wanted
 from twoplayer.data._base import Settings
 from twoplayer.data._files import KINDS, is_image, is_table
 from twoplayer.data._identity import digest
 from twoplayer.data._images import Images
-from twoplayer.data._located import Located, slug
+from twoplayer.data._located import Listed, slug
 from twoplayer.data._reader import EncodedReader
 from twoplayer.data._sheet import choose_table, plain, tabled
 from twoplayer.errors import UserError
@@ -22,23 +20,11 @@ __all__ = ["Zip"]
 Members = dict[str, zipfile.ZipInfo]
 
 
-class Zip(Located):
+class Zip(Listed):
     """All images in the zip file `path`, read like a folder's, table and options included.
 
     A single folder around everything is ignored.
     """
-
-    def __init__(
-        self,
-        path: Path,
-        *,
-        channels: Literal[1, 3] | None = None,
-        table: str | None = None,
-        captions: list[str] | None = None,
-        attributes: list[str] | None = None,
-    ) -> None:
-        self.path, self.channels, self.table = Path(path), channels, table
-        self.wanted = Wanted(captions, attributes)
 
     @classmethod
     def claims(cls, path: Path) -> bool:

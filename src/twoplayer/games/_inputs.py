@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from twoplayer.rng import torch_generator
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
 
-__all__ = ["Grid", "Inputs", "Latents", "latents", "shown"]
+__all__ = ["Grid", "Inputs", "Latents", "Unasked", "latents", "shown"]
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,28 @@ class Inputs(ABC):
         """
 
 
-class Latents(Inputs):
+class Unasked(Inputs):
+    """Inputs that cannot be asked for anything, beside which real samples stand as they come."""
+
+    refusal: ClassVar[str]
+    """Why not, and what to do, around the name of the wish."""
+
+    def real(self, dataset: Dataset, count: int) -> np.ndarray:
+        return np.asarray(shown(dataset)[:count])
+
+    def wanting(self, wishes: Mapping[str, str]) -> Inputs:
+        if not wishes:
+            return self
+        raise UserError(self.refusal.format(next(iter(wishes))))
+
+
+@final
+class Latents(Unasked):
     """Latents ``(count, dimension)`` from the prior, and nothing else."""
+
+    refusal: ClassVar[str] = (
+        "this run's generator cannot be asked for a {}: train one that can, such as with twoplayer train cgan"
+    )
 
     def __init__(self, dimension: int, prior: str) -> None:
         self.dimension, self.prior = dimension, prior
@@ -70,17 +90,6 @@ class Latents(Inputs):
 
     def grid(self, count: int, seed: int) -> Grid:
         return Grid(self.draw(count, seed, "grid"))
-
-    def real(self, dataset: Dataset, count: int) -> np.ndarray:
-        return np.asarray(shown(dataset)[:count])
-
-    def wanting(self, wishes: Mapping[str, str]) -> Inputs:
-        if not wishes:
-            return self
-        raise UserError(
-            f"this run's generator cannot be asked for a {next(iter(wishes))}: train one that can, such as with "
-            "twoplayer train cgan"
-        )
 
 
 def latents(count: int, dimension: int, prior: str, seed: int, purpose: str) -> Tensor:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, final
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from twoplayer.errors import UserError
-from twoplayer.games._inputs import Grid, Inputs, shown
-from twoplayer.games._kit import Kept
+from twoplayer.games._adversarial import Adversarial
+from twoplayer.games._inputs import Grid, Inputs, Unasked
+from twoplayer.games._kit import Assembled, Kept
 from twoplayer.rng import numpy_generator
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
 
-__all__ = ["DIRECTIONS", "Direction", "PatchScores", "Pictures", "check_sides", "kept_pictures", "target"]
+__all__ = ["DIRECTIONS", "Direction", "PatchScores", "Pictures", "Translation", "check_sides", "kept_pictures"]
 
 Direction = Literal["AtoB", "BtoA"]
 DIRECTIONS = ("AtoB", "BtoA")
@@ -44,11 +44,15 @@ class PatchScores(nn.Module):
 
 
 @final
-class Pictures(Inputs):
+class Pictures(Unasked):
     """Images of the side that is translated, as networks see them, ``(count, C, H, W)``.
 
     As many as are asked for, or all that the run has kept, where they are fewer: no image is translated twice.
     """
+
+    refusal: ClassVar[str] = (
+        "this run translates images and cannot be asked for a {}: give it images, with twoplayer translate"
+    )
 
     def __init__(self, kept: Kept | None) -> None:
         tensors = {} if kept is None else kept.tensors
@@ -74,16 +78,16 @@ class Pictures(Inputs):
 
         return Grid(_seen(source), parts * min(across, len(source)), captions, arrange)
 
-    def real(self, dataset: Dataset, count: int) -> np.ndarray:
-        return np.asarray(shown(dataset)[:count])
 
-    def wanting(self, wishes: Mapping[str, str]) -> Inputs:
-        if not wishes:
-            return self
-        raise UserError(
-            f"this run translates images and cannot be asked for a {next(iter(wishes))}: give it images, with "
-            "twoplayer translate"
-        )
+class Translation(Adversarial, Assembled):
+    """A game that makes images of one side into images of the other, which is what they are measured against."""
+
+    @classmethod
+    def target(cls, dataset: Dataset, **options: Any) -> Dataset:
+        return _aimed_at(dataset, options.get("direction", "AtoB"))
+
+    def inputs(self, kept: Kept | None) -> Inputs:
+        return Pictures(kept)
 
 
 def kept_pictures(dataset: Dataset, direction: Direction) -> Kept:
@@ -97,7 +101,7 @@ def kept_pictures(dataset: Dataset, direction: Direction) -> Kept:
     return Kept(tensors)
 
 
-def target(dataset: Dataset, direction: Direction) -> Dataset:
+def _aimed_at(dataset: Dataset, direction: Direction) -> Dataset:
     """The side that is aimed at, as a data set of its own."""
     if direction == "BtoA":
         return replace(dataset, partner_train=None, partner_held_out=None, paired=False, key=f"{dataset.key}-A")

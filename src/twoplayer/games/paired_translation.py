@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from twoplayer.games._adversarial import Adversarial
 from twoplayer.games._base import Batch, Loss, in_precision
-from twoplayer.games._inputs import Inputs
-from twoplayer.games._kit import Assembled, Kept, Kit, Knowledge
-from twoplayer.games._translation import Direction, PatchScores, Pictures, check_sides, kept_pictures, target
+from twoplayer.games._kit import Kit, Knowledge
+from twoplayer.games._translation import Direction, PatchScores, Translation, check_sides, kept_pictures
 from twoplayer.objectives._base import Objective
 from twoplayer.ranges import NonNegative, within
 from twoplayer.regularizers._base import Regularizer
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["PairedTranslation"]
 
 
-class PairedTranslation(Adversarial, Assembled):
+class PairedTranslation(Translation):
     """The translator makes of an image what the critic cannot tell from its true partner, beside the same image.
 
     `direction` says which side is given; `l1` weighs the mean absolute difference from the true partner, in units of
@@ -67,13 +65,6 @@ class PairedTranslation(Adversarial, Assembled):
         translator = kit.translator(given, wanted)
         critic = kit.critic((given[0] + wanted[0], *given[1:]))
         return cls(translator, critic, kit.objective, kit.regularizers, **options)
-
-    @classmethod
-    def target(cls, dataset: Dataset, **options: Any) -> Dataset:
-        return target(dataset, options.get("direction", "AtoB"))
-
-    def inputs(self, kept: Kept | None) -> Inputs:
-        return Pictures(kept)
 
     @property
     def sampler(self) -> nn.Module:

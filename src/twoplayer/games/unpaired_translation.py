@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 import torch
 from torch import Tensor, nn
 
-from twoplayer.games._adversarial import Adversarial
 from twoplayer.games._base import Batch, Loss, in_precision
 from twoplayer.games._history import History
-from twoplayer.games._inputs import Inputs
-from twoplayer.games._kit import Assembled, Kept, Kit, Knowledge
-from twoplayer.games._translation import Direction, PatchScores, Pictures, check_sides, kept_pictures, target
+from twoplayer.games._kit import Kit, Knowledge
+from twoplayer.games._translation import Direction, PatchScores, Translation, check_sides, kept_pictures
 from twoplayer.objectives._base import Objective
 from twoplayer.ranges import NonNegative, NonNegativeCount, at_least, within
 from twoplayer.regularizers._base import Regularizer
@@ -61,7 +59,7 @@ class TwoCritics(nn.Module):
         self.a, self.b = of_a, of_b
 
 
-class UnpairedTranslation(Adversarial, Assembled):
+class UnpairedTranslation(Translation):
     """Translators of A to B and of B to A; there and back again an image is to be what it was.
 
     `cycle` weighs the mean absolute difference after both translators: 10, as in the paper, whose generators' losses
@@ -106,13 +104,6 @@ class UnpairedTranslation(Adversarial, Assembled):
         assert b is not None
         translators, critics = (kit.translator(a, b), kit.translator(b, a)), (kit.critic(a), kit.critic(b))
         return cls(translators, critics, (a, b), kit.objective, kit.regularizers, **options)
-
-    @classmethod
-    def target(cls, dataset: Dataset, **options: Any) -> Dataset:
-        return target(dataset, options.get("direction", "AtoB"))
-
-    def inputs(self, kept: Kept | None) -> Inputs:
-        return Pictures(kept)
 
     @property
     def sampler(self) -> nn.Module:

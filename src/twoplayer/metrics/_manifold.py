@@ -9,17 +9,20 @@ models, section 2; Naeem, Oh, Uh, Choi, Yoo, 2020, Reliable fidelity and diversi
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from twoplayer.errors import UserError
-from twoplayer.metrics._base import Array, Estimate, Real
+from twoplayer.metrics._base import Array, Estimate, Metric, Need, Real
 from twoplayer.metrics._nearest import Pairs, Tile, matrices, places, strips, working_precision
 from twoplayer.metrics._reach import Reach, reach
+from twoplayer.ranges import Count, within
 
-__all__ = ["NEIGHBOURS", "Balls", "Manifold", "manifold", "shared_manifold"]
+__all__ = ["NEIGHBOURS", "Balls", "Manifold", "OfManifold", "manifold", "shared_manifold"]
 
 NEIGHBOURS = 5
 """k of Naeem et al. 2020, who take it for all four; Kynkäänniemi et al. 2019 take 3."""
@@ -61,6 +64,23 @@ class Manifold:
         """
         variances = [np.var([value(part) for part in parts], ddof=1) / len(parts) for parts in self.splits]
         return Estimate(value(self.whole), math.sqrt(float(np.mean(variances))) if variances else None)
+
+
+class OfManifold(Metric[Array, Real]):
+    """A metric that is a mean over samples of what happens near them."""
+
+    needs: ClassVar[Need] = "features"
+    least: ClassVar[int] = NEIGHBOURS + 1
+
+    def __init__(self, *, neighbours: Count = NEIGHBOURS) -> None:
+        self.neighbours: int = within(Count, neighbours=neighbours)
+
+    @staticmethod
+    @abstractmethod
+    def mean(of: Balls) -> float: ...
+
+    def measure(self, samples: Array, reference: Real) -> Estimate:
+        return shared_manifold(samples, reference, self.neighbours).estimate(self.mean)
 
 
 def manifold(features: Array, real: Array, neighbours: int = NEIGHBOURS) -> Manifold:

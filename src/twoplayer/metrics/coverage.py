@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-from twoplayer.metrics._base import Array, Estimate, Metric, Need, Real
-from twoplayer.metrics._manifold import NEIGHBOURS, Balls, manifold, shared_manifold
-from twoplayer.ranges import Count, within
+from twoplayer.metrics._base import Array, Estimate
+from twoplayer.metrics._manifold import NEIGHBOURS, Balls, OfManifold, manifold
 
 __all__ = ["Coverage", "coverage"]
 
@@ -21,24 +20,16 @@ def coverage(features: Array, real: Array, *, neighbours: int = NEIGHBOURS) -> E
     1 - 2^-k of it, .969 for k = 5. The error is that of draws of both sets, by halves of them (see
     `Manifold`).
     """
-    return manifold(features, real, neighbours).estimate(_share)
+    return manifold(features, real, neighbours).estimate(Coverage.mean)
 
 
 @final
-class Coverage(Metric[Array, Real]):
+class Coverage(OfManifold):
     """`coverage` as a metric."""
 
     figure: ClassVar[str] = "coverage"
     higher_is_better: ClassVar[bool | None] = True
-    needs: ClassVar[Need] = "features"
-    least: ClassVar[int] = NEIGHBOURS + 1
 
-    def __init__(self, *, neighbours: Count = NEIGHBOURS) -> None:
-        self.neighbours: int = within(Count, neighbours=neighbours)
-
-    def measure(self, samples: Array, reference: Real) -> Estimate:
-        return shared_manifold(samples, reference, self.neighbours).estimate(_share)
-
-
-def _share(of: Balls) -> float:
-    return float((of.held > 0).mean())
+    @staticmethod
+    def mean(of: Balls) -> float:
+        return float((of.held > 0).mean())

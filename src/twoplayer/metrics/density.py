@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-from twoplayer.metrics._base import Array, Estimate, Metric, Need, Real
-from twoplayer.metrics._manifold import NEIGHBOURS, Balls, manifold, shared_manifold
-from twoplayer.ranges import Count, within
+from twoplayer.metrics._base import Array, Estimate
+from twoplayer.metrics._manifold import NEIGHBOURS, Balls, OfManifold, manifold
 
 __all__ = ["Density", "density"]
 
@@ -20,24 +19,16 @@ def density(features: Array, real: Array, *, neighbours: int = NEIGHBOURS) -> Es
     A real sample reaches as far as its k-th nearest real neighbour. At least 0; above 1 where samples keep to where
     real ones are dense. The error is that of draws of both sets, by halves of them (see `Manifold`).
     """
-    return manifold(features, real, neighbours).estimate(_mean)
+    return manifold(features, real, neighbours).estimate(Density.mean)
 
 
 @final
-class Density(Metric[Array, Real]):
+class Density(OfManifold):
     """`density` as a metric."""
 
     figure: ClassVar[str] = "density"
     higher_is_better: ClassVar[bool | None] = None
-    needs: ClassVar[Need] = "features"
-    least: ClassVar[int] = NEIGHBOURS + 1
 
-    def __init__(self, *, neighbours: Count = NEIGHBOURS) -> None:
-        self.neighbours: int = within(Count, neighbours=neighbours)
-
-    def measure(self, samples: Array, reference: Real) -> Estimate:
-        return shared_manifold(samples, reference, self.neighbours).estimate(_mean)
-
-
-def _mean(of: Balls) -> float:
-    return float(of.real_balls.mean()) / of.neighbours
+    @staticmethod
+    def mean(of: Balls) -> float:
+        return float(of.real_balls.mean()) / of.neighbours

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-from twoplayer.metrics._base import Array, Estimate, Metric, Need, Real
-from twoplayer.metrics._manifold import NEIGHBOURS, Balls, manifold, shared_manifold
-from twoplayer.ranges import Count, within
+from twoplayer.metrics._base import Array, Estimate
+from twoplayer.metrics._manifold import NEIGHBOURS, Balls, OfManifold, manifold
 
 __all__ = ["Precision", "precision"]
 
@@ -21,24 +20,16 @@ def precision(features: Array, real: Array, *, neighbours: int = NEIGHBOURS) -> 
     A real sample reaches as far as its k-th nearest real neighbour. The error is that of draws of both sets, by
     halves of them (see `Manifold`).
     """
-    return manifold(features, real, neighbours).estimate(_share)
+    return manifold(features, real, neighbours).estimate(Precision.mean)
 
 
 @final
-class Precision(Metric[Array, Real]):
+class Precision(OfManifold):
     """`precision` as a metric."""
 
     figure: ClassVar[str] = "precision"
     higher_is_better: ClassVar[bool | None] = True
-    needs: ClassVar[Need] = "features"
-    least: ClassVar[int] = NEIGHBOURS + 1
 
-    def __init__(self, *, neighbours: Count = NEIGHBOURS) -> None:
-        self.neighbours: int = within(Count, neighbours=neighbours)
-
-    def measure(self, samples: Array, reference: Real) -> Estimate:
-        return shared_manifold(samples, reference, self.neighbours).estimate(_share)
-
-
-def _share(of: Balls) -> float:
-    return float((of.real_balls > 0).mean())
+    @staticmethod
+    def mean(of: Balls) -> float:
+        return float((of.real_balls > 0).mean())
