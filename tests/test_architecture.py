@@ -19,7 +19,20 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LEAVES = {"objectives", "regularizers", "networks", "data", "extractors", "metrics", "theory", "twosample", "texts"}
 LAYERS: list[set[str]] = [
     {"errors"},
-    {"registry", "ranges", "rng", "parallel", "files", "cache", "hardware", "config", "pages", "printing", "numerals"},
+    {
+        "registry",
+        "ranges",
+        "rng",
+        "parallel",
+        "files",
+        "cache",
+        "hardware",
+        "config",
+        "pages",
+        "printing",
+        "numerals",
+        "durations",
+    },
     LEAVES,
     {"games"},
     {"algorithms"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -230,6 +231,21 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Run:
         return train("bigan", "digits", run=folder, latent_dim=6, join_width=16, **{**SMALL, "learning_rate": 0.02})
 
 
+@pytest.mark.parametrize("method", ["bigan", "gan1"])
+def test_images_seen_are_what_the_critic_learned_from(method: str, tiny: Callable[..., Run], tmp_path: Path) -> None:
+    """A generator that looks at real samples of its own, as an encoder does, spends none of a budget of images."""
+    own = {"join_width": 8} if method == "bigan" else {"objective": "relativistic"}
+    settings = {"reuse": False, "critic_steps": 2, "images": 96, "steps": None, "checkpoint_every": 1, **own}
+    run = tiny(method, "ring", **settings)
+    found = state(run.path)
+    assert (found["step"], found["seen"], found["read"]) == (3, 6, 9)
+    assert run.images_seen == run.status["images_seen"] == 96
+    shutil.rmtree(run.path / "checkpoints" / "000000003")
+    again = tiny(method, "ring", **settings)
+    assert_same_state(state(again.path), found)
+    assert again.images_seen == 96
+
+
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eleven pictures in two classes, one of them broken, larger than the run's."""
@@ -295,13 +311,16 @@ def test_the_command_line_encodes_and_reconstructs(
     assert main.run(["encode", str(digits.path), str(pictures), "-o", str(target)]) == 0
     assert "10 rows of 6 numbers, 1 unreadable left out" in capsys.readouterr().out
     assert np.array_equal(np.load(target), encode_data(digits, pictures).features)
-    assert main.run(["encode", str(digits.path), "digits", "--by", "critic", "-o", str(target), "--json"]) == 0
+    assert main.run(["encode", str(digits.path), "digits", "--by", "critic", "-o", str(target), "--json"]) == 2
+    assert "is there already" in capsys.readouterr().err
+    again = ["--by", "critic", "-o", str(target), "--json", "--overwrite"]
+    assert main.run(["encode", str(digits.path), "digits", *again]) == 0
     assert '"shape": [' in capsys.readouterr().out and np.load(target).shape == (1797, 16)
     sheet = tmp_path / "pictures.png"
     assert main.run(["reconstruct", str(digits.path), str(pictures), "--n", "5", "-o", str(sheet)]) == 0
     with Image.open(sheet) as picture:
         assert "5 samples," in capsys.readouterr().out and picture.size[0] > 100
-    assert main.run(["reconstruct", str(digits.path), "ring", "-o", str(sheet)]) == 2
+    assert main.run(["reconstruct", str(digits.path), "ring", "-o", str(sheet), "--overwrite"]) == 2
     assert "ring holds points, and this run takes images: give images" in capsys.readouterr().err
 
 

@@ -445,3 +445,140 @@ def test_without_figures_the_reason_is_said(cli: Callable[..., Outcome], monkeyp
     np.save("plain.npy", np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8))
     trained = cli(f"train dcgan --data plain.npy --evaluate-count 100 {FAST}")
     assert trained.code == 0 and trained.sentences.count(UNLABELLED) == 1
+
+
+# ---- nothing that lies there is lost unasked
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("sample trained --n 5", "samples.png"),
+        ("sample trained --n 5 -o x.npy", "x.npy"),
+        ("encode trained ring --by critic", "features.npz"),
+        ("report trained -o page.html", "page.html"),
+    ],
+)
+def test_a_file_is_replaced_only_where_that_is_asked_for(
+    command: str, name: str, cli: Callable[..., Outcome], run: Path, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text("mine")
+    refused(cli(command), f"{name} is there already: give another name, or --overwrite")
+    assert (tmp_path / name).read_text() == "mine"
+    assert cli(f"{command} --overwrite").code == 0 and (tmp_path / name).read_bytes() != b"mine"
+
+
+def test_a_folder_of_samples_holds_one_set_and_nothing_else(tmp_path: Path) -> None:
+    from twoplayer.errors import UserError
+    from twoplayer.samples import Samples
+
+    def names() -> list[str]:
+        return sorted(path.name for path in folder.iterdir())
+
+    folder, images = tmp_path / "out", np.zeros((12, 4, 4, 1), np.uint8)
+    Samples(images).save(folder)
+    with pytest.raises(UserError, match="out holds 12 samples already: give another folder, or --overwrite"):
+        Samples(images[:5]).save(folder)
+    assert len(names()) == 12
+    Samples(images[:5]).save(folder, overwrite=True)
+    assert names() == [f"{number:06d}.png" for number in range(5)]
+    (folder / "holiday.jpg").write_bytes(b"mine")
+    with pytest.raises(UserError, match=r"out holds holiday\.jpg, and a folder of samples holds nothing else"):
+        Samples(images).save(folder, overwrite=True)
+    assert len(names()) == 6
+
+
+def test_a_report_is_renewed_by_what_finds_out_more(cli: Callable[..., Outcome], run: Path) -> None:
+    def report() -> str:
+        return (run / "report.html").read_text(encoding="utf-8").replace("<wbr>", "")
+
+    assert "toy_50" not in report()
+    evaluated = cli("evaluate trained --n 50")
+    assert evaluated.sentences[-1] == "report: trained/report.html" and "toy_50" in report()
+    before = report()
+    assert cli("diagnose trained --only data-range").code == 0 and report() == before  # nothing is kept of a part
+    printed = cli("diagnose trained --json")
+    assert (printed.code, printed.err) == (0, "") and json.loads(printed.out) and report() != before
+
+
+# ---- what is said
+
+
+def test_help_tells_ranges_and_what_presets_put_in_place_of_defaults(cli: Callable[..., Outcome]) -> None:
+    from collections import Counter
+
+    from twoplayer import methods
+    from twoplayer.experiment import settle
+
+    shown = " ".join(cli("train --help").out.split())
+    batches = [
+        Counter(settle(name, data).batch for name in methods.names()).most_common(1)[0][0]
+        for data in ("digits", "ring")
+    ]
+    assert batches[0] != batches[1]
+    said = f"[N >= 2, default: the method's, mostly {batches[0]} for images, {batches[1]} for points]"
+    assert said in shown
+    assert "at least 100; 0: nothing is measured [N >= 0, default: the method's, mostly 10000]" in shown
+    assert "seed of everything random [N >= 0, default: 0]" in shown
+    assert "[X > 0 and <= 1e6" not in shown  # an option of the optimizer is no field
+
+
+def test_the_start_says_what_images_were_made_of(cli: Callable[..., Outcome]) -> None:
+    np.save("plain.npy", np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8))
+    grown = cli(f"train dcgan --data plain.npy --resolution 16 {FAST}")
+    assert grown.code == 0
+    assert "36 images of 16x16 pixels (scaled up from 8x8, which adds no detail), 4 held out" in grown.sentences[0]
+    assert "36 images of 8x8 pixels, 4 held out" in cli(f"train dcgan --data plain.npy {FAST}").sentences[0]
+    assert (
+        "networks: mlp; for images dcgan takes dcgan"
+        in cli(f"train dcgan --data ring --data.count 100 {FAST.replace('--filters 4 ', '')}").sentences
+    )
+
+
+def test_a_run_may_go_without_measurements(
+    cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("measured")
+
+    monkeypatch.setattr("twoplayer.measuring.measure", never)
+    assert cli(f"{RING} --run plain --evaluate-count 0").code == 0
+    assert not (tmp_path / "plain" / "metrics.jsonl").exists()
+    refused(cli(f"{RING} --evaluate-count 50"), "evaluate_count must be at least 100, or 0 for no measurements, not")
+    refused(cli("compare gan1 --data ring --steps 9 --evaluate-count 0"), "leave --evaluate-count 0 out")
+
+
+def test_advice_names_what_helps(cli: Callable[..., Outcome], run: Path) -> None:
+    from twoplayer import methods
+
+    asked = cli("sample trained --text sunglasses")
+    refused(asked, "cannot be asked for a text", "twoplayer train gan-cls")
+    assert "gan-cls" in methods.names()
+    refused(cli("encode trained ring"), "train one with twoplayer train bigan, or encode by its critic (--by critic)")
+    refused(cli("reconstruct trained ring"), "train one with twoplayer train bigan")
+    assert "--by" not in cli("reconstruct trained ring").err
+
+
+def test_numbers_are_not_guessed_by_their_digits() -> None:
+    from twoplayer.data._attributes import Attribute
+    from twoplayer.errors import UserError, did_you_mean
+
+    with pytest.raises(UserError, match=r"label is never '12': known: 0 to 9$"):
+        Attribute("label", tuple(map(str, range(10)))).encode("12")
+    assert did_you_mean("12", ["1", "2", "8"]) == "known: 1, 2, 8"
+    assert did_you_mean("sneeker", ["Sneaker", "Bag", "12"]) == "did you mean Sneaker?"
+    assert did_you_mean("snail", ["0", "1", "2"]) == "known: 0 to 2"
+
+
+def test_twins_are_listed_apart(cli: Callable[..., Outcome]) -> None:
+    summaries = {member["name"]: member["summary"] for member in json.loads(cli("list data --json").out)["data"]}
+    assert summaries["emoji"] != summaries["emoji-pairs"]
+
+
+def test_the_fewest_permutations_are_as_the_help_says(cli: Callable[..., Outcome]) -> None:
+    from twoplayer.twosample._base import check_level
+
+    assert "19 for one test at level 0.05" in " ".join(cli("test-samples --help").out.split())
+    check_level(0.05, 19, (100, 100))
+    with pytest.raises(ValueError, match="take at least 19"):
+        check_level(0.05, 18, (100, 100))

@@ -199,8 +199,11 @@ def test_a_clear_winner_and_a_tie() -> None:
 
 def test_too_few_seeds_are_said_to_be_too_few() -> None:
     three = make_table([*made("gan1", seeds(1, 1.1, 0.9)), *made("wgan", seeds(9, 9.1, 8.9))])
-    assert cells(three)["wgan"].tied and cells(three)["wgan"].p == 0.25
-    assert any("3 paired runs each" in note and "at least 6 seeds" in note for note in three.notes)
+    found = cells(three)["wgan"]
+    assert found.powerless and found.untested and not found.tied and found.p == 0.25
+    assert any("3 paired runs each can tell nothing apart" in note and "6 seeds" in note for note in three.notes)
+    assert not any("for want of two seeds" in note for note in three.notes)
+    assert "?" in as_text(three).splitlines()[4] and "=" not in as_text(three).splitlines()[4]
     one = make_table([*made("gan1", seeds(1)), *made("wgan", seeds(9))])
     assert cells(one)["wgan"].p is None and cells(one)["wgan"].low is None and not cells(one)["wgan"].tied
     assert any("One run each" in note for note in one.notes)
@@ -719,7 +722,8 @@ def test_the_page_is_one_file(small: Comparison, tmp_path: Path) -> None:
     links.feed(text)
     assert page.name == "comparison.html" and links.found and all(u.startswith("data:image/") for u in links.found)
     assert "wgan &lt;b&gt;" in text and "<b>wgan" not in text and "runs/<wbr>x &amp; more" in text
-    assert "gan1 has the best mean fd_toy_1k, 3; the test cannot tell wgan &lt;b&gt; from it." in text
+    assert "gan1 has the best mean fd_toy_1k, 3; 3 paired runs are too few to tell anything apart." in text
+    assert ", p 0" not in text
     assert text.count("<img") == 4  # three courses and quality against diversity
 
 
@@ -808,3 +812,20 @@ def test_mistakes_on_the_command_line(
 
 def test_every_method_has_a_place_in_a_grid() -> None:
     assert len(planned(methods.names(), steps=10).cases) == len(methods.names())
+
+
+def test_a_comparison_replaces_only_itself(tmp_path: Path) -> None:
+    from twoplayer.compare.comparison import check_folder
+
+    (tmp_path / "table.csv").write_text("mine")
+    with pytest.raises(UserError, match=r"1 of the 6 files to write are there already, such as .*table\.csv"):
+        check_folder(tmp_path)
+    check_folder(tmp_path, overwrite=True)
+    (tmp_path / "runs" / "gan1-seed0").mkdir(parents=True)  # then it is a comparison that goes on
+    check_folder(tmp_path)
+
+
+def test_finished_runs_are_compared_in_a_folder_of_their_own() -> None:
+    from twoplayer.compare.comparison import _named_by
+
+    assert _named_by(["a", "b"]) == _named_by([Path("b"), "./a"]) != _named_by(["a", "c"])

@@ -444,7 +444,9 @@ def test_the_command_line_asks_too(digits: Run, tmp_path: Path, capsys: pytest.C
     target = str(tmp_path / "sevens.npy")
     assert main.run(["sample", str(digits.path), "--n", "5", "--label", "7", "-o", target]) == 0
     assert np.array_equal(np.load(target), digits.sample(5, label="7").array)
-    assert main.run(["sample", str(digits.path), "--n", "5", "--attributes", "label=7", "-o", target]) == 0
+    assert (
+        main.run(["sample", str(digits.path), "--n", "5", "--attributes", "label=7", "-o", target, "--overwrite"]) == 0
+    )
     capsys.readouterr()
     for words, told in (("label", "attributes are names with values"), ("label=77", "label is never '77'")):
         assert main.run(["sample", str(digits.path), "--attributes", words]) == 2

@@ -12,7 +12,8 @@ from PIL import Image
 
 from twoplayer import experiment, methods
 from twoplayer.cli import main
-from twoplayer.config import STOPS, Config, Optimizer, seconds
+from twoplayer.config import STOPS, Config, Optimizer
+from twoplayer.durations import seconds
 from twoplayer.errors import UserError
 from twoplayer.experiment import settle
 
@@ -225,7 +226,17 @@ def test_numbers_among_words_and_words_among_numbers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [("90s", 90), ("10min", 600), ("10 min", 600), ("1.5h", 5400), ("1h30m", 5400), ("2d", 172_800), ("45", 45)],
+    [
+        ("90s", 90),
+        ("10min", 600),
+        ("10 min", 600),
+        ("10 minutes", 600),
+        ("2 hours 1 s", 7201),
+        ("1.5h", 5400),
+        ("1h30m", 5400),
+        ("2d", 172_800),
+        ("45", 45),
+    ],
 )
 def test_times(text: str, wanted: float) -> None:
     assert settle("gan1", "ring", budget=text).budget == wanted == seconds(text)
@@ -234,6 +245,12 @@ def test_times(text: str, wanted: float) -> None:
 @pytest.mark.parametrize("text", ["soon", "10 parsecs", "1..5h", "", "-3s"])
 def test_what_is_no_time(text: str) -> None:
     assert mistakes("gan1", "ring", budget=text) == [f"budget must be a time such as 90s, 10min or 1.5h, not {text!r}"]
+
+
+def test_a_budget_of_two_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    for words in ("--budget 10 minutes", "--budget=10minutes", "--budget 0.5 h --batch 32"):
+        assert by_flags(["gan1", "--data", "ring", *words.split()], monkeypatch).budget in (600, 1800)
+    assert by_flags(["--budget", "2", "min", "--data", "ring"], monkeypatch).method == "default"
 
 
 def test_one_way_to_stop() -> None:

@@ -22,6 +22,7 @@ from twoplayer import data
 from twoplayer.cache import cache_root
 from twoplayer.data import _cache, _pixels, _reader
 from twoplayer.data._base import Settings
+from twoplayer.data._sizes import rescaled
 from twoplayer.errors import UserError
 
 PACKAGE = str(Path(data.__path__[0]).resolve().parents[1])
@@ -224,6 +225,39 @@ def test_one_percent_is_allowed(settings: Settings) -> None:
     for i in range(3):
         Path(f"photos/{i:04}.png").write_text("text")
     assert len(data.load("photos", settings).skipped) == 3
+
+
+def test_unreadable_images_are_told_before_a_batch_that_is_too_large(settings: Settings) -> None:
+    many("photos", 20)
+    for i in range(15):
+        Path(f"photos/{i:04}.png").write_text("text")
+    with pytest.raises(UserError, match="15 of the 20 images of photos cannot be read"):
+        data.load("photos", Settings(minimum=64, cache=settings.cache))
+
+
+def test_what_size_images_had_is_known(settings: Settings) -> None:
+    for i in range(12):
+        save(f"photos/{i}.png", size=(20 + i, 16))
+    save("photos/large.png", size=(300, 200))
+    for _ in range(2):  # decoded, then from the cache
+        assert data.load("photos", settings).native == ((16, 20), (200, 300))
+    native = data.load("digits", settings).native
+    assert native == ((8, 8), (8, 8))
+
+
+@pytest.mark.parametrize(
+    ("native", "words"),
+    [
+        ([], ""),
+        ([(64, 64), (64, 64)], ""),
+        ([(64, 80), (64, 80)], "cropped from 80x64"),
+        ([(64, 64), (480, 640)], "scaled down from 64x64 to 640x480"),
+        ([(30, 40), (60, 60)], "scaled up from 40x30 to 60x60, which adds no detail"),
+        ([(30, 40), (480, 640)], "scaled from 40x30 to 640x480, the smaller ones up, which adds no detail"),
+    ],
+)
+def test_what_was_done_to_images_in_words(native: list[tuple[int, int]], words: str) -> None:
+    assert rescaled(native, 64) == words
 
 
 # ---- the cache

@@ -17,15 +17,18 @@ from torch import nn
 
 from _toys import state, tensors
 from twoplayer import diagnose as family
+from twoplayer import methods
 from twoplayer.cli import main
 from twoplayer.cli._settings import read_settings
+from twoplayer.config import Config
 from twoplayer.diagnose import _data as data
 from twoplayer.diagnose import _measured as measured
-from twoplayer.diagnose import diagnose
-from twoplayer.diagnose._advice import _without
-from twoplayer.diagnose._base import Disease, Sign
+from twoplayer.diagnose import diagnose, strong_critic
+from twoplayer.diagnose._advice import _without, calmer, more_critic_steps, stronger_critic
+from twoplayer.diagnose._base import Advice, Disease, Sign
 from twoplayer.diagnose._course import Course
 from twoplayer.diagnose._patient import Patient
+from twoplayer.diagnose._shares import Features, Shares, places, sureness
 from twoplayer.diagnose._signals import fall, growth, separation, swings
 from twoplayer.diagnose.lipschitz_violation import spectral_norms
 from twoplayer.diagnose.memorization import _independent
@@ -394,6 +397,61 @@ def test_every_advice_is_a_setting_that_training_accepts(method: str, tiny: Call
     assert advised > 5
 
 
+@pytest.mark.parametrize(
+    ("method", "settings", "steps"),
+    [
+        ("gan1", {}, 5), ("gan1", {"critic_steps": 5}, 10), ("gan1", {"critic_steps": 2}, 5), ("wgan-gp", {}, 10),
+        ("cfg", {"algorithm": "cfg"}, 400), ("icfg", {}, 10),
+    ],
+)  # fmt: skip
+def test_more_critic_steps_are_more_than_there_are(method: str, settings: dict[str, Any], steps: int) -> None:
+    """Also where the config leaves them to the algorithm."""
+    assert more_critic_steps(settle(method, "ring", **settings), 5) == {"critic-steps": str(steps)}
+
+
+@pytest.mark.parametrize("method", sorted(methods.names()))
+@pytest.mark.parametrize("make", [calmer, stronger_critic, strong_critic._advice], ids=["calm", "stronger", "weaker"])
+def test_no_advice_is_what_the_run_does_already(method: str, make: Callable[[Config], Advice], tmp_path: Path) -> None:
+    """Taken again and again, as a person would who finds the same disease again."""
+    config = settle(method, "digits")
+    for i in range(4):
+        folder = RunFolder(tmp_path / str(i))
+        folder.write_config(config)
+        advice = make(config)
+        changed = settle(config=folder.config_file, data="digits", **advice.settings)
+        assert changed.differences(config), advice
+        config = changed
+
+
+def test_a_critic_as_wide_as_usual_is_not_advised_to_be_so() -> None:
+    config = settle("gan1", "ring", **{"critic.filters": 128})
+    assert "critic.filters" not in stronger_critic(config).settings
+    assert stronger_critic(settle("gan1", "ring", **{"critic.filters": 4})).settings == {"critic.filters": "128"}
+
+
+def test_plain_gradient_descent_is_not_advised_an_adaptive_methods_rate() -> None:
+    assert "learning-rate" not in calmer(settle("gan1", "ring", optimizer="sgd", learning_rate=0.02)).settings
+    assert calmer(settle("gan1", "ring", optimizer="sgd", learning_rate=5.0)).settings == {"learning-rate": "0.01"}
+    assert calmer(settle("gan1", "ring", learning_rate=0.02)).settings == {"learning-rate": "0.0002"}
+    assert calmer(settle("gan1", "ring", beta1=0.9)).settings == {"beta1": "0.5"}
+
+
+def test_one_advice_is_told_once(tiny: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a hasty run, in which whatever is found asks for a gentler rate."""
+    monkeypatch.setattr("twoplayer.diagnose._diagnosis.png", lambda figure: b"")
+    monkeypatch.setattr("twoplayer.diagnose.oscillation.FAR", -1.0)
+    monkeypatch.setattr("twoplayer.diagnose.oscillation.OFTEN", 0)
+    monkeypatch.setattr("twoplayer.diagnose.dead_units.MANY", -1.0)
+    run = tiny(steps=40, log_every=1, learning_rate=0.05, **{"networks.activation": "relu"})
+    found = run.diagnose(only=["oscillation", "dead-units"])
+    one, other = found.findings
+    assert (one.as_for, other.as_for) == (None, one.disease)
+    assert one.command == other.command and "--learning-rate 0.0002" in one.command
+    text = str(found)
+    assert text.count("--learning-rate 0.0002") == 1 and f"try next what {one.disease} asks for" in text
+    assert [f["as_for"] for f in found.document()["findings"]] == [None, one.disease]
+
+
 def test_a_diverged_run_is_played_again_and_the_layer_named(tiny: Callable[..., Any], tmp_path: Path) -> None:
     with pytest.raises(Diverged):
         tiny("gan1", "ring", steps=200, optimizer="sgd", learning_rate=1e6, checkpoint_every=1)
@@ -430,14 +488,107 @@ def test_a_gradient_that_is_not_finite_is_caught_where_it_appears(tiny: Callable
     assert (found.first, found.failed, found.broke) == (5, 6, 5)
 
 
-def test_a_collapsed_run_is_told_of_its_collapse_alone(tiny: Callable[..., Any]) -> None:
+@pytest.fixture
+def stuck(tiny: Callable[..., Any]) -> Callable[[np.ndarray], Patient]:
+    """A run on the ring, diverse once by its log, whose samples are those given."""
     run = tiny(steps=4, ema=0.0)
-    patient = Patient(run.folder)
-    patient.__dict__["samples"] = np.full((500, 2), 0.5, np.float32)
+
+    def make(samples: np.ndarray) -> Patient:
+        patient = Patient(run.folder)
+        patient.__dict__["samples"] = samples.astype(np.float32)
+        patient.__dict__["statistics"] = Course([{"step": 600, "count": 16, "mean": [0, 0], "deviation": 0.9}])
+        return patient
+
+    return make
+
+
+def test_a_collapsed_run_is_told_of_its_collapse_alone(stuck: Callable[[np.ndarray], Patient]) -> None:
+    patient = stuck(np.full((500, 2), 0.5))
     cases = family.create("mode-collapse").cases(patient)
     assert all(case.confidence > 0.9 for case in cases)
-    missing = family.create("partial-collapse").cases(patient)
-    assert any("7 of 8 modes are missing" in case.verdict for case in missing)
+    verdicts = [case.verdict for case in family.create("partial-collapse").cases(patient)]
+    assert any("7 of 8 modes get less than a fifth" in verdict for verdict in verdicts)
+    assert sum("0 of 8 modes are covered" in verdict for verdict in verdicts) == 2
+
+
+def ring(modes: int, radius: float = 1.0, each: int = 50) -> np.ndarray:
+    """Samples at the first modes of the ring, on a circle of that radius."""
+    angles = np.repeat(2 * np.pi * np.arange(modes) / 8, each)
+    noise = np.random.default_rng(0).normal(size=(len(angles), 2))
+    return radius * np.stack([np.cos(angles), np.sin(angles)], 1) + 0.01 * noise
+
+
+SQUEEZED = ring(8, 0.9)
+"""Every mode is there, and no sample is near enough to cover one."""
+
+
+@pytest.mark.parametrize(
+    ("samples", "covered", "missing"),
+    [
+        (ring(8), 8, 0),
+        (ring(7), 7, 1),
+        (SQUEEZED, 0, 0),
+        (np.concatenate([ring(7), ring(8)[-1:]]), 8, 1),
+        (np.concatenate([SQUEEZED, ring(6)]), 6, 0),
+    ],
+)
+def test_modes_are_counted_as_evaluate_counts_them(
+    samples: np.ndarray, covered: int, missing: int, stuck: Callable[[np.ndarray], Patient]
+) -> None:
+    from twoplayer.measuring._choice import modes_of
+    from twoplayer.metrics import create
+
+    patient = stuck(samples)
+    seen, known = np.asarray(patient.samples, float), modes_of(patient.dataset)
+    starved, most = family.create("partial-collapse").cases(patient)[:2]
+    now = create("modes-covered").measure(seen, known).value
+    assert most.signs[0].value == starved.beside[0].value == covered == now
+    assert most.beside[0].value == create("high-quality-share").measure(seen, known).value
+    for case in (starved, most):
+        assert f"{covered} of 8 modes are covered, as twoplayer evaluate counts" in case.verdict
+    assert f"{missing} of 8 modes get less than a fifth" in starved.verdict
+    assert starved.signs[0].present == (missing > 0)
+    assert most.signs[0].present == (covered < 4)
+
+
+def test_of_a_mode_to_which_nothing_is_due_nothing_is_asked(tiny: Callable[..., Any]) -> None:
+    run = tiny(steps=4, **{"data.weights": [1, 1, 1, 1, 1, 1, 1, 1e-4]})
+    patient = Patient(run.folder)
+    patient.__dict__["samples"] = ring(7).astype(np.float32)
+    patient.__dict__["statistics"] = Course([{"step": 600, "count": 16, "mean": [0, 0], "deviation": 0.9}])
+    starved, most = family.create("partial-collapse").cases(patient)[:2]
+    assert most.signs[0].value == 7 and not starved.signs[0].present and not most.signs[0].present
+
+
+def test_classes_are_judged_where_a_classifier_recognizes_the_samples(stuck: Callable[[np.ndarray], Patient]) -> None:
+    """A generator of blobs, whose classes are guesses, leaves out no class that it could have made."""
+
+    def found(logits: np.ndarray) -> list[str]:
+        patient = stuck(ring(8))
+        patient.__dict__["modes"] = None
+        random = np.random.default_rng(0)
+        rows = Shares("class", ["bag", "shoe"], np.array([1.0, 0.0]), np.array([0.5, 0.5]))
+        seen = Features(random.normal(size=(300, 4)), random.normal(size=(300, 4)), rows, sureness(logits))
+        patient.__dict__["features"] = seen
+        return [c.verdict for c in family.create("partial-collapse").cases(patient) if c.confidence > 0.5]
+
+    sure, unsure = np.tile([4.0, 0.0], (300, 1)), np.tile([0.4, 0.0], (300, 1))
+    assert sureness(sure) == pytest.approx(1 / (1 + math.exp(-4))) and sureness(unsure) < 0.65
+    assert found(sure) == ["1 of 2 classes get less than a fifth of the samples that are due to them: shoe."]
+    assert found(unsure) == []
+
+
+@pytest.mark.parametrize(
+    ("centres", "words"),
+    [
+        ([[6.12e-17, 1], [-0.70710678, 0.70710678]], ["(0, 1)", "(-0.71, 0.71)"]),
+        ([[-1.2e-14, -255], [180.312, 3.4]], ["(0, -255)", "(180, 3)"]),
+        ([[0.00123456, 0], [-1e-20, 0.0005]], ["(0.00123, 0)", "(0, 0.0005)"]),
+        ([[0, 0]], ["(0, 0)"]),
+    ],
+)
+def test_modes_are_named_by_what_a_person_reads(centres: list[list[float]], words: list[str]) -> None:
+    assert places(np.array(centres)) == words
 
 
 # ---- damaged, unfinished, foreign
@@ -536,6 +687,7 @@ def test_a_glance_keeps_what_was_made_last() -> None:
 def failing(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Settings of a run that looks collapsed to its watch from the start."""
     monkeypatch.setattr("twoplayer.diagnose.mode_collapse.NARROW", 1e6)
+    monkeypatch.setattr("twoplayer.diagnose._diversity.WIDE", 0.0)
     monkeypatch.setattr("twoplayer.diagnose._watch.WINDOW", 3)
     monkeypatch.setattr("twoplayer.diagnose._watch.EVERY", 1)
     return {"steps": 40, "log_every": 1, "checkpoint_every": 5}
@@ -593,7 +745,7 @@ def test_a_watch_sees_gradients_explode_vanish_and_samples_swing(healthy: Run) -
         watch = Watch(folder, healthy.config, reopen(healthy.folder), said.append)
         for step in range(400):
             samples = {"count": 64, "mean": place(step), "deviation": 1.0}
-            watch.look(SimpleNamespace(step=step, fraction=step / 400, values=values(step), samples=samples))
+            watch.look(SimpleNamespace(step=10 * step, fraction=step / 400, values=values(step), samples=samples))
         (folder.path / "diagnosis" / "warnings.jsonl").unlink(missing_ok=True)
         return {text.partition(":")[0] for text in said}
 
@@ -618,5 +770,6 @@ def test_batch_normalization_of_restored_players_runs_as_in_training() -> None:
 def test_games_whose_critic_judges_more_are_looked_at_as_far_as_it_goes(tiny: Callable[..., Any]) -> None:
     found = tiny("cgan", "digits", networks="mlp", steps=4, **{"data.count": None}).diagnose()
     checked = {f.disease for f in found.findings} | {c.disease for c in found.healthy}
-    assert checked >= {"divergence", "duplicated-data", "memorization", "mode-collapse"}
+    assert checked >= {"divergence", "duplicated-data", "memorization"}
+    assert "4 rounds are too few" in found.unchecked["mode-collapse"]
     assert found.unchecked["overfit-critic"] == "this game's critic judges more than samples"

@@ -555,7 +555,7 @@ def test_the_command_line_refines_too(tiny: Any, tmp_path: Path, capsys: pytest.
     assert main.run(["sample", str(run.path), "--n", "20", "--refine", "1", "-o", str(file)]) == 0
     assert np.array_equal(np.load(file), run.sample(20, refine=1).array)
     assert main.run(["evaluate", str(run.path), "--n", "20", "--refine", "1", "--json"]) == 0
-    assert main.run(["sample", str(run.path), "--refine", "3", "-o", str(file)]) == 2
+    assert main.run(["sample", str(run.path), "--refine", "3", "-o", str(file), "--overwrite"]) == 2
     assert "refine must be from 0 to 2" in capsys.readouterr().err
 
 
@@ -703,7 +703,8 @@ def test_notes_stay_above_the_live_view_and_progress_does_not_flood() -> None:
     console.terminal = rich.console.Console(file=out, force_terminal=True, width=80)
     folder = SimpleNamespace(path="run", checkpoints=Path("nowhere"))
     dataset = SimpleNamespace(name="ring", train=[0], held_out=[], kind="points", skipped=[])
-    console.on_start(folder, SimpleNamespace(method="icfg"), dataset, "cpu")
+    config = SimpleNamespace(method="icfg", generator={"name": "mlp"})
+    console.on_start(folder, config, dataset, "cpu")
     with console:
         console.on_note("step size 0.5, chosen by the critic's first slopes")
         for share in (2, 4):

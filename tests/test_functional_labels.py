@@ -195,7 +195,7 @@ def test_a_run_is_asked_for_labels_and_refined(
     command = ["sample", str(run.path), "--n", "20", "--label", "low", "--refine", "7", "-o", str(file)]
     assert main.run(command) == 0
     assert np.array_equal(np.load(file), run.sample(20, label="low", refine=7).array)
-    assert main.run([*command[:5], "neither", *command[6:]]) == 2
+    assert main.run([*command[:5], "neither", *command[6:], "--overwrite"]) == 2
     assert "label is never 'neither'" in capsys.readouterr().err
 
 

@@ -119,6 +119,9 @@ def test_files_and_folders_are_translated_by_their_names(
     assert code == 0 and len(told["written"]) == 24
     with Image.open(tmp_path / "003.png") as made:
         assert made.size == (16, 16) and made.mode == "RGB"
+    again = ["translate", str(runs["pix2pix"].path), str(folders / "sides" / "A" / "003.png"), "-o", str(tmp_path)]
+    assert cli(again) == 2 and "003.png is there already: give another name, or --overwrite" in capsys.readouterr().err
+    assert cli([*again, "--overwrite"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -202,6 +205,25 @@ def test_nearness_is_nothing_for_the_same_and_grows_with_the_difference() -> Non
     assert nearness(little, pictures).l1 < nearness(much, pictures).l1
     with pytest.raises(UserError, match="cannot be held against"):
         nearness(pictures, pictures[:2])
+
+
+def test_dropout_translates_in_other_ways_by_its_seed(runs: dict[str, Run], folders: Path, tmp_path: Path) -> None:
+    pictures = [np.random.default_rng(n).integers(0, 256, (16, 16, 3), np.uint8) for n in range(3)]
+    run = runs["pix2pix"]
+    plain = translate(run, pictures)
+    one, same, other = (np.stack(translate(run, pictures, dropout=seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, np.stack(plain)) and not np.array_equal(one, other)
+    np.testing.assert_array_equal(one[1], translate(run, pictures[1:2], dropout=1)[0])  # whatever comes with it
+    np.testing.assert_array_equal(plain, translate(run, pictures))  # and afterwards nothing is dropped
+    for case in ("pix2pix back", "cyclegan"):
+        with pytest.raises(UserError, match="has no dropout, so that it translates a picture in one way alone"):
+            translate(runs[case], pictures, dropout=1)
+    command = ["translate", str(run.path), str(folders / "sides" / "A" / "003.png")]
+    for folder, more in (("plain", []), ("noisy", ["--dropout", "1"])):
+        assert cli([*command, "-o", str(tmp_path / folder), *more]) == 0
+    made = [(tmp_path / folder / "003.png").read_bytes() for folder in ("plain", "noisy")]
+    assert made[0] != made[1]
 
 
 # ---- text

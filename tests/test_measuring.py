@@ -148,6 +148,12 @@ def test_fewer_held_out_samples_are_told(monkeypatch: pytest.MonkeyPatch) -> Non
     some = measure(SAMPLES, few, extractor="pixels", metrics="fd")
     assert some.figures[0].real_count == 20
     assert any(note.startswith("Only 20 of the 30 held-out real samples are looked at:") for note in some.notes)
+    infinite = measure(SAMPLES, few, extractor="pixels", metrics="fd-infinity")
+    assert infinite.figures[0].real is None
+    assert any(
+        "of the real data is missing: it needs at least 100 held-out samples, and there are 20." in note
+        for note in infinite.notes
+    )
     none = measure(SAMPLES, replace(PLAIN, held_out=HELD_OUT[:0]), extractor="pixels", metrics="fd")
     assert none.figures[0].real is None and any("nothing held out" in note for note in none.notes)
 

@@ -37,14 +37,16 @@ def test_a_page_becomes_a_pdf() -> None:
 
 
 def test_a_report_as_markdown_names_its_pictures_from_where_it_lies(tmp_path: Path) -> None:
-    run = twoplayer.train("gan1", "ring", run=tmp_path / "run", steps=4, batch=8, filters=4, tensorboard=False)
+    run = twoplayer.train("gan1", "ring", run=tmp_path / "run", steps=8, batch=8, filters=4, sample_every=1,
+                          tensorboard=False)  # fmt: skip
     written = write_report(run.path, form="md")
     text = written.read_text(encoding="utf-8")
     assert written == run.path / "report.md"
-    assert "](samples/000000004.png)" in text and "](samples/real.png)" in text
+    assert "](samples/000000008.png)" in text and "](samples/real.png)" in text
+    assert " of 8 pictures; all of them lie in " in text
     assert "| modes_covered_2500 |" in text and "| learning_rate |" in text
     elsewhere = write_report(run.path, output=tmp_path / "out" / "page.MD")
-    assert "](../run/samples/000000004.png)" in elsewhere.read_text(encoding="utf-8")
+    assert "](../run/samples/000000008.png)" in elsewhere.read_text(encoding="utf-8")
 
 
 def test_a_cell_cannot_break_its_table() -> None:

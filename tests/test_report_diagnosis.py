@@ -160,3 +160,25 @@ def test_what_diagnosing_leaves_is_what_is_shown(tmp_path: Path, monkeypatch: py
     assert found["duplicated-data"].verdict in text and found["duplicated-data"].command in text
     page = read_page(Path("run/report.html"))
     assert any("duplicated-data" in (a.get("alt") or "") for tag, a in page.elements if tag == "img")
+
+
+def test_an_advice_that_two_diseases_share_is_shown_once(run: Path) -> None:
+    diagnose(run, finding(), finding(disease="dead-units", verdict="A layer does nothing.", as_for="mode-collapse"))
+    text = words(run)
+    assert text.count(ADVICE) == 1 and "A layer does nothing." in text
+    assert "Try next what mode-collapse asks for." in text
+    text = write_report(run, form="md").read_text(encoding="utf-8")
+    assert text.count(ADVICE) == 1 and "Try next what mode-collapse asks for." in text
+
+
+def test_what_no_longer_holds_is_said_to_be_over(run: Path) -> None:
+    for line in (
+        {"step": 40, "disease": "mode-collapse", "text": "all but one"},
+        {"step": 50, "disease": "oscillation", "text": "to and fro"},
+        {"step": 80, "disease": "mode-collapse", "text": None},
+    ):
+        append_json_line(run / "diagnosis" / "warnings.jsonl", line)
+    told = "round 40: all but one (no longer at round 80)"
+    text = words(diagnose(run))
+    assert told in text and "round 50: to and fro" in text and "fro (no longer" not in text
+    assert f"- {told}\n- round 50: to and fro\n" in write_report(run, form="md").read_text(encoding="utf-8")

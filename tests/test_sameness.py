@@ -248,7 +248,7 @@ def test_the_verb(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch
         ("a.csv missing.csv", "there is no file or folder missing.csv"),
         ("a.csv empty", "the folder empty holds no images"),
         ("a.csv a.csv --tests enrgy", "did you mean energy?"),
-        ("a.csv ring --level 1", "level must be less than 1, not 1"),
+        ("a.csv ring --level 1", "1.0 is not in the range 0<x<1"),
         ("a.csv ring --permutations 99", "99 permutations can show no difference"),
         ("a.csv broken.csv", "broken.csv"),
         ("a.csv", "Missing argument 'B'"),

@@ -44,6 +44,8 @@ def test_a_run_that_stands_still_ends_when_patience_is_over() -> None:
     assert stops_at([*falling, *[2.0] * 20]) == 15  # six judgements after it
     assert stops_at([*falling, *[2.0] * 20], Rule(patience=1.0)) == 17
     assert stops_at([5.0] * 20) is None  # it has not begun to learn
+    assert stops_at([9.0, *[5.0] * 20]) is None  # no more than better than untrained networks
+    assert stops_at([9.0, *[5.0] * 20, 4.0, *[4.0] * 20]) is not None
     assert Rule().last_gain(course([*falling, 2.0])).step == 80  # type: ignore[union-attr]
 
 
@@ -62,7 +64,7 @@ def test_small_gains_add_up() -> None:
 
 def test_gains_within_the_noise_are_none() -> None:
     """Lower by less than √2 standard errors: the run ends, though every judgement is the lowest yet."""
-    values = [3.0, *(1.0 - 0.001 * i for i in range(30))]
+    values = [9.0, 3.0, *(1.0 - 0.001 * i for i in range(30))]
     assert stops_at(values) is None  # taken at their word
     assert stops_at(values, error=0.5) is not None
 
@@ -80,7 +82,7 @@ def test_what_is_no_number_is_no_gain() -> None:
     assert best(course([float("nan"), 3.0, float("inf"), 2.0, 2.0])) == course([0, 3, 0, 2.0])[3]
     assert best(course([1.0, 3.0])) == course([1.0, 3.0])[1]  # round 0 is nothing to keep
     assert best(course([float("nan")])) is None and not Rule().over(course([float("nan")] * 20))
-    assert stops_at([3.0, 2.0, *[float("nan")] * 10]) == 8
+    assert stops_at([3.0, 2.5, 2.0, *[float("nan")] * 10]) == 9
     assert stops_at([float("nan"), *[5.0] * 20]) is None  # its first number is no gain over anything
     assert stops_at([float("nan"), 5.0, *[3.0] * 20]) is not None
 

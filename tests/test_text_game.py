@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,14 @@ from _toys import FixedBatch, adam
 from twoplayer.algorithms.alternating import Alternating
 from twoplayer.data._base import Dataset
 from twoplayer.errors import UserError
-from twoplayer.games._captions import encoder_of, fitted, kept_captions
-from twoplayer.games._kit import Facts, Kept
+from twoplayer.games._captions import Captions, encoder_of, fitted, kept_captions
+from twoplayer.games._kit import Facts, Kept, Knowledge
 from twoplayer.games._sentences import Sentences
 from twoplayer.games.text import Text
+from twoplayer.rng import numpy_generator
 from twoplayer.texts import _towers
+from twoplayer.training.batches import Batches
+from twoplayer.training.placement import place
 
 WIDTH, SIDE = 5, 8
 GIVEN = {"encoder": "bag-of-words", "options": {}, "state": {}, "width": WIDTH}
@@ -96,6 +100,71 @@ def test_other_objectives_play_it_too(objective: str, rules: tuple[str, ...]) ->
 def test_critics_without_a_score_of_whole_images_have_no_place() -> None:
     with pytest.raises(UserError, match="needs a critic that scores samples as a whole"):
         Text.assemble(SmallKit(Facts((1, SIDE, SIDE), given=GIVEN), network="autoencoder", filters=4), embedded=4)
+
+
+# ---- wrong texts
+
+
+class Bag:
+    """Sentences of the same words have the same vector, but for the last bits."""
+
+    def encode(self, sentences: list[str]) -> np.ndarray:
+        rows = []
+        for number, sentence in enumerate(sentences):
+            words = " ".join(sorted(sentence.split()))
+            drawn = np.random.default_rng(zlib.crc32(words.encode())).normal(size=WIDTH)
+            rows.append(drawn * (1 + 1e-7 * number))
+        return np.array(rows, np.float32)
+
+
+def captions_of(*several: tuple[str, ...]) -> Captions:
+    return Captions(Bag(), several)  # type: ignore[arg-type]
+
+
+def said(captions: Captions, vectors: np.ndarray) -> list[int]:
+    """Which of its distinct captions each vector is."""
+    return [int(np.abs(captions.vectors - vector).sum(1).argmin()) for vector in vectors]
+
+
+def test_a_wrong_text_is_anothers_and_says_what_none_of_its_own_does() -> None:
+    """Nine in ten have the same caption, so that the next row's would mostly be the right one."""
+    data = [("a cat",)] * 90 + [("a dog", "a puppy"), ("a puppy", "dog a"), ("bird", "cat a")] * 3 + [("a fish",)]
+    captions = captions_of(*data)
+    rows = np.random.default_rng(0).permutation(len(data))
+    names = list(dict.fromkeys(s for several in data for s in several))
+    for batch in range(20):
+        vectors = captions.wrong(rows, numpy_generator(0, "wrong", batch))
+        for row, number in zip(rows, said(captions, vectors), strict=True):
+            assert {*names[number].split()} not in [{*own.split()} for own in data[row]]
+    again = captions.wrong(rows, numpy_generator(0, "wrong", 19))
+    np.testing.assert_array_equal(vectors, again)
+    assert not np.array_equal(vectors, captions.wrong(rows, numpy_generator(0, "wrong", 20)))
+
+
+def test_wrong_texts_are_drawn_as_often_as_they_are_given() -> None:
+    captions = captions_of(*[("a dog",)] * 10, *[("a cat",)] * 30, *[("a fish",)] * 10)
+    numbers = said(captions, captions.wrong(np.zeros(2_000, int), numpy_generator(0, "wrong")))
+    assert np.bincount(numbers, minlength=3) / 2_000 == pytest.approx([0, 0.75, 0.25], abs=0.04)
+
+
+def test_without_another_text_none_is_wrong() -> None:
+    for data in ([("a cat",)] * 5, [("a cat",), ("a dog",), ("a dog", "a cat", "cat a")]):
+        with pytest.raises(UserError, match="has every caption that there is"):
+            captions_of(*data)
+    enough = captions_of(("a cat", "cat a"), ("a dog",))
+    assert said(enough, enough.wrong(np.array([0, 1]), numpy_generator(0, "wrong"))) in ([2, 0], [2, 1])
+
+
+def test_a_batch_has_wrong_texts_of_its_own(captioned: Dataset) -> None:
+    """Whichever process holds a row."""
+    captions = captions_of(*captioned.train_captions)  # type: ignore[misc]
+    knowledge = Knowledge(captions, wrong=captions.wrong)
+    batches = Batches(captioned, 10, 0, place("cpu", "fp32", "contiguous", "images"), knowledge)
+    batch = next(batches)
+    right, wrong = said(captions, batch.given.numpy()), said(captions, batch.mismatched.numpy())
+    assert 0 in right
+    assert all((r == 0) != (w == 0) for r, w in zip(right, wrong, strict=True))  # cats and dogs
+    assert torch.equal(batch.mismatched, next(Batches(captioned, 10, 0, batches.placement, knowledge)).mismatched)
 
 
 # ---- what a run is asked

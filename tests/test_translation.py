@@ -18,6 +18,7 @@ from twoplayer.errors import UserError
 from twoplayer.experiment import settle
 from twoplayer.games._base import Batch
 from twoplayer.games._history import History
+from twoplayer.games._jitter import jittered
 from twoplayer.games._translation import Pictures, kept_pictures
 from twoplayer.games.paired_translation import PairedTranslation
 from twoplayer.games.unpaired_translation import UnpairedTranslation
@@ -278,6 +279,76 @@ def test_a_history_is_part_of_the_state_and_may_be_empty() -> None:
     draws = [h.exchange(images(9, 4), torch.Generator().manual_seed(1)) for h in (one, other)]
     assert torch.equal(*draws)
     assert torch.equal(History(0, A).exchange(images(3), torch.Generator()), images(3))
+
+
+# ---- jitter
+
+
+def slopes(mirror: bool, jitter: float = 0.25) -> Tensor:
+    """What pictures that brighten from left to right become: their slope in each column but the outermost."""
+    picture = torch.linspace(-0.7, 0.7, SIDE).expand(64, 1, SIDE, SIDE)
+    one, other = jittered((picture, picture), jitter, mirror, torch.Generator().manual_seed(0))
+    assert torch.equal(one, other) and one.shape == picture.shape
+    found: Tensor = one[:, 0].diff(dim=2)[:, :, 1:-1].flatten(1)
+    return found
+
+
+def test_jitter_enlarges_and_crops_at_random() -> None:
+    inside = slopes(mirror=False)
+    torch.testing.assert_close(inside, torch.full_like(inside, 1.4 / (SIDE - 1) / 1.25))
+    mirrored = slopes(mirror=True, jitter=0.0)[:, 0]
+    torch.testing.assert_close(mirrored.abs(), torch.full_like(mirrored, 1.4 / (SIDE - 1)))
+    assert 20 < int((mirrored < 0).sum()) < 44
+    spots = torch.zeros(400, 1, SIDE, SIDE)
+    spots[:, :, 3:5, 3:5] = 1
+    where = jittered((spots,), 0.5, False, torch.Generator().manual_seed(0))[0].flatten(1).argmax(1)
+    assert len(where.unique()) >= 9  # places of the brightest pixel, up to 5 down by 5 across
+
+
+def test_both_players_see_a_pair_jittered_alike() -> None:
+    batch = Pairs(1)
+    plain, game = paired(), paired(jitter=0.3, mirror=True)
+    seen: list[Tensor] = []
+    game.critic.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    given: list[Tensor] = []
+    game.translator.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0].detach()))
+    generated = game.generate(batch)
+    game.critic_loss(batch, generated)
+    loss = game.generator_loss(batch, generated)
+    for look in (seen[0][:4], seen[0][4:], seen[1]):  # real, fake, fake again
+        assert torch.equal(look[:, :1], given[0])
+    assert not torch.equal(given[0], batch.real)
+    wanted = seen[0][:4, 1:]
+    torch.testing.assert_close(loss.parts["l1"], (generated - wanted).abs().mean().detach())
+    again = game.generate(Pairs(2))
+    assert not torch.equal(given[1], given[0]) and again.shape == generated.shape
+    assert torch.equal(plain.sampler(batch.real), game.sampler(batch.real))  # nothing is jittered to be translated
+
+
+def test_jitter_is_a_setting_of_the_paired_game() -> None:
+    game = settle("pix2pix", "pairs:somewhere", jitter=0.117, mirror="yes").game
+    assert game == {"name": "paired-translation", "jitter": 0.117, "mirror": True}
+    with pytest.raises(UserError, match=r"jitter must be greater than or equal to 0, not -0\.1"):
+        paired(jitter=-0.1)
+
+
+# ---- colours of pictures that lie on each other
+
+
+def test_each_picture_of_a_pair_is_changed_by_its_own_colours() -> None:
+    """The critic's input has both: as if each had been changed alone, by the same numbers."""
+    game, batch = paired("non-saturating", "diff-augment"), Pairs(1)
+    augment = regularizers.create("diff-augment")
+    seen: list[Tensor] = []
+    game.critic.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    generated = game.generate(batch)
+    game.critic_loss(batch, generated)
+    game.generator_loss(batch, generated)
+    looks = {"real": (seen[0][:4], batch.partner), "fake": (seen[0][4:], generated), "fake again": (seen[1], generated)}
+    for side, (look, other) in looks.items():
+        for part, picture in ((look[:, :1], batch.real), (look[:, 1:], other)):
+            alone = augment.perturb(picture.detach(), batch.random(f"diff_augment {side}"), 0)
+            torch.testing.assert_close(part, alone)
 
 
 # ---- what a run keeps

@@ -118,7 +118,7 @@ RECIPES = (
            {**IMAGES, "learning_rate": 0.1, "networks.normalization": "none"}),
     # ---- collapse
     Recipe("fast-generator-ring", "mode-collapse", "gan1", "ring",
-           {**POINTS, "learning_rate": 5e-3, "critic_learning_rate": 2e-4}),
+           {"steps": 1_000, "learning_rate": 5e-3, "critic_learning_rate": 2e-5}),
     Recipe("momentum-digits", "mode-collapse", "gan1", "digits",
            {**IMAGES, "learning_rate": 2e-3, "beta1": 0.9, "networks": "mlp"}),
     Recipe("plain-digits", "mode-collapse", "gan1", "digits",
@@ -128,7 +128,7 @@ RECIPES = (
     Recipe("narrow-digits", "partial-collapse", "gan1", "digits", {**IMAGES, "latent_dim": 1, "beta1": 0.9}),
     # ---- oscillation
     Recipe("sgd-gaussian", "oscillation", "wgan", "gaussian.npy",
-           {**POINTS, "regularizers": "none", "optimizer": "sgd", "learning_rate": 0.02, "critic_steps": 1,
+           {**POINTS, "regularizers": "none", "optimizer": "sgd", "learning_rate": 0.06, "critic_steps": 1,
             "networks.depth": 1}),
     Recipe("momentum-gaussian", "oscillation", "gan1", "gaussian.npy", {**POINTS, "learning_rate": 2e-3, "beta1": 0.9}),
     Recipe("wild-digits", "oscillation", "gan1", "digits",

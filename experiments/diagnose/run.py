@@ -51,6 +51,11 @@ class Patient:
         """Whether what was made is found, or where nothing was made nothing is."""
         return not self.found if self.recipe.sick is None else self.recipe.sick in self.found
 
+    @property
+    def warned(self) -> bool:
+        """Whether it heard of its game, not only of its data, while it trained."""
+        return any(not text.startswith("round 0: ") for text in self.document["warnings"])
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -125,7 +130,9 @@ def _summary(patients: Sequence[Patient]) -> Iterable[str]:
         yield (
             f"- Thresholds {words} seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, sorted(seeds)))}: "
             f"{sum(p.right for p in sick)} of {len(sick)} diseases made were found, "
-            f"{sum(not p.right for p in healthy)} of {len(healthy)} healthy runs were accused."
+            f"{sum(not p.right for p in healthy)} of {len(healthy)} healthy runs were accused. While they trained, "
+            f"{sum(p.warned for p in sick)} of the sick and {sum(p.warned for p in healthy)} of the healthy heard a "
+            "warning of their game."
         )
 
 

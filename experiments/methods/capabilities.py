@@ -179,7 +179,7 @@ def sampled(name: str, place: Path) -> str:
     if name in ("pix2pix", "cyclegan"):
         commands.append(["translate", "alone", str(place.parents[1] / "sides" / "A" / "000.png"), "-o", "out"])
     if name == "cyclegan":
-        commands.append([*commands[-1], "--direction", "BtoA"])
+        commands.append([*commands[-1], "--direction", "BtoA", "--overwrite"])
     if name == "bigan":
         commands.append(["encode", "alone", "digits", "-o", "features.npz"])
         commands.append(["reconstruct", "alone", "digits", "--n", "8", "-o", "pairs.png"])

@@ -9,14 +9,14 @@ stands for generator and critic at once, and a bare option that both have means 
 
 from __future__ import annotations
 
-import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
+from twoplayer.durations import seconds
 from twoplayer.errors import UserError, did_you_mean
 from twoplayer.registry import Option, family
 
@@ -29,31 +29,20 @@ PARTS = ("game", "objective", "generator", "critic", "algorithm")
 FAMILY = {"game": "games", "objective": "objectives", "generator": "networks", "critic": "networks",
           "algorithm": "algorithms"}  # fmt: skip
 STOPS = ("steps", "images", "budget")
+FEWEST = 100
+"""Generated samples of which a figure says anything."""
 FINITE = ConfigDict(allow_inf_nan=False)
 FREE_TO_CHANGE = frozenset(
     (*STOPS, "device", "log_every", "sample_every", "checkpoint_every", "evaluate_every", "keep_checkpoints",
      "evaluate_count", "on_failure", "stop", "stop_patience", "judge_every", "tensorboard")
 )  # fmt: skip
-"""Fields that a resumed run may change, since no weight depends on them."""
+"""Fields that a resumed run may change, since no weight depends on them, or on its end where step sizes fall to it."""
 
 
-def seconds(value: Any) -> Any:
-    """Seconds from ``"10min"``, ``"90s"``, ``"1.5h"`` or a number of seconds.
-
-    >>> seconds("10min"), seconds("1h30min"), seconds(90)
-    (600.0, 5400.0, 90)
-    """
-    if not isinstance(value, str):
-        return value
-    units = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
-    pieces = re.findall(r"([\d.]+)\s*([a-z]*)", value.strip().lower())
-    rest = re.sub(r"([\d.]+)\s*([a-z]*)\s*", "", value.strip().lower())
-    try:
-        if pieces and not rest:
-            return sum(float(number) * (units[unit] if unit else 1) for number, unit in pieces)
-    except (KeyError, ValueError):
-        pass
-    raise ValueError("must be a time such as 90s, 10min or 1.5h")
+def _enough(count: int) -> int:
+    if 0 < count < FEWEST:
+        raise ValueError(f"must be at least {FEWEST}, or 0 for no measurements")
+    return count
 
 
 class Optimizer(BaseModel):
@@ -64,6 +53,7 @@ class Optimizer(BaseModel):
     name: Literal["adam", "rmsprop", "sgd"] = Field("adam", description="adam, rmsprop or sgd")
     learning_rate: float = Field(2e-4, gt=0, le=1e6, description="step size of both players")
     critic_learning_rate: float | None = Field(None, gt=0, le=1e6, description="step size of the critic, if another")
+    decay_from: float = Field(1.0, ge=0, le=1, description="share of the run after which step sizes fall linearly to 0")
     beta1: float = Field(0.5, ge=0, lt=1, description="Adam's first moment")
     beta2: float = Field(0.999, ge=0, lt=1, description="Adam's second moment")
     smoothing: float = Field(0.99, ge=0, lt=1, description="RMSprop's moving average")
@@ -103,7 +93,9 @@ class Config(BaseModel):
     sample_every: int | None = Field(None, ge=1, description="rounds between sample grids")
     checkpoint_every: int | None = Field(None, ge=1, description="rounds between checkpoints")
     evaluate_every: int | None = Field(None, ge=0, description="rounds between measurements; 0: only at the end")
-    evaluate_count: int = Field(10_000, ge=100, description="generated samples per measurement")
+    evaluate_count: Annotated[int, AfterValidator(_enough)] = Field(
+        10_000, ge=0, description=f"generated samples per measurement, at least {FEWEST}; 0: nothing is measured"
+    )
     keep_checkpoints: int = Field(2, ge=1, description="newest checkpoints that are kept")
     divergence_limit: float = Field(1e4, gt=0, description="largest |D(real) − D(fake)| before a run stops itself")
     on_failure: Literal["warn", "stop"] = Field(
@@ -125,7 +117,8 @@ class Config(BaseModel):
     def differences(self, other: Config) -> list[str]:
         """Fields in which two configs would train different weights."""
         mine, others = self.tree(), other.tree()
-        return [k for k in mine if k not in FREE_TO_CHANGE and mine[k] != others[k]]
+        free = FREE_TO_CHANGE if self.optimizer.decay_from == 1 else FREE_TO_CHANGE - {*STOPS}
+        return [k for k in mine if k not in free and mine[k] != others[k]]
 
 
 def resolve(

@@ -78,10 +78,10 @@ class Reconstructed:
         """Mean absolute difference: in gray values of 255, or in the points' own units."""
         return float(np.abs(self.samples.astype(np.float64) - self.reconstructions).mean())
 
-    def save(self, path: Path | str) -> Path:
+    def save(self, path: Path | str, *, overwrite: bool = False) -> Path:
         """Write a picture with each sample above its reconstruction (.png), or, as `Samples.save`, the latter alone."""
         if Path(path).suffix.lower() != ".png" or self.samples.ndim != 4:
-            return Samples(self.reconstructions, self.samples).save(path)
+            return Samples(self.reconstructions, self.samples).save(path, overwrite=overwrite)
         columns = min(COLUMNS, len(self))
         rows = -(-len(self) // columns)
         shape = self.samples.shape[1:]

@@ -28,11 +28,34 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
     >>> did_you_mean("wgan-pg", ["wgan", "wgan-gp", "dcgan"])
     'did you mean wgan-gp?'
+    >>> did_you_mean("12", map(str, range(10)))
+    'known: 0 to 9'
     """
     known = list(known)
-    near = difflib.get_close_matches(word.lower(), [k.lower() for k in known], n=1, cutoff=0.6)
+    if numbers := _run(known):
+        return f"known: {numbers}"
+    # Numbers of the same digits have nothing to do with each other.
+    wanted = [] if _is_number(word) else [k.lower() for k in known if not _is_number(k)]
+    near = difflib.get_close_matches(word.lower(), wanted, n=1, cutoff=0.6)
     if near:
         return f"did you mean {next(k for k in known if k.lower() == near[0])}?"
     if len(known) > LONG:
         return "twoplayer train --help and twoplayer list show what there is"
     return "known: " + ", ".join(known)
+
+
+def _run(words: list[str]) -> str:
+    """``0 to 9`` where the words are three or more whole numbers one after the other; else nothing."""
+    if len(words) < 3 or not all(word.isdecimal() for word in words):
+        return ""
+    numbers = sorted(map(int, words))
+    consecutive = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    return f"{numbers[0]} to {numbers[-1]}" if consecutive else ""
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True

@@ -151,7 +151,8 @@ def evaluate_run(
     aims = opened and asked.of(lambda: fitting(chosen.aims, run, opened))
     asked.check()
     data = target(run.config, opened)
-    count = min(run.config.evaluate_count, sample_count(data.kind)) if n is None else n
+    usual = sample_count(data.kind)
+    count = min(run.config.evaluate_count or usual, usual) if n is None else n
     if count < 2:
         raise UserError(f"cannot measure {count} samples: ask for at least 2")
     seed = run.config.seed if seed is None else seed

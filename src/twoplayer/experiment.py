@@ -199,9 +199,10 @@ def _trainer(folder: RunFolder, config: Config, dataset: Dataset, placement: Any
         knowledge = study(config, dataset)
     facts = Facts(dataset.shape, dataset.partner_shape, dataset.paired, knowledge.given)
     players = build(config, facts, placement)
-    count = min(config.evaluate_count, sample_count(dataset.kind))
+    usual = sample_count(dataset.kind)
+    count, measuring = min(config.evaluate_count or usual, usual), figures if config.evaluate_count else None
     return Trainer(
-        config, dataset, folder, placement, players, listeners, figures, count, knowledge, yardstick=yardstick
+        config, dataset, folder, placement, players, listeners, measuring, count, knowledge, yardstick=yardstick
     )
 
 

@@ -7,13 +7,22 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from twoplayer.errors import UserError
 
-__all__ = ["append_json_line", "json_text", "read_json", "read_json_lines", "sync", "write_atomic", "write_json"]
+__all__ = [
+    "append_json_line",
+    "check_free",
+    "json_text",
+    "read_json",
+    "read_json_lines",
+    "sync",
+    "write_atomic",
+    "write_json",
+]
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:
@@ -33,6 +42,23 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         partial.unlink(missing_ok=True)
         raise
     sync(path.parent)
+
+
+def check_free(paths: Iterable[Path], *, overwrite: bool = False) -> None:
+    """Raise `UserError` where a file lies that nobody has said to `overwrite`, or a folder in a file's place."""
+    wanted = list(paths)
+    folder = next((path for path in wanted if path.is_dir()), None)
+    if folder is not None:
+        raise UserError(f"{folder} is a folder: give the name of a file")
+    there = [] if overwrite else [path for path in wanted if path.exists()]
+    if not there:
+        return
+    if len(wanted) == 1:
+        raise UserError(f"{there[0]} is there already: give another name, or --overwrite")
+    raise UserError(
+        f"{len(there):,} of the {len(wanted):,} files to write are there already, such as {there[0]}: give another "
+        "folder, or --overwrite"
+    )
 
 
 def sync(path: Path) -> None:

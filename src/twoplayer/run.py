@@ -112,7 +112,7 @@ class Run:
     @property
     def images_seen(self) -> int:
         """Real samples that the critic had consumed by then."""
-        return int(self._state["read"]) * self.config.batch
+        return int(self._state.get("seen", self._state["read"])) * self.config.batch
 
     @cached_property
     def _built(self) -> tuple[Assembled, nn.Module]:
@@ -210,7 +210,7 @@ class Run:
         from twoplayer.sampling import Form, encode
 
         samples = self._as_stored(samples)
-        network = self._encoder if by == "encoder" else self._critic_features
+        network = self._encoder(", or encode by its critic (--by critic)") if by == "encoder" else self._critic_features
         return encode(network, samples, Form.of(self.data), self.placement)
 
     def reconstruct(self, samples: Any) -> Samples:
@@ -219,16 +219,15 @@ class Run:
 
         from twoplayer.sampling import Form, draw
 
+        self._encoder()
         latents = torch.from_numpy(self.encode(samples))
         return Samples(draw(self.generator, latents, Form.of(self.data), self.placement), self._reference())
 
-    @cached_property
-    def _encoder(self) -> Callable[[Tensor], Tensor]:
+    def _encoder(self, otherwise: str = "") -> Callable[[Tensor], Tensor]:
+        """The run's encoder. Raises `UserError` without one, saying what else could be done `otherwise`."""
         encode: Callable[[Tensor], Tensor] | None = getattr(self.generator, "encode", None)
         if encode is None:
-            raise UserError(
-                f"{self.path} has no encoder: train one with twoplayer train bigan, or encode by its critic's features"
-            )
+            raise UserError(f"{self.path} has no encoder: train one with twoplayer train bigan{otherwise}")
         return encode
 
     def _critic_features(self, samples: Tensor) -> Tensor:
@@ -237,7 +236,7 @@ class Run:
         features: Callable[[Tensor], Tensor] | None = getattr(self.critic, "features", None)
         if features is None:
             raise UserError(f"the critic of {self.path} has no features of samples alone: take another run")
-        return features(joined(samples, self._encoder(samples)) if hasattr(self.generator, "encode") else samples)
+        return features(joined(samples, self._encoder()(samples)) if hasattr(self.generator, "encode") else samples)
 
     def _as_stored(self, samples: Any) -> np.ndarray:
         """The samples as an array that fits the run; gray images may come without a channel axis."""

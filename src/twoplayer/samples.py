@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from twoplayer.errors import UserError
-from twoplayer.files import write_atomic
+from twoplayer.files import check_free, write_atomic
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Samples"]
+__all__ = ["Samples", "check_target"]
+
+NUMBERED = re.compile(r"\d{6,}\.png")
+"""What the pictures in a folder of samples are called."""
 
 
 class Samples:
@@ -58,10 +62,11 @@ class Samples:
         reference = None if self.reference is None else self.reference[:2_500]
         return point_cloud(self.array, reference=reference)
 
-    def save(self, path: Path | str) -> Path:
+    def save(self, path: Path | str, *, overwrite: bool = False) -> Path:
         """Write a picture (.png), the array (.npy, .npz), points (.csv), or, for any other name, a folder of PNGs.
 
-        Raises `UserError` for a form that these samples do not have.
+        A file is replaced. A folder must be empty, or, with `overwrite`, hold nothing but samples, which are replaced.
+        Raises `UserError` for another folder, and for a form that these samples do not have.
         """
         path = Path(path)
         match path.suffix.lower():
@@ -80,6 +85,7 @@ class Samples:
                 rows = (",".join(f"{x:.{digits}g}" for x in row) for row in self.array)
                 write_atomic(path, "".join(f"{row}\n" for row in rows))
             case "" if self.kind == "images":
+                check_target(path, overwrite=overwrite)
                 self._save_folder(path)
             case _:
                 forms = ".png, .npy, .npz or a folder" if self.kind == "images" else ".png, .npy, .npz or .csv"
@@ -94,3 +100,24 @@ class Samples:
         for number, pixels in enumerate(self.array):
             image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
             write_atomic(folder / f"{number:06d}.png", png_bytes(image))
+        for path in folder.iterdir():  # of an earlier, larger set
+            if NUMBERED.fullmatch(path.name) and int(path.stem) >= len(self):
+                path.unlink()
+
+
+def check_target(path: Path, *, overwrite: bool = False) -> None:
+    """Raise `UserError` where samples saved to `path` would replace something that nobody has said to `overwrite`.
+
+    A folder must hold nothing else in any case, hidden files apart: whoever reads it would take all for one set.
+    """
+    if not path.is_dir():
+        check_free([path], overwrite=overwrite)
+        return
+    names = sorted(file.name for file in path.iterdir() if not file.name.startswith("."))
+    strange = next((name for name in names if not NUMBERED.fullmatch(name)), None)
+    if strange is not None:
+        raise UserError(f"{path} holds {strange}, and a folder of samples holds nothing else: give another folder")
+    if names and not overwrite:
+        raise UserError(
+            f"{path} holds {len(names):,} samples already: give another folder, or --overwrite, which replaces them all"
+        )

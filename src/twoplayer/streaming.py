@@ -119,11 +119,15 @@ class StreamedMetric(torchmetrics.Metric):
         return found
 
     def compute(self) -> Tensor:
-        """The metric of all samples since the last ``reset``, float64, of shape ``()``."""
+        """The metric of all samples since the last ``reset``, float64, of shape ``()``.
+
+        A bare number, as torchmetrics wants it: `estimate` gives its standard error with it, which fd, inception-score
+        and diversity-score do not tell here, since of their sums the scatter of samples cannot be told.
+        """
         return torch.tensor(self._estimate().value, dtype=torch.float64, device=self._place)
 
     def estimate(self) -> Estimate:
-        """The metric with its standard error, which those that follow from sums do not tell."""
+        """What `compute` gives, with its standard error; None for the error of metrics of sums."""
         with self.sync_context(dist_sync_fn=self.dist_sync_fn, should_sync=self.sync_on_compute):
             return self._estimate()
 

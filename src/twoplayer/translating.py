@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from twoplayer.errors import UserError
+from twoplayer.files import check_free
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,10 +74,14 @@ def channels(run: Run, direction: str | None = None) -> tuple[int, int]:
     return sides if direction == "AtoB" else (sides[1], sides[0])
 
 
-def translate(run: Run, pictures: Sequence[Array], *, direction: str | None = None) -> list[Array]:
+def translate(
+    run: Run, pictures: Sequence[Array], *, direction: str | None = None, dropout: int | None = None
+) -> list[Array]:
     """Each picture, uint8 ``(H, W, C)`` of any size from 8 pixels, as the run's generator translates it, as large.
 
-    Equally large neighbours pass together. Raises `UserError` as `channels` does, and for other pictures.
+    Always the same, unless the generator's dropout stays on, which is all the noise that pix2pix has: what it leaves
+    out is a function of the picture and of the seed `dropout`. Equally large neighbours pass together, or one by one
+    with dropout. Raises `UserError` as `channels` does, for other pictures, and for a generator without dropout.
     """
     given, _ = channels(run, direction)
     for number, picture in enumerate(pictures):
@@ -83,18 +90,26 @@ def translate(run: Run, pictures: Sequence[Array], *, direction: str | None = No
     if hasattr(generator, "direction"):
         trained, generator.direction = generator.direction, direction or generator.direction
         try:
-            return _translated(run, pictures)
+            return _translated(run, pictures, dropout)
         finally:
             generator.direction = trained
-    return _translated(run, pictures)
+    return _translated(run, pictures, dropout)
 
 
-def translate_files(run: Run, paths: Sequence[Path], output: Path, *, direction: str | None = None) -> list[Path]:
+def translate_files(
+    run: Run,
+    paths: Sequence[Path],
+    output: Path,
+    *,
+    direction: str | None = None,
+    dropout: int | None = None,
+    overwrite: bool = False,
+) -> list[Path]:
     """The pictures at `paths`, files or folders of them, translated into the folder `output`, as PNG by their names.
 
     A folder's pictures keep their places below it. Raises `UserError` where there is nothing to translate, for a file
-    that is no picture, and where two would be written to one name, or one over a picture that is given; then nothing is
-    written.
+    that is no picture, and where two would be written to one name, one over a picture that is given, or one over a file
+    that nobody has said to `overwrite`; then nothing is written.
     """
     from twoplayer.data._pixels import whole
 
@@ -102,11 +117,12 @@ def translate_files(run: Run, paths: Sequence[Path], output: Path, *, direction:
     found = _found(paths)
     written = [output / place.with_suffix(".png") for _, place in found]
     _check_targets([path for path, _ in found], written)
+    check_free(written, overwrite=overwrite)
     for path, _ in found:
         _check(whole(path, given), given, str(path))
     for start in range(0, len(found), READ):
         pictures = [whole(path, given) for path, _ in found[start : start + READ]]
-        made = translate(run, pictures, direction=direction)
+        made = translate(run, pictures, direction=direction, dropout=dropout)
         for path, picture in zip(written[start : start + READ], made, strict=True):
             _write(path, picture)
     return written
@@ -139,18 +155,42 @@ def distances(made: Array, true: Array) -> Distances:
     return Distances(np.concatenate(l1), np.concatenate(perceptual))
 
 
-def _translated(run: Run, pictures: Sequence[Array]) -> list[Array]:
+def _translated(run: Run, pictures: Sequence[Array], dropout: int | None) -> list[Array]:
     import torch
 
     from twoplayer.sampling import Form, to_stored
 
     stored, made = Form("images"), list[Array]()
-    for together in _batches(pictures):
+    for together in _batches(pictures) if dropout is None else [[picture] for picture in pictures]:
         inputs = torch.from_numpy(np.stack(together)).permute(0, 3, 1, 2).float().div(127.5).sub(1)
-        with torch.no_grad(), run.placement.accelerator.autocast():
+        left_out = nullcontext() if dropout is None else _dropping(run, dropout, together[0])
+        with torch.no_grad(), run.placement.accelerator.autocast(), left_out:
             out: Tensor = run.generator(run.placement.samples(inputs.to(run.placement.device)))
         made += list(to_stored(out, stored))
     return made
+
+
+@contextmanager
+def _dropping(run: Run, seed: int, picture: Array) -> Iterator[None]:
+    """The generator's dropout on, as in training, with the numbers of that seed for that picture."""
+    import torch
+
+    from twoplayer.networks._dropout import Dropout
+    from twoplayer.rng import derive
+
+    layers = [module for module in run.generator.modules() if isinstance(module, Dropout)]
+    if not layers:
+        raise UserError(f"the generator of {run.path} has no dropout, so that it translates a picture in one way alone")
+    device = run.placement.device
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(derive(seed, "dropout", zlib.crc32(picture.tobytes())))
+        for layer in layers:
+            layer.train()
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.eval()
 
 
 def _found(paths: Sequence[Path]) -> list[tuple[Path, Path]]:

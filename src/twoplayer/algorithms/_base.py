@@ -63,6 +63,8 @@ class Algorithm(ABC):
         self.game = game
         self.parameters = {name: list(player.parameters()) for name, player in game.players.items()}
         self.optimizers = {name: make_optimizer(name, ps) for name, ps in self.parameters.items()}
+        self.rates = {name: [group["lr"] for group in o.param_groups] for name, o in self.optimizers.items()}
+        self.share = 1.0
         self.updates = dict.fromkeys(self.parameters, 0)
         self.memories: dict[str, Memory] = {}
         self.chosen: dict[str, float] = {}  # settings as it chose or changed them, for a person to see
@@ -70,6 +72,13 @@ class Algorithm(ABC):
     @abstractmethod
     def round(self, batches: Iterator[Batch]) -> Record:
         """One round: each player has moved at least once when it returns."""
+
+    def pace(self, share: float) -> None:
+        """From now on, move every player at that share of the learning rate that its optimizer was made with."""
+        self.share = share
+        for player, optimizer in self.optimizers.items():
+            for group, rate in zip(optimizer.param_groups, self.rates[player], strict=True):
+                group["lr"] = share * rate
 
     @property
     @abstractmethod

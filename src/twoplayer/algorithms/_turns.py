@@ -48,6 +48,7 @@ class Turns(Algorithm):
             self.game.after_critic_step()
         if not self.reuse:
             batch = next(batches)
+            batch.for_critic = False
             generated = self.game.generate(batch)
         record.add(self.move("generator", self.answer(batch, generated)))
         self.game.end_round()

@@ -87,7 +87,8 @@ class XICFG(Functional):
             self._begin(first)
         self._draw_pool(first)  # Algorithm 3, line 2
         record = self._refine(chain([first], batches), self.minibatches(first))  # line 3
-        fit = self._fit(self.rows.latents, self.rows.samples, first, self.fit_epochs, self.fit_rate)  # line 4
+        rate = self.share * self.fit_rate
+        fit = self._fit(self.rows.latents, self.rows.samples, first, self.fit_epochs, rate)  # line 4
         record.add({"fit_loss": fit})
         self.game.end_round()
         self.rows.age += 1

@@ -52,7 +52,9 @@ class Console:
     def on_start(self, folder: Any, config: Any, dataset: Any, placement: Any) -> None:
         status = f"on {placement}"
         held_out = f", {len(dataset.held_out):,} held out" if len(dataset.held_out) else ""
-        self._say(f"{config.method} on {dataset.name}: {len(dataset.train):,} {dataset.kind}{held_out}, {status}")
+        self._say(f"{config.method} on {dataset.name}: {len(dataset.train):,} {_kind(dataset)}{held_out}, {status}")
+        if dataset.kind == "points":
+            self._say(_networks(config))
         if dataset.skipped:
             first = dataset.skipped[0]
             self._say(f"skipped {len(dataset.skipped)} unreadable, such as {first.path} ({first.reason})")
@@ -99,6 +101,25 @@ class Console:
     def _say(self, text: str) -> None:
         if not self.quiet:
             self.terminal.print(Text(text), soft_wrap=True)
+
+
+def _kind(dataset: Any) -> str:
+    """What the samples are: points, or images of which size, and what was done to give them that."""
+    if dataset.kind == "points":
+        return "points"
+    from twoplayer.data._sizes import rescaled
+
+    _, height, width = dataset.shape
+    how = rescaled(dataset.native, width)
+    return f"images of {width}x{height} pixels" + (f" ({how})" if how else "")
+
+
+def _networks(config: Any) -> str:
+    """Who plays for points, where the method would take other networks for images."""
+    from twoplayer.experiment import settle
+
+    mine, usual = config.generator["name"], settle(config.method, "digits").generator["name"]
+    return f"networks: {mine}" + (f"; for images {config.method} takes {usual}" if usual != mine else "")
 
 
 def _figure(figure: Any) -> str:

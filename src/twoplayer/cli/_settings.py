@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, final, get_args
 
 import click
 
@@ -15,22 +16,61 @@ OWN_ARGUMENT = {"method"}
 
 
 def setting_options() -> list[click.Parameter]:
-    """One flag for every field of the config, with its default, except what has an argument of its own."""
+    """One flag for every field of the config, with its range and default, except what has an argument of its own."""
     from twoplayer.config import Config
 
-    options: list[click.Parameter] = []
-    for name, field in Config.model_fields.items():
-        if name in OWN_ARGUMENT:
-            continue
-        plain = isinstance(field.default, str | int | float) and not isinstance(field.default, bool)
-        text = (field.description or "") + (f" [default: {field.default}]" if plain else "")
-        options.append(
-            click.Option([f"--{name.replace('_', '-')}"], help=text, metavar=_metavar(name, field.annotation))
-        )
+    fields = {name: field for name, field in Config.model_fields.items() if name not in OWN_ARGUMENT}
+    options: list[click.Parameter] = [
+        Setting([f"--{name.replace('_', '-')}"], field, metavar=_metavar(name, field.annotation))
+        for name, field in fields.items()
+    ]
     options.append(click.Option(["--networks"], help="both networks at once: twoplayer list networks", metavar="NAME"))
-    augment = "the regularizer diff-augment: colour,translation,cutout,flip, or adaptive"
+    augment = "the regularizer diff-augment: colour,translation,cutout,flip, and adaptive for the strength"
     options.append(click.Option(["--augment"], help=augment, metavar="KINDS"))
     return options
+
+
+@final
+class Setting(click.Option):
+    """The flag of a field. Its help is put together where it is shown, since that reads the methods' presets."""
+
+    def __init__(self, declarations: Sequence[str], field: Any, **options: Any) -> None:
+        super().__init__(declarations, help=field.description or "", **options)
+        self.field = field
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        record = super().get_help_record(ctx)
+        about = ", ".join([*_range(self.field, str(self.metavar)), *_default(str(self.name), self.field)])
+        return (record[0], f"{record[1]} [{about}]") if record and about else record
+
+
+def _range(field: Any, metavar: str) -> list[str]:
+    from twoplayer.cli._ranges import bounds
+
+    demanded = " and ".join(bounds(field))
+    return [f"{metavar} {demanded}"] if demanded and metavar in ("N", "X") else []
+
+
+def _default(name: str, field: Any) -> list[str]:
+    """The field's default, or what most methods put in its place."""
+    if isinstance(field.default, bool) or not isinstance(field.default, str | int | float):
+        return []
+    found = {kind: _presets(name, field.default, kind) for kind in ("images", "points")}
+    values = {value for counted in found.values() for value in counted}
+    if len(values) == 1:
+        return [f"default: {values.pop()}"]
+    (images, count), (points, _) = (counted.most_common(1)[0] for counted in found.values())
+    mostly = "mostly " if 2 * count > found["images"].total() else "often "
+    for_points = "" if points == images else f" for images, {points} for points"
+    return [f"default: the method's, {mostly}{images}{for_points}"]
+
+
+def _presets(name: str, default: Any, kind: str) -> Counter[Any]:
+    """How many methods have which value for that kind of data."""
+    from twoplayer import methods
+
+    layers = (methods.describe(method).layers(kind) for method in methods.names())
+    return Counter({k: v for layer in both for k, v in layer.items()}.get(name, default) for both in layers)
 
 
 def _metavar(name: str, annotation: Any) -> str:
@@ -68,4 +108,14 @@ def read_words(words: Sequence[str], fields: Mapping[str, Any]) -> tuple[list[st
                 raise UserError(f"{word} needs a value: --{name} VALUE")
             value = left.pop(0)
         settings[name] = value
-    return bare, settings
+    return _with_unit(bare, settings)
+
+
+def _with_unit(bare: list[str], settings: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """``--budget 10 minutes`` comes as the budget 10 and a bare word that is its unit."""
+    from twoplayer.durations import UNITS
+
+    unit = next((word for word in bare if word.lower() in UNITS), None)
+    if unit is None or not str(settings.get("budget", "")).replace(".", "", 1).isdecimal():
+        return bare, settings
+    return [word for word in bare if word != unit], {**settings, "budget": f"{settings['budget']} {unit}"}

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from twoplayer.cli._output import overwrite_option
 from twoplayer.cli._settings import read_words, setting_options
 from twoplayer.errors import UserError
 
@@ -33,7 +34,13 @@ __all__ = ["command"]
 @click.option("--backend", default="threading", show_default=True, help="of joblib: threading, loky, ray, dask")
 @click.option("--by", metavar="FIGURE", help="figure by which the table is ordered [default: the most telling one]")
 @click.option("--metrics", default="", help="what to measure besides what training measured, such as prdc,kid")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="folder [default: comparisons/DATA-BUDGET]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="folder [default: comparisons/DATA-BUDGET, of finished runs comparisons/runs-...]",
+)
+@overwrite_option
 @click.option(
     "--format", "form", type=click.Choice(["html", "md", "pdf"]), default="html", show_default=True, help="of the page"
 )
@@ -48,6 +55,7 @@ def command(
     by: str | None,
     metrics: str,
     output: Path | None,
+    overwrite: bool,
     form: Any,
     as_json: bool,
     **fields: Any,
@@ -60,6 +68,7 @@ def command(
     twoplayer compare runs/*
     """
     from twoplayer.compare import compare, compare_runs
+    from twoplayer.compare.comparison import check_folder
     from twoplayer.files import json_text
 
     def say(text: str) -> None:
@@ -67,6 +76,8 @@ def command(
 
     bare, settings = read_words(words, {k: v for k, v in fields.items() if v is not None})
     runs = _run_folders(bare)
+    if output is not None:
+        check_folder(output, form, overwrite=overwrite)
     if runs:
         _refuse_settings(settings, seeds, vary, random_architectures)
         found = compare_runs(runs, by=by, metrics=metrics, say=say)

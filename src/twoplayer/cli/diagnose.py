@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from twoplayer.cli._page import renew_report
 from twoplayer.errors import UserError
 
 __all__ = ["command"]
@@ -18,6 +19,8 @@ __all__ = ["command"]
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def command(run: Path | None, only: tuple[str, ...], device: str, as_json: bool) -> None:
     """Look at RUN, a run folder, for every disease, and print what was found, worst first; without RUN, list them.
+
+    What was found is kept in RUN/diagnosis, and RUN/report.html is written anew with it, unless --only names diseases.
 
     \b
     twoplayer diagnose runs/gan1-ring-1
@@ -39,6 +42,8 @@ def command(run: Path | None, only: tuple[str, ...], device: str, as_json: bool)
     diagnosis = diagnose(run, only=names or None, device=device, say=None if as_json else say)
     # a terminal's figures are copied into other programs
     click.echo(json_text(diagnosis.document(), indent=2) if as_json else str(diagnosis).replace("−", "-"))
+    if not names:
+        renew_report(run, quiet=as_json)
 
 
 def _contents(as_json: bool) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from twoplayer.cli._output import overwrite_option
+
 __all__ = ["command"]
 
 
@@ -20,6 +22,7 @@ __all__ = ["command"]
     show_default=True,
     help="NPZ (features, labels, names), NPY or CSV (features alone)",
 )
+@overwrite_option
 @click.option(
     "--by",
     type=click.Choice(["encoder", "critic"]),
@@ -29,7 +32,7 @@ __all__ = ["command"]
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
-def command(run: Path, data: str, output: Path, by: str, device: str, as_json: bool) -> None:
+def command(run: Path, data: str, output: Path, overwrite: bool, by: str, device: str, as_json: bool) -> None:
     """Encode DATA, a path or a known name, with RUN, a run folder: one row for each sample, in the order of DATA.
 
     \b
@@ -37,10 +40,12 @@ def command(run: Path, data: str, output: Path, by: str, device: str, as_json: b
     twoplayer encode runs/dcgan-digits-1 digits --by critic -o features.npy
     """
     from twoplayer.encoding import encode_data
-    from twoplayer.files import json_text
+    from twoplayer.files import check_free, json_text
     from twoplayer.run import Run
 
-    encoded = encode_data(Run(run, device=device), data, by="critic" if by == "critic" else "encoder")
+    source = Run(run, device=device)
+    check_free([output], overwrite=overwrite)
+    encoded = encode_data(source, data, by="critic" if by == "critic" else "encoder")
     written = encoded.save(output)
     if as_json:
         shape = list(encoded.features.shape)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from twoplayer.cli._page import renew_report
 from twoplayer.errors import UserError
 
 __all__ = ["command"]
@@ -38,7 +39,7 @@ def command(run: Path | None, as_json: bool, **options: Any) -> None:
     and twoplayer list metrics show what there is, and twoplayer list aims what a run is measured by besides: whether
     samples are what was asked for, images fit captions, translations come near their true partners. RUN keeps its
     figures, with pictures of the samples that come nearest to the training data and of paths through the latent space,
-    in its folder evaluation; twoplayer report shows them.
+    in its folder evaluation, and its report shows them.
 
     \b
     twoplayer evaluate runs/dcgan-digits-1
@@ -52,6 +53,8 @@ def command(run: Path | None, as_json: bool, **options: Any) -> None:
     with Console(quiet=as_json) as console:
         result = _measured(run, {**given, "say": console.on_note})
     click.echo(json_text(result.document(), indent=2) if as_json else str(result))
+    if run is not None:
+        renew_report(run, quiet=as_json)
 
 
 def _measured(run: Path | None, options: dict[str, Any]) -> Any:

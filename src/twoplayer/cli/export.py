@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from twoplayer.cli._output import overwrite_option
+
 __all__ = ["command"]
 
 
@@ -19,7 +21,7 @@ __all__ = ["command"]
 )
 @click.option("--format", type=click.Choice(["pt2", "onnx"]), help="torch.export or ONNX [default: by the name]")
 @click.option("--refine", type=int, help="functional gradient steps in it [default: all that it has]")
-@click.option("--overwrite", is_flag=True, help="replace a file of that name")
+@overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="print what the file says of itself")
 def command(
     run: Path, output: Path | None, format: str | None, refine: int | None, overwrite: bool, as_json: bool

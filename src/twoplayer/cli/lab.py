@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from twoplayer.cli._output import overwrite_option
 from twoplayer.errors import UserError
 
 __all__ = ["command"]
@@ -23,18 +24,19 @@ __all__ = ["command"]
     show_default=True,
     help="folder of the pages",
 )
+@overwrite_option
 @click.option("--seed", default=0, show_default=True, help="seed of everything random")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
-def command(names: tuple[str, ...], everything: bool, output: Path, seed: int, as_json: bool) -> None:
+def command(names: tuple[str, ...], everything: bool, output: Path, overwrite: bool, seed: int, as_json: bool) -> None:
     """Run the demonstrations NAMES, print their figures and write one HTML page each; without NAMES, list them.
 
     \b
     twoplayer lab
     twoplayer lab parallel-segments
-    twoplayer lab --all -o lab
+    twoplayer lab --all -o pages
     """
     from twoplayer import lab
-    from twoplayer.files import json_text, write_atomic
+    from twoplayer.files import check_free, json_text, write_atomic
 
     if everything and names:
         raise UserError("give the names of demonstrations or --all, not both")
@@ -45,6 +47,8 @@ def command(names: tuple[str, ...], everything: bool, output: Path, seed: int, a
         return
     if output.is_file():
         raise UserError(f"{output} is a file: give -o a folder for the pages")
+    contents = ["index"] if len(chosen) > 1 else []
+    check_free([output / f"{page}.html" for page in (*chosen, *contents)], overwrite=overwrite)
     _check_writable(output)
     from twoplayer.lab._page import contents_page, findings_page
 

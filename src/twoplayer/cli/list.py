@@ -9,13 +9,13 @@ from typing import Any
 
 import click
 
+from twoplayer.cli._ranges import bounds
 from twoplayer.errors import UserError, did_you_mean
 from twoplayer.registry import FAMILIES, Option
 
 __all__ = ["command"]
 
 LISTED = ("methods", *FAMILIES)
-SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 
 
 @click.command()
@@ -125,8 +125,7 @@ def _words(annotation: Any) -> Iterator[str]:
 
 
 def _bounds(field: Any) -> Iterator[str]:
-    for bound in field.metadata:
-        yield from (f"{sign} {getattr(bound, name)}" for name, sign in SIGNS.items() if hasattr(bound, name))
+    yield from bounds(field)
     yield from [field.description] if field.description else []
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from twoplayer.cli._output import overwrite_option
+
 __all__ = ["command"]
 
 
@@ -21,9 +23,10 @@ __all__ = ["command"]
     show_default=True,
     help="PNG (each sample above its reconstruction), or reconstructions alone: NPY, NPZ, CSV (points) or a folder",
 )
+@overwrite_option
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
-def command(run: Path, data: str, n: int, output: Path, device: str, as_json: bool) -> None:
+def command(run: Path, data: str, n: int, output: Path, overwrite: bool, device: str, as_json: bool) -> None:
     """Reconstruct DATA, a path or a known name, with RUN, the folder of a run that has an encoder.
 
     \b
@@ -32,9 +35,12 @@ def command(run: Path, data: str, n: int, output: Path, device: str, as_json: bo
     from twoplayer.encoding import reconstruct_data
     from twoplayer.files import json_text
     from twoplayer.run import Run
+    from twoplayer.samples import check_target
 
-    pairs = reconstruct_data(Run(run, device=device), data, n)
-    written = pairs.save(output)
+    source = Run(run, device=device)
+    check_target(output, overwrite=overwrite)
+    pairs = reconstruct_data(source, data, n)
+    written = pairs.save(output, overwrite=overwrite)
     if as_json:
         document = {"run": run, "data": data, "output": written, "samples": len(pairs), "error": pairs.error}
         click.echo(json_text(document, indent=2))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from twoplayer.cli._output import overwrite_option
+
 __all__ = ["command"]
 
 
@@ -19,8 +21,11 @@ __all__ = ["command"]
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="PNG, NPY, NPZ, CSV (points) or a folder [default: samples.png]",
+    default=Path("samples.png"),
+    show_default=True,
+    help="PNG, NPY, NPZ, CSV (points) or a folder",
 )
+@overwrite_option
 @click.option("--seed", default=0, show_default=True, help="seed of the latents")
 @click.option("--refine", type=int, help="functional gradient steps to apply [default: all that it has]")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps")
@@ -31,7 +36,8 @@ def command(
     label: str | None,
     attributes: tuple[str, ...],
     text: str | None,
-    output: Path | None,
+    output: Path,
+    overwrite: bool,
     seed: int,
     refine: int | None,
     device: str,
@@ -47,10 +53,12 @@ def command(
     """
     from twoplayer.files import json_text
     from twoplayer.run import Run
+    from twoplayer.samples import check_target
 
-    asked = _read(attributes)
-    drawn = Run(run, device=device).sample(n, seed=seed, refine=refine, label=label, attributes=asked, text=text)
-    written = drawn.save(output or Path("samples.png"))
+    asked, source = _read(attributes), Run(run, device=device)
+    check_target(output, overwrite=overwrite)
+    drawn = source.sample(n, seed=seed, refine=refine, label=label, attributes=asked, text=text)
+    written = drawn.save(output, overwrite=overwrite)
     if as_json:
         wishes = {"label": label, "attributes": asked, "text": text}
         shown = {"run": run, "output": written, "samples": n, "seed": seed, "shape": list(drawn.array.shape)}

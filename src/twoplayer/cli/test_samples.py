@@ -13,8 +13,20 @@ __all__ = ["command"]
 @click.option(
     "--tests", metavar="NAMES", help="such as energy,mmd; see twoplayer list twosample [default: all that apply]"
 )
-@click.option("--level", default=0.05, show_default=True, help="probability of telling equal distributions apart")
-@click.option("--permutations", default=500, show_default=True, help="random orders of the labels for a p-value")
+@click.option(
+    "--level",
+    default=0.05,
+    show_default=True,
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="probability of telling equal distributions apart",
+)
+@click.option(
+    "--permutations",
+    default=500,
+    show_default=True,
+    type=click.IntRange(1),
+    help="random orders of the labels for a p-value, tests/level - 1 at least: 19 for one test at level 0.05",
+)
 @click.option(
     "--extractor", metavar="NAME", help="what looks at images [default: random-conv; points: their coordinates]"
 )

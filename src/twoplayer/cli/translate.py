@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from twoplayer.cli._output import overwrite_option
+
 __all__ = ["command"]
 
 
@@ -15,15 +17,25 @@ __all__ = ["command"]
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path("translated"), show_default=True, help="a folder"
 )
+@overwrite_option
 @click.option("--direction", type=click.Choice(["AtoB", "BtoA"]), help="[default: as it was trained to show]")
+@click.option("--dropout", type=click.IntRange(min=0), metavar="SEED", help="leave pix2pix's dropout on, by this seed")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def command(
-    run: Path, pictures: tuple[Path, ...], output: Path, direction: str | None, device: str, as_json: bool
+    run: Path,
+    pictures: tuple[Path, ...],
+    output: Path,
+    overwrite: bool,
+    direction: str | None,
+    dropout: int | None,
+    device: str,
+    as_json: bool,
 ) -> None:
     """Translate PICTURES, files or folders of them, with RUN, a run folder.
 
-    Each is translated as a whole, however large, and written under its own name as PNG.
+    Each is translated as a whole, however large, and written under its own name as PNG. A picture is always
+    translated alike, unless --dropout adds the noise that pix2pix trains with.
 
     \b
     twoplayer translate runs/pix2pix-pairs-1 photo.png -o out
@@ -33,7 +45,8 @@ def command(
     from twoplayer.run import Run
     from twoplayer.translating import translate_files
 
-    written = translate_files(Run(run, device=device), pictures, output, direction=direction)
+    source = Run(run, device=device)
+    written = translate_files(source, pictures, output, direction=direction, dropout=dropout, overwrite=overwrite)
     if as_json:
         click.echo(json_text({"run": run, "direction": direction, "output": output, "written": written}, indent=2))
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,14 +16,14 @@ from twoplayer.compare.reading import Entry, Measured, by_data, completed, entri
 from twoplayer.compare.running import train_all
 from twoplayer.compare.sheets import Sheets, sheets
 from twoplayer.compare.table import Table, make_table
-from twoplayer.compare.writing import as_text, long_rows, run_rows, write_tables
+from twoplayer.compare.writing import FILES, as_text, long_rows, run_rows, write_tables
 from twoplayer.errors import UserError
 from twoplayer.experiment import typed
-from twoplayer.files import write_atomic
+from twoplayer.files import check_free, json_text, write_atomic
 from twoplayer.measuring import named_metrics
 from twoplayer.printing import pdf
 
-__all__ = ["Comparison", "compare", "compare_runs"]
+__all__ = ["Comparison", "check_folder", "compare", "compare_runs"]
 
 Say = Callable[[str], None]
 
@@ -142,7 +143,22 @@ def compare_runs(
     """
     entries, problems = entries_of([Path(path) for path in paths])
     asked = _Asked(by, _names(metrics), command, say or _nobody)
-    return _compared(entries, problems, (), asked, None, HOME / "runs")
+    return _compared(entries, problems, (), asked, None, HOME / _named_by(paths))
+
+
+def check_folder(folder: Path, form: str = "html", *, overwrite: bool = False) -> None:
+    """Raise `UserError` where a comparison written into `folder` would replace what nobody has said to `overwrite`.
+
+    Where its runs lie there, the comparison is an earlier state of itself.
+    """
+    if not any(folder.glob("runs/*-seed*")):
+        check_free([folder / name for name in (*FILES, f"comparison.{form}")], overwrite=overwrite)
+
+
+def _named_by(paths: Sequence[Path | str]) -> str:
+    """A folder's name, the same for the same runs."""
+    places = sorted({str(Path(path).resolve()) for path in paths})
+    return f"runs-{hashlib.blake2b(json_text(places).encode(), digest_size=4).hexdigest()}"
 
 
 @dataclass(frozen=True)

@@ -197,6 +197,8 @@ def _settled(method: str, data: str, settings: Mapping[str, Any], mistakes: list
             f"a budget of {config.images} images is too small for one evaluation: {method} takes {config.batch} in a "
             "batch"
         )
+    if not config.evaluate_count:
+        mistakes.append("runs are compared by what is measured of them: leave --evaluate-count 0 out")
     end, period = config.steps, config.evaluate_every
     if end is not None and (end < 2 or (period or 0) >= end):
         mistakes.append(

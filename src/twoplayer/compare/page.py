@@ -148,8 +148,10 @@ def _told(part: Part) -> str:
     if part.table.repeats == 1:
         return f"{lead}, in one run each."
     tied = ", ".join(label for label, cell in cells.items() if cell.tied)
-    untested = ", ".join(label for label, cell in cells.items() if cell.untested)
+    untested = ", ".join(label for label, cell in cells.items() if cell.untested and not cell.powerless)
+    few = max((cell.pairs for cell in cells.values() if cell.powerless), default=0)
     clauses = [f"the test cannot tell {tied} from it"] if tied else []
+    clauses += [f"{few} paired runs are too few to tell anything apart"] if few else []
     clauses += [f"{untested} could not be tested"] if untested else []
     if any(not (cell.best or cell.tied or cell.untested) for cell in cells.values()):
         clauses.append("it tells the others from it" if tied else "the test tells the others from it")

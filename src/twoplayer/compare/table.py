@@ -55,14 +55,19 @@ class Cell:
     best: bool
 
     @property
+    def powerless(self) -> bool:
+        """Whether the test has too few pairs to tell anything apart, whatever the figures are."""
+        return self.p is not None and least_p(self.pairs) > 1 - LEVEL
+
+    @property
     def tied(self) -> bool:
-        """Whether the test cannot tell it from the best."""
-        return not self.best and self.p is not None and self.p > 1 - LEVEL
+        """Whether the test, which could, does not tell it from the best."""
+        return not self.best and self.p is not None and self.p > 1 - LEVEL and not self.powerless
 
     @property
     def untested(self) -> bool:
         """Whether it cannot be said that it differs from the best, for want of runs that both have."""
-        return not self.best and self.p is None
+        return not self.best and (self.p is None or self.powerless)
 
 
 @dataclass(frozen=True)
@@ -225,8 +230,8 @@ def _power(rows: Sequence[Row]) -> list[str]:
         return ["One run each: nothing can be said of differences; repeat with more --seeds."]
     if pairs > 1 and least_p(pairs) > 1 - LEVEL:
         return [
-            f"{pairs} paired runs each: the least p that the permutation test can give is {least_p(pairs):g}, so no "
-            f"difference can be significant at {1 - LEVEL:.2g}; that takes at least {needed_pairs()} seeds.",
+            f"{pairs} paired runs each can tell nothing apart: the least p that the permutation test can give is "
+            f"{least_p(pairs):g}; {needed_pairs()} seeds are the fewest that can (p {least_p(needed_pairs()):.2g}).",
             *_coverage(rows),
         ]
     return _coverage(rows)
@@ -250,7 +255,9 @@ def _pairing(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
         return []
     shared = set.intersection(*({run.replicate for run in row.runs} for row in rows))
     said = [] if shared else ["No seed is shared by all rows: mean ranks are ranks of means."]
-    untested = [row.label for row in rows if (cell := row.cells.get(columns[0].name)) and cell.untested]
+    untested = [
+        row.label for row in rows if (cell := row.cells.get(columns[0].name)) and cell.untested and not cell.powerless
+    ]
     if untested:
         said.append(
             f"{', '.join(untested)}: not tested against the best by {columns[0].name}, for want of two seeds in which "

@@ -12,13 +12,15 @@ from typing import Any
 from twoplayer.compare.table import Cell, Column, Row, Table
 from twoplayer.files import write_atomic
 
-__all__ = ["as_text", "cell_text", "latex", "long_rows", "markdown", "number", "run_rows", "write_tables"]
+__all__ = ["FILES", "as_text", "cell_text", "latex", "long_rows", "markdown", "number", "run_rows", "write_tables"]
 
+FILES = ("table.csv", "runs.csv", "table.parquet", "table.tex", "table.md")
+"""What `write_tables` writes."""
 SHOWN = 4
 """Figures that are printed; all are written."""
 LEGEND = (
     "mean [95 % bootstrap interval] (mean rank); * the best, = not told apart from it by a paired permutation test, "
-    "? not tested"
+    "? not tested, or by too few runs to tell anything apart"
 )
 
 
@@ -30,16 +32,16 @@ def write_tables(tables: Sequence[Table], folder: Path) -> list[Path]:
     rows, runs = long_rows(tables), run_rows(tables)
     buffer = pa.BufferOutputStream()
     parquet.write_table(pa.Table.from_pylist(rows), buffer)
-    contents: dict[str, bytes | str] = {
-        "table.csv": _csv(rows),
-        "runs.csv": _csv(runs),
-        "table.parquet": buffer.getvalue().to_pybytes(),
-        "table.tex": "\n".join(latex(table) for table in tables),
-        "table.md": "\n".join(markdown(table) for table in tables),
-    }
-    for name, content in contents.items():
+    contents: list[bytes | str] = [
+        _csv(rows),
+        _csv(runs),
+        buffer.getvalue().to_pybytes(),
+        "\n".join(latex(table) for table in tables),
+        "\n".join(markdown(table) for table in tables),
+    ]
+    for name, content in zip(FILES, contents, strict=True):
         write_atomic(folder / name, content)
-    return [folder / name for name in contents]
+    return [folder / name for name in FILES]
 
 
 def long_rows(tables: Sequence[Table]) -> list[dict[str, Any]]:

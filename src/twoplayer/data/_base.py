@@ -115,6 +115,8 @@ class Dataset:
     key: str = ""
     """Hash of content and settings."""
     skipped: tuple[Skipped, ...] = ()
+    native: tuple[tuple[int, int], ...] = ()
+    """Images: the smallest and the largest (height, width) before all were brought to one; nothing where not known."""
 
     @property
     def shape(self) -> tuple[int, ...]:

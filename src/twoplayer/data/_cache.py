@@ -51,6 +51,8 @@ class Facts:
     held_out_labels: Array | None
     class_names: tuple[str, ...]
     skipped: tuple[Skipped, ...]
+    native: tuple[tuple[int, int], ...]
+    """The smallest and the largest (height, width) that they had; nothing where that is not known."""
     train_annotations: Annotations = NOTHING
     held_out_annotations: Annotations = NOTHING
 
@@ -141,6 +143,7 @@ class Folder(Store):
             },
             "class_names": facts.class_names,
             "skipped": [asdict(s) for s in facts.skipped],
+            "native": facts.native,
         }
         with (self._partial / "index.json").open("wb") as file:
             file.write(json.dumps(index).encode())
@@ -175,6 +178,7 @@ def find(settings: Settings, key: str) -> Parts | None:
             held_out_labels,
             tuple(index["class_names"]),
             skipped,
+            tuple((int(height), int(width)) for height, width in index.get("native", ())),
             *_annotations(folder, index["attributes"]),
         )
         return Parts(_map(_file(folder, "train")), _map(_file(folder, "held_out")), facts)

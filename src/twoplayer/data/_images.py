@@ -14,6 +14,7 @@ from twoplayer.data._checks import whole
 from twoplayer.data._identity import digest
 from twoplayer.data._progress import Progress
 from twoplayer.data._reader import Reader
+from twoplayer.data._sizes import extremes
 from twoplayer.data._split import Split, enough, split
 from twoplayer.errors import UserError
 
@@ -74,6 +75,7 @@ class Images:
             stacked=self.stacked,
             key=key,
             skipped=facts.skipped,
+            native=facts.native,
         )
 
     def _sides(self, parts: _cache.Parts) -> dict[str, Any]:
@@ -97,6 +99,8 @@ class Images:
     def _decode(self, settings: Settings, key: str) -> _cache.Parts:
         reader = self.read()
         order = split(reader.count, settings, reader.first_test)
+        if len(order.train) < settings.minimum:  # too few all the more where some cannot be read
+            self._check_readable(reader)
         enough(self.name, len(order.train), "images", settings)
         side = settings.resolution or self.default_side or reader.side()
         channels = self.channels or reader.channels()
@@ -125,7 +129,13 @@ class Images:
         labels, names = reader.labels
         train, held_out = (None if labels is None else labels[indices] for indices in kept)
         annotations = (reader.annotations.rows(indices) for indices in kept)
-        return store.finish(_cache.Facts(train, held_out, names, tuple(skipped), *annotations))
+        return store.finish(_cache.Facts(train, held_out, names, tuple(skipped), extremes(reader), *annotations))
+
+    def _check_readable(self, reader: Reader) -> None:
+        """Raise `UserError` where more than 1 % of the images cannot be read."""
+        channels = 2 if self.paired else 1
+        rows = reader.rows(np.arange(reader.count), 1, channels)
+        self._accept([row for row in rows if isinstance(row, Skipped)], reader.count)
 
     def _accept(self, skipped: list[Skipped], count: int) -> None:
         if 100 * len(skipped) > count:

@@ -5,47 +5,78 @@ from __future__ import annotations
 import io
 import os
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from twoplayer.data._reader import ArrayReader, ChainReader, EncodedReader, Reader
 
-__all__ = ["sizes"]
+__all__ = ["Size", "extremes", "rescaled", "sizes"]
 
 BLOCK = 1024
+LOOKED_AT = 512
+"""Files of which the smallest and the largest are told."""
+
+Size = tuple[int, int]
+"""(height, width)."""
 
 
-def sizes(reader: Reader) -> Counter[tuple[int, int]]:
+def sizes(reader: Reader, most: int | None = None) -> Counter[Size]:
     """How many images have which (height, width); those that cannot be read count for none.
 
-    Of a reader that makes its images itself, the side that it makes them in.
+    Of files at most so many are opened, spread over all of them. Of a reader that makes its images itself, the side
+    that it makes them in.
     """
     match reader:
         case ArrayReader():
             height, width = map(int, reader.array.shape[1:3])
             return Counter({(height, width): reader.count})
         case EncodedReader():
-            return _of_files(reader)
+            return _of_files(reader, most)
         case ChainReader():
-            return sum((sizes(part) for part in reader.readers), Counter[tuple[int, int]]())
+            return sum((sizes(part, most) for part in reader.readers), Counter[Size]())
     return Counter({(reader.side(), reader.side()): reader.count})
 
 
-def _of_files(reader: EncodedReader) -> Counter[tuple[int, int]]:
-    def size(index: int) -> tuple[int, int] | None:
+def extremes(reader: Reader) -> tuple[Size, ...]:
+    """The smallest and the largest size by the shorter side, of 512 files at most; nothing where none can be read."""
+    there = sorted(sizes(reader, LOOKED_AT), key=lambda size: (min(size), max(size)))
+    return (there[0], there[-1]) if there else ()
+
+
+def rescaled(native: Sequence[Size], side: int) -> str:
+    """What made squares of `side` pixels of images of these sizes, as a clause; empty where they were such squares.
+
+    >>> rescaled([(8, 8), (8, 8)], 30), rescaled([(480, 640), (768, 1024)], 64), rescaled([(8, 8)], 8)
+    ('scaled up from 8x8, which adds no detail', 'scaled down from 640x480 to 1024x768', '')
+    """
+    if all(size == (side, side) for size in native):
+        return ""
+    origin = " to ".join(dict.fromkeys(f"{width}x{height}" for height, width in native))
+    least, most = min(native[0]), min(native[-1])
+    if least == most == side:
+        return f"cropped from {origin}"
+    if least >= side:
+        return f"scaled down from {origin}"
+    which = "" if most < side else ", the smaller ones up"
+    return f"scaled{' up' if most < side else ''} from {origin}{which}, which adds no detail"
+
+
+def _of_files(reader: EncodedReader, most: int | None) -> Counter[Size]:
+    def size(index: int) -> Size | None:
         try:
             return _size(reader, index)
         except Exception:  # whoever decodes it says what is wrong with it
             return None
 
-    found: Counter[tuple[int, int]] = Counter()
+    found: Counter[Size] = Counter()
+    chosen = range(0, reader.count, 1 if most is None else -(-reader.count // most) or 1)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for start in range(0, reader.count, BLOCK):
-            block = range(start, min(start + BLOCK, reader.count))
-            found.update(shape for shape in pool.map(size, block) if shape is not None)
+        for start in range(0, len(chosen), BLOCK):
+            found.update(shape for shape in pool.map(size, chosen[start : start + BLOCK]) if shape is not None)
     return found
 
 
-def _size(reader: EncodedReader, index: int) -> tuple[int, int]:
+def _size(reader: EncodedReader, index: int) -> Size:
     """By the header alone; one that is stored lying down by its upright size."""
     from PIL import Image
 

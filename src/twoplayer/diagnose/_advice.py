@@ -12,13 +12,18 @@ from twoplayer import data
 from twoplayer.config import Config
 from twoplayer.diagnose._base import Advice, Unavailable
 from twoplayer.diagnose._patient import Patient
+from twoplayer.registry import family
 
-__all__ = ["GENTLE", "calmer", "command", "stronger_critic", "with_rules"]
+__all__ = ["GENTLE", "calmer", "command", "critic_steps", "more_critic_steps", "stronger_critic", "with_rules"]
 
 GENTLE = 2e-4
 """A learning rate that most methods of the field begin with."""
 HASTY = 1e-3
 """A learning rate above which nothing in the field's papers with Adam or RMSprop lies."""
+PLAIN = (0.1, 0.01)
+"""The same two for plain gradient descent: above the first hasty, the second gentle."""
+CALM = 0.5
+"""Adam's first moment in most methods (Radford et al. 2016, section 4)."""
 SWITCHES = frozenset({"json"})
 """Flags without a value."""
 
@@ -41,9 +46,12 @@ def command(patient: Patient, advice: Advice, disease: str) -> str:
 
 def calmer(config: Config) -> Advice:
     """What steadies a game, in the order in which it is worth a try."""
-    rate, objective = config.optimizer.learning_rate, config.objective["name"]
-    if rate > HASTY:
-        return Advice(f"a learning rate of {rate:g} is far above what is usual", {"learning-rate": f"{GENTLE:g}"})
+    optimizer, objective = config.optimizer, config.objective["name"]
+    rate, most, gentle = optimizer.learning_rate, *(PLAIN if optimizer.name == "sgd" else (HASTY, GENTLE))
+    if rate > most:
+        return Advice(f"a learning rate of {rate:g} is far above what is usual", {"learning-rate": f"{gentle:g}"})
+    if optimizer.name == "adam" and optimizer.beta1 > CALM:
+        return Advice(f"a momentum of {optimizer.beta1:g} keeps a game swinging", {"beta1": f"{CALM:g}"})
     if not config.regularizers:
         rule, why = ("r1", "a penalty on the critic's slope at the data makes the game settle")
         if objective == "wasserstein":
@@ -74,11 +82,22 @@ def stronger_critic(config: Config) -> Advice:
     if (gamma := float(config.regularizers.get("gradient-penalty", {}).get("weight", 0))) > 100:
         return Advice(f"a gradient penalty of weight {gamma:g} drowns the objective", {"gradient-penalty.weight": "10"})
     mine, other = (part.get("filters") for part in (config.critic, config.generator))
-    if mine is not None and (other is None or mine < other):
-        usual = 128 if config.critic["name"].startswith("mlp") else 32
-        return Advice(f"the critic has but {mine} filters", {"critic.filters": str(other or usual)})
-    steps = int(config.algorithm.get("critic_steps", 1))
-    return Advice("more critic steps for each of the generator's", {"critic-steps": str(max(5, 2 * steps))})
+    usual = other or (128 if config.critic["name"].startswith("mlp") else 32)
+    if mine is not None and mine < usual:
+        return Advice(f"the critic has but {mine} filters", {"critic.filters": str(usual)})
+    return Advice("more critic steps for each of the generator's", more_critic_steps(config, 5))
+
+
+def critic_steps(config: Config) -> tuple[int, int]:
+    """How often the critic moves in a round, and how often it does by its algorithm's default."""
+    option = family("algorithms").options(str(config.algorithm["name"])).get("critic_steps")
+    usual = 1 if option is None else int(option.default)
+    return int(config.algorithm.get("critic_steps", usual)), usual
+
+
+def more_critic_steps(config: Config, least: int) -> dict[str, str]:
+    """Twice as many critic steps as the run has, and `least` of them."""
+    return {"critic-steps": str(max(least, 2 * critic_steps(config)[0]))}
 
 
 def with_rules(config: Config, *rules: str, why: str) -> Advice:

@@ -114,6 +114,8 @@ class Finding:
     advice: str
     command: str
     """What to try next, to be pasted."""
+    as_for: str | None = None
+    """A worse disease of the run whose advice this is too, command and all."""
     picture: Path | None = None
 
     def document(self) -> dict[str, Any]:
@@ -121,7 +123,7 @@ class Finding:
         return {
             "disease": self.disease, "title": self.title, "verdict": self.verdict,
             "confidence": round(self.confidence, 3), "evidence": [sign.document() for sign in self.evidence],
-            "picture": self.picture, "advice": self.advice, "command": self.command,
+            "picture": self.picture, "advice": self.advice, "command": self.command, "as_for": self.as_for,
         }  # fmt: skip
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from twoplayer.diagnose import create, describe, names
 from twoplayer.diagnose._advice import command
-from twoplayer.diagnose._base import Case, Disease, Finding, Sign, Unavailable
+from twoplayer.diagnose._base import Advice, Case, Disease, Finding, Sign, Unavailable
 from twoplayer.diagnose._patient import Patient
 from twoplayer.diagnose._pictures import drawing, png
+from twoplayer.diagnose._warnings import told
 from twoplayer.errors import UserError
 from twoplayer.files import write_atomic, write_json
 from twoplayer.folder import RunFolder
@@ -40,7 +41,7 @@ class Diagnosis:
     healthy: tuple[Checked, ...]
     unchecked: dict[str, str]
     warnings: tuple[str, ...] = ()
-    """What was said of the run while it trained."""
+    """What was said of the run while it trained, and what of it no longer holds."""
     step: int | None = None
     """The round at which the run stood; None where that cannot be read."""
 
@@ -76,6 +77,7 @@ class Diagnosis:
         if checked:
             lines.append(f"checked and healthy: {checked}")
         lines += [f"not checked: {disease} ({reason})" for disease, reason in self.unchecked.items()]
+        lines += [f"said while it trained: {warning}" for warning in self.warnings]
         return "\n".join(lines)
 
     def _missing(self, disease: str) -> Finding:
@@ -94,7 +96,7 @@ def examine(
     if data is not None:
         _check_given(patient)
     shown = folder.path / "diagnosis"
-    findings, healthy, unchecked = [], [], {}
+    found, healthy, unchecked = list[_Found](), list[Checked](), dict[str, str]()
     for name in chosen:
         disease: Disease = create(name)
         try:
@@ -108,12 +110,11 @@ def examine(
             healthy.append(Checked(name, *_evidence(cases)))
             _forget(shown / f"{name}.png")
         else:
-            findings.append((disease, _finding(name, disease, worst, patient)))
-    kept = _worst_first(findings)
-    drawn = [replace(f, picture=_drawn(d, patient, shown / f"{f.disease}.png")) for d, f in kept]
-    told, step = _warnings(folder), patient.status.get("step")
+            found.append(_Found(name, disease, worst))
+    findings = _findings(_worst_first(found), patient, shown)
+    said, step = tuple(map(str, told(folder.path))), patient.status.get("step")
     diagnosis = Diagnosis(
-        str(folder.path), _about(patient), tuple(drawn), tuple(healthy), unchecked, told,
+        str(folder.path), _about(patient), tuple(findings), tuple(healthy), unchecked, said,
         step if isinstance(step, int) else None,
     )  # fmt: skip
     if only is None:
@@ -154,23 +155,45 @@ def _check_given(patient: Patient) -> None:
         raise UserError(f"{reason}: give the array that {patient.folder.path} was trained on") from reason
 
 
-def _finding(name: str, disease: Disease, case: Case, patient: Patient) -> Finding:
-    return Finding(
-        disease=name,
-        title=describe(name).summary,
-        verdict=case.verdict,
-        confidence=case.confidence,
-        severity=disease.severity,
-        evidence=(*case.signs, *case.beside),
-        advice=case.advice.why,
-        command=command(patient, case.advice, name),
-    )
+class _Found(NamedTuple):
+    """A disease that the run has, and the way in which it has it."""
+
+    name: str
+    disease: Disease
+    case: Case
 
 
-def _worst_first(found: list[tuple[Disease, Finding]]) -> list[tuple[Disease, Finding]]:
-    hidden = {name for disease, _ in found for name in disease.outshines}
-    told = [(d, f) for d, f in found if f.disease not in hidden]
-    return sorted(told, key=lambda pair: (-pair[1].severity, -pair[1].confidence))
+def _worst_first(found: Sequence[_Found]) -> list[_Found]:
+    hidden = {name for each in found for name in each.disease.outshines}
+    told = [each for each in found if each.name not in hidden]
+    return sorted(told, key=lambda each: (-each.disease.severity, -each.case.confidence))
+
+
+def _findings(found: Sequence[_Found], patient: Patient, folder: Path) -> Iterator[Finding]:
+    """Each with its picture in the folder; what two diseases ask for is the command of the worse one."""
+    asked: list[tuple[str, Advice, str]] = []
+    for name, disease, case in found:
+        worse = next((each for each in asked if _same(each[1], case.advice)), None)
+        if worse is None:
+            asked.append((name, case.advice, command(patient, case.advice, name)))
+        first, advice, words = worse or asked[-1]
+        yield Finding(
+            disease=name,
+            title=describe(name).summary,
+            verdict=case.verdict,
+            confidence=case.confidence,
+            severity=disease.severity,
+            evidence=(*case.signs, *case.beside),
+            advice=advice.why,
+            command=words,
+            as_for=None if worse is None else first,
+            picture=_drawn(disease, patient, folder / f"{name}.png"),
+        )
+
+
+def _same(one: Advice, other: Advice) -> bool:
+    """Whether both ask for the same, for whatever reason."""
+    return (one.settings, one.without, one.data) == (other.settings, other.without, other.data)
 
 
 def _evidence(cases: Sequence[Case]) -> tuple[tuple[Sign, ...], str]:
@@ -206,12 +229,6 @@ def _about(patient: Patient) -> str:
     return f"{what}, {status.get('state')} at round {status.get('step', 0):,}"
 
 
-def _warnings(folder: RunFolder) -> tuple[str, ...]:
-    from twoplayer.diagnose._watch import told
-
-    return tuple(f"round {w['step']:,}: {w['text']}" for w in told(folder))
-
-
 def _told(finding: Finding) -> list[str]:
     """A finding as plain text."""
     width = shutil.get_terminal_size().columns
@@ -221,6 +238,8 @@ def _told(finding: Finding) -> list[str]:
     lines += ["    " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
     if finding.picture is not None:
         lines.append(f"  picture: {finding.picture}")
+    if finding.as_for is not None:
+        return [*lines, f"  try next what {finding.as_for} asks for"]
     lines += _wrapped(f"try next, since {finding.advice}:", min(100, width))
     return [*lines, f"    {finding.command}"]
 

@@ -18,6 +18,7 @@ from twoplayer.diagnose import _measured as measured
 from twoplayer.diagnose import _shares as shares
 from twoplayer.diagnose._base import Unavailable
 from twoplayer.diagnose._course import Array, Course
+from twoplayer.diagnose._diversity import YOUNG, lost, spread, widths
 from twoplayer.diagnose._shares import Shares
 from twoplayer.errors import UserError
 from twoplayer.files import read_json, read_json_lines
@@ -115,6 +116,16 @@ class Patient:
             return self.statistics
         except Unavailable:
             return Course([])
+
+    def require_past_its_beginning(self) -> None:
+        """Raises `Unavailable` where samples may be alike since the generator has hardly learnt anything yet."""
+        if not len(self.logged) or (rounds := int(self.logged.steps[-1])) >= YOUNG:
+            return
+        over = widths(self.logged["deviation"], self.place.deviation)
+        if not spread(over) and not lost(over):
+            raise Unavailable(
+                f"its samples never were diverse, and {rounds:,} rounds are too few to tell a collapse from a beginning"
+            )
 
     # ------------------------------------------------------------------ the data
 
@@ -280,7 +291,7 @@ class Patient:
         return torch.cat(pieces)[: self._count]
 
     @cached_property
-    def mode_shares(self) -> Shares | None:
+    def modes(self) -> shares.Modes | None:
         return shares.modes(self)
 
     @cached_property

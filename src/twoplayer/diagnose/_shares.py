@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from twoplayer.diagnose._course import Array
 if TYPE_CHECKING:
     from twoplayer.diagnose._patient import Patient
 
-__all__ = ["Features", "Shares", "classes", "features", "modes"]
+__all__ = ["Features", "Modes", "Shares", "classes", "features", "modes", "places", "sureness"]
 
 
 class Shares(NamedTuple):
@@ -24,26 +25,51 @@ class Shares(NamedTuple):
     due: Array
 
 
+class Modes(NamedTuple):
+    """The modes of a known density, and how many of them `twoplayer evaluate` counts as covered."""
+
+    shares: Shares
+    """By the nearest mode, however far."""
+    covered: int
+    high_quality: float
+    """The share of the samples that cover a mode."""
+
+
 class Features(NamedTuple):
     """Samples and training data in a space in which distances mean something, ``(N, F)`` each."""
 
     samples: Array
     real: Array
     classes: Shares | None
+    sure: float = 1.0
+    """The probability that a classifier of the data gives its guess for a sample, their median."""
 
 
-def modes(patient: Patient) -> Shares | None:
-    """By the nearest mode, however far: a blurred mode is not a missing one. None where there are no separate modes."""
-    density = patient.dataset.density
-    if density is None or density.modes is None or density.mode_weights is None or len(density.modes) < 2:
+def modes(patient: Patient) -> Modes | None:
+    """Counted as the metrics count them. None where there are no separate modes."""
+    from twoplayer.measuring._choice import modes_of
+    from twoplayer.metrics._modes import assign
+    from twoplayer.metrics.high_quality_share import high_quality_share
+    from twoplayer.metrics.modes_covered import modes_covered
+
+    known = modes_of(patient.dataset)
+    if known is None or len(known.centres) < 2:
         return None
-    from twoplayer.metrics._nearest import nearest
+    count, samples = len(known.centres), np.asarray(patient.samples, np.float64)
+    owners = assign(samples, known).nearest
+    found = np.bincount(owners, minlength=count) / len(samples)
+    return Modes(
+        Shares("mode", places(known.centres), found, known.weights),
+        round(modes_covered(samples, known).value),
+        high_quality_share(samples, known).value,
+    )
 
-    centres = np.asarray(density.modes, np.float64)
-    owner = nearest(np.asarray(patient.samples, np.float64), centres, 1).indices[:, 0]
-    found = np.bincount(owner, minlength=len(centres)) / len(owner)
-    names = [f"({', '.join(f'{x:.3g}' for x in centre)})" for centre in centres]
-    return Shares("mode", names, found, np.asarray(density.mode_weights, np.float64))
+
+def places(centres: Array) -> list[str]:
+    """Centres ``(M, D)`` in words, to three figures of their largest coordinate: what is zero but for rounding is 0."""
+    size = float(np.abs(centres).max()) or 1.0
+    rounded = np.round(centres, 2 - math.floor(math.log10(size))) + 0.0  # not -0
+    return [f"({', '.join(f'{x:.6g}' for x in centre)})" for centre in rounded]
 
 
 def features(patient: Patient) -> Features:
@@ -63,7 +89,13 @@ def features(patient: Patient) -> Features:
     extractor = extractors.create(name, dataset, where)
     seen, real = extractor.extract(patient.samples), extractor.extract(patient.stored)
     shares = None if seen.logits is None or name != "classifier" else classes(patient, seen.logits, real.logits)
-    return Features(seen.features, real.features, shares)
+    return Features(seen.features, real.features, shares, 1.0 if seen.logits is None else sureness(seen.logits))
+
+
+def sureness(logits: Array) -> float:
+    """The median of the largest class probability, of logits ``(N, K)``."""
+    above = np.asarray(logits, np.float64) - logits.max(1, keepdims=True)
+    return float(np.median(1 / np.exp(above).sum(1)))
 
 
 def classes(patient: Patient, samples: Array, real: Array) -> Shares:

@@ -1,15 +1,17 @@
 """A watch over a training: cheap looks at what is logged anyway, and quiet warnings, each told once.
 
 It looks at the data before the first round and at every line of progress, which no weight and no random number depends
-on. What it says lies in ``RUN/diagnosis/warnings.jsonl``, so that a resumed run does not say it again.
+on. A game begins badly, so nothing is said of how it stands: only of what it had and lost, of what grows beyond what is
+usual for it, and of what is still missing when it is no longer young. What is said lies in
+``RUN/diagnosis/warnings.jsonl``, with the round from which on it no longer holds; a resumed run does not say it again.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, final
 
 import numpy as np
 
@@ -17,132 +19,176 @@ from twoplayer.config import Config
 from twoplayer.data._base import Dataset
 from twoplayer.diagnose import _data as data
 from twoplayer.diagnose._course import Array
+from twoplayer.diagnose._diversity import WINDOW, YOUNG, growing, lost, spread
 from twoplayer.diagnose._signals import growth, swings
-from twoplayer.files import append_json_line, read_json_lines
+from twoplayer.diagnose._trail import Trail
+from twoplayer.diagnose._warnings import Warnings
+from twoplayer.files import read_json_lines
 from twoplayer.folder import RunFolder
 from twoplayer.training.build import target
 
-__all__ = ["Watch", "told"]
-
-Warned = tuple[str, str, bool]
-"""A disease, what is said of it, and whether the run is failing."""
+__all__ = ["Watch"]
 
 LINES = 400
 """Lines that are looked back upon."""
 SETTLED = 0.15
-"""Share of a run before which nothing is said of the game: every game begins badly."""
-WINDOW = 20
-"""Lines in a row that must agree before a run is called failing."""
+"""Share of a run before which nothing is said of the game."""
+LATE = 0.5
+"""Share of a run after which samples that never were diverse are no longer put down to its beginning."""
 EVERY = 5
 """Lines between two looks at them, which keeps a look at every round, where rounds are short, from being felt."""
 LOOKED_AT = 64 * 2**20
 """Bytes of training data that are looked at before the first round."""
 
 
-def told(folder: RunFolder) -> list[dict[str, Any]]:
-    """What was said of the run so far: round, disease and text."""
-    return read_json_lines(folder.path / "diagnosis" / "warnings.jsonl")
+class Seen(NamedTuple):
+    """What is wrong, and whether it makes the run a failing one."""
+
+    text: str
+    failing: bool
 
 
+class Line(NamedTuple):
+    """What a watch wants of a line of progress; values by their names in ``progress.jsonl``."""
+
+    step: int
+    values: Mapping[str, Any]
+    samples: Mapping[str, Any]
+
+
+@final
 class Watch:
     """Looks at a run's data when it is made, and at a line of progress when `look` is called."""
 
     def __init__(self, folder: RunFolder, config: Config, dataset: Dataset, say: Callable[[str], None]) -> None:
         self.folder, self.config, self.say = folder, config, say
-        self.said = {w.get("disease") for w in told(folder)}
-        self.lines: deque[Any] = deque(maxlen=LINES)
+        self.warnings = Warnings(folder.path)
+        self.lines: deque[Line] = deque(maxlen=LINES)
+        self.widths, self.gradients = Trail(WINDOW), Trail(WINDOW)
         self.heard = 0
         dataset = target(config, dataset)
         some = dataset.train[: max(64, LOOKED_AT // max(1, dataset.train[:1].nbytes))]
-        for disease, text, _ in of_data(dataset, some):
+        for disease, text in of_data(dataset, some):
             self._tell(0, disease, text)
         self.width = _width(dataset)
 
     def look(self, progress: Any) -> str | None:
         """Say what this line of progress shows. Returns what is wrong where the config wants a failing run stopped."""
-        self.lines.append(progress)
-        self.heard += 1
-        if progress.fraction < SETTLED or len(self.lines) < WINDOW or self.heard % EVERY:
+        if not self.heard:
+            for line in _earlier(self.folder, progress.step):
+                self._hear(line)
+        self._hear(Line(progress.step, progress.values, progress.samples))
+        if progress.fraction < SETTLED or self.heard < WINDOW or self.heard % EVERY:
             return None
         stop = None
-        for disease, text, failing in self._of_game():
-            self._tell(progress.step, disease, text)
-            if failing and self.config.on_failure == "stop":
-                stop = stop or f"{text} ({disease})"
+        for disease, seen in self._of_game(progress.step, progress.fraction):
+            if seen is None:
+                self.warnings.end(progress.step, disease)
+                continue
+            self._tell(progress.step, disease, seen.text)
+            if seen.failing and self.config.on_failure == "stop":
+                stop = stop or f"{seen.text} ({disease})"
         return stop
 
+    def _hear(self, line: Line) -> None:
+        self.lines.append(line)
+        self.heard += 1
+        self.widths.hear(_number(line.samples, "deviation") / self.width if self.width > 0 else math.nan)
+        self.gradients.hear(_number(line.values, "generator_gradient_norm"))
+
     def _tell(self, step: int, disease: str, text: str) -> None:
-        if disease not in self.said:
-            self.said.add(disease)
-            append_json_line(
-                self.folder.path / "diagnosis" / "warnings.jsonl", {"step": step, "disease": disease, "text": text}
-            )
+        if self.warnings.begin(step, disease, text):
             self.say(f"{disease}: {text}; see twoplayer diagnose {self.folder.path}")
 
-    def _of_game(self) -> Iterator[Warned]:
-        yield from self._collapse()
-        yield from self._explosion()
-        yield from self._vanishing()
+    def _of_game(self, step: int, fraction: float) -> Iterator[tuple[str, Seen | None]]:
+        """Every disease that is looked for now, and what is seen of it."""
+        yield "mode-collapse", self._collapse(step, fraction)
+        yield "divergence", self._explosion(step)
+        yield "strong-critic", self._vanishing()
         if len(self.lines) >= LINES // 4 and self.heard % WINDOW == 0:
-            yield from self._oscillation()
+            yield "oscillation", self._oscillation()
 
-    def _collapse(self) -> Iterator[Warned]:
+    def _collapse(self, step: int, fraction: float) -> Seen | None:
+        """Samples that are narrow and were not, or that are no longer young and still do not spread."""
         from twoplayer.diagnose.mode_collapse import NARROW
 
-        recent = [line.samples.get("deviation", math.nan) for line in self._recent()]
-        if self.width > 0 and float(np.max(recent)) < NARROW * self.width:
-            share = float(np.median(recent)) / self.width
-            yield "mode-collapse", f"the generator's samples are all but one: {share:.2g} of the data's width", True
+        if not self.widths.most < NARROW:
+            return None
+        now = f"the generator's samples are all but one: {self.widths.now:.2g} of the data's width"
+        if spread(self.widths) or lost(self.widths):
+            return Seen(f"{now}, after {self.widths.peak:.2g} earlier", True)
+        if step >= YOUNG and fraction >= LATE and not growing(self.widths):
+            return Seen(f"{now}, never more than {self.widths.peak:.2g}, and not growing", True)
+        return Seen(now, True) if "mode-collapse" in self.warnings.present else None
 
-    def _explosion(self) -> Iterator[Warned]:
+    def _explosion(self, step: int) -> Seen | None:
+        """Not of the first rounds, in which a network that began with hardly a gradient finds one."""
         from twoplayer.diagnose.divergence import GROWN
 
+        if step < YOUNG:
+            return None
         for player in ("critic", "generator"):
             times = growth(self._values(f"{player}_gradient_norm"))
             if times > GROWN:
-                yield "divergence", f"the {player}'s gradient is {times:.3g} times what it was", True
+                return Seen(f"the {player}'s gradient is {times:.3g} times what it was", True)
+        return None
 
-    def _vanishing(self) -> Iterator[Warned]:
+    def _vanishing(self) -> Seen | None:
+        """A gradient that is gone in all of the latest lines, until it is back."""
         from twoplayer.diagnose.strong_critic import VANISHED
 
-        times = growth(self._values("generator_gradient_norm"))
-        if times < VANISHED:
-            yield "strong-critic", f"the generator's gradient has fallen to {times:.2g} of what it was", True
+        norms = self.gradients
+        known = "strong-critic" in self.warnings.present
+        before = norms.peak if known else norms.usual
+        if not norms.most < VANISHED * before:
+            return None
+        return Seen(f"the generator's gradient has fallen to {norms.now / before:.2g} of what it was", True)
 
-    def _oscillation(self) -> Iterator[Warned]:
+    def _oscillation(self) -> Seen | None:
         from twoplayer.diagnose.oscillation import FAR, OFTEN
 
         lines = [line.samples for line in self.lines if line.samples]
         lines = lines[len(lines) // 2 :]
         places = np.array([line["mean"] for line in lines], np.float64)
         if not len(lines) or not np.isfinite(places).all():
-            return
+            return None
         noise = float(np.median([line["deviation"] / math.sqrt(line["count"]) for line in lines]))
         moved = swings(places, noise, self.width)
-        if moved is not None and moved.reach > FAR and moved.count >= OFTEN:
-            yield "oscillation", f"the samples swing to and fro by {moved.reach:.2g} of the data's width", False
-
-    def _recent(self) -> list[Any]:
-        return list(self.lines)[-WINDOW:]
+        if moved is None or moved.reach <= FAR or moved.count < OFTEN:
+            return None
+        return Seen(f"the samples swing to and fro by {moved.reach:.2g} of the data's width", False)
 
     def _values(self, name: str) -> Array:
-        return np.array([line.values.get(name, math.nan) for line in self.lines], np.float64)
+        return np.array([_number(line.values, name) for line in self.lines], np.float64)
 
 
-def of_data(dataset: Dataset, some: Array) -> Iterator[Warned]:
-    """What is wrong with the data, by some of the training samples."""
+def of_data(dataset: Dataset, some: Array) -> Iterator[tuple[str, str]]:
+    """What is wrong with the data, by some of the training samples: diseases, and what is said of them."""
     from twoplayer.diagnose.data_range import range_cases
     from twoplayer.diagnose.duplicated_data import MANY
 
     if constant := data.constant_channels(some):
         unit = "channel" if dataset.kind == "images" else "coordinate"
-        yield "constant-channels", f"{unit} {', '.join(map(str, constant))} of the data never varies", False
+        yield "constant-channels", f"{unit} {', '.join(map(str, constant))} of the data never varies"
     share = data.copies(some)
     if share > MANY:
-        yield "duplicated-data", f"{share:.0%} of the training samples repeat others exactly", False
+        yield "duplicated-data", f"{share:.0%} of the training samples repeat others exactly"
     for case in range_cases(dataset, some[:1024]):
         if case.confidence > 0.5:
-            yield "data-range", case.verdict, False
+            yield "data-range", case.verdict
+
+
+def _earlier(folder: RunFolder, step: int) -> Iterator[Line]:
+    """The lines before that round, which a resumed run wrote when it was another process."""
+    samples = {line.get("step"): line for line in read_json_lines(folder.statistics)}
+    for line in read_json_lines(folder.progress):
+        if line.get("step", step) < step:
+            yield Line(line["step"], line, samples.get(line["step"], {}))
+
+
+def _number(values: Mapping[str, Any], name: str) -> float:
+    value = values.get(name)
+    return math.nan if value is None else float(value)
 
 
 def _width(dataset: Dataset) -> float:

@@ -19,6 +19,7 @@ from twoplayer.diagnose import _measured as measured
 from twoplayer.diagnose._advice import calmer
 from twoplayer.diagnose._base import Advice, Case, Disease, Sign
 from twoplayer.diagnose._pictures import bars, panels, samples
+from twoplayer.registry import family
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -79,7 +80,10 @@ def _units(patient: Patient) -> list[tuple[str, measured.Layer]]:
 
 
 def _advice(patient: Patient, player: str) -> Advice:
-    steadier = calmer(patient.config)
-    if "learning-rate" in steadier.settings:
+    """A leaky activation, where the player can have another than it has and its steps are none too large."""
+    steadier, config = calmer(patient.config), patient.config
+    part = config.generator if player == "generator" else config.critic
+    fixed = "activation" not in family("networks").options(str(part["name"])) or part.get("activation") == "leaky-relu"
+    if "learning-rate" in steadier.settings or fixed:
         return steadier
     return Advice("a leaky ReLU passes something on everywhere", {f"{player}.activation": "leaky-relu"})

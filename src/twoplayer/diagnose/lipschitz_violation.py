@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from twoplayer.diagnose import _measured as measured
-from twoplayer.diagnose._advice import calmer, with_rules
+from twoplayer.diagnose._advice import calmer, more_critic_steps, with_rules
 from twoplayer.diagnose._base import Advice, Case, Disease, Sign
 from twoplayer.diagnose._pictures import bars, histograms, panels
 
@@ -97,7 +97,8 @@ def _penalty(patient: Patient, options: Mapping[str, Any]) -> Iterator[Case]:
     yield Case(verdict, (steep,), Advice(f"a penalty of weight {weight:g} is too weak", stronger), beside)
     if not options.get("one_sided", False):
         flat = Sign(steep.name, mean / target, PART, HARDLY, steep.healthy)
-        yield Case(verdict, (flat,), Advice("the critic has not reached its slope", {"critic-steps": "10"}), beside)
+        more = Advice("the critic has not reached its slope", more_critic_steps(patient.config, 10))
+        yield Case(verdict, (flat,), more, beside)
 
 
 def _normalized(patient: Patient) -> Iterator[Case]:

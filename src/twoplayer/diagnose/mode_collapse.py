@@ -44,6 +44,7 @@ class ModeCollapse(Disease):
     outshines: ClassVar[tuple[str, ...]] = ("partial-collapse",)
 
     def cases(self, patient: Patient) -> Sequence[Case]:
+        patient.require_past_its_beginning()
         real, fake = (np.asarray(measured.coordinates(x).cpu()) for x in (patient.seen(patient.stored), patient.shown))
         width = Sign(
             "width of the samples over the data's", _width(fake) / max(_width(real), 1e-12), NARROW, POINT,

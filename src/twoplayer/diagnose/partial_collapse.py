@@ -1,8 +1,10 @@
 """Partial collapse: modes or classes are missing, samples repeat themselves, diversity falls.
 
 Looked at, whichever the data allow: modes of a known density, and classes by a classifier of the data's own labels,
-that get less than a fifth of what is due to them; the birthday test, how many different samples would repeat
-themselves as often; recall far under precision; and the width of the samples over the run.
+that get less than a fifth of what is due to them; how many modes `twoplayer evaluate` counts as covered, which is fewer
+where samples lie beside their modes; the birthday test, how many different samples would repeat themselves as often;
+recall far under precision; and the width of the samples over the run. Classes and recall only where a classifier
+recognizes the samples: what is unlike all data is not a part of them.
 
 Source: Arora, Risteski & Zhang 2018, "Do GANs learn the distribution? Some theory and empirics" (1706.08224), section
 3; Kynkäänniemi et al. 2019, "Improved Precision and Recall Metric for Assessing Generative Models"; Lin et al. 2018,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from twoplayer.diagnose._course import Array
     from twoplayer.diagnose._patient import Patient
+    from twoplayer.diagnose._shares import Shares
 
 __all__ = ["PartialCollapse"]
 
@@ -35,10 +38,14 @@ LEAST = 10
 """Samples that must be due to a mode before its absence means anything."""
 SOME, MANY = 0.0, 0.25
 """Share of the modes or classes that are missing."""
+OUT = 0.5
+"""Share of the modes that are covered, below which most are left out."""
 REPEATING, FEW = 3e3, 1e2
 """Different samples, by the birthday test."""
 BEHIND, FAR = 0.5, 0.8
 """Precision less recall."""
+SURE = 0.65
+"""How sure a classifier must be of most samples: of shapes that are none of its classes it only guesses the class."""
 LESS, LITTLE = 0.5, 0.2
 """Width of the samples at the end over what it once was."""
 SHOWN = 25
@@ -52,6 +59,7 @@ class PartialCollapse(Disease):
     severity: ClassVar[int] = 2
 
     def cases(self, patient: Patient) -> Sequence[Case]:
+        patient.require_past_its_beginning()
         found, reasons = [], []
         for ways in (_modes, _classes, _spread, _falling):
             try:
@@ -65,7 +73,7 @@ class PartialCollapse(Disease):
     def picture(self, patient: Patient) -> Figure:
         figure, axes = panels(3, width=12)
         samples(axes[0], patient.samples, "Samples", real=patient.stored)
-        shares = patient.mode_shares or patient.class_shares
+        shares = patient.class_shares if patient.modes is None else patient.modes.shares
         if shares is not None:
             order = np.argsort(shares.found / np.maximum(shares.due, 1e-12))[:SHOWN]
             labels = [shares.names[i] for i in order]
@@ -79,29 +87,57 @@ class PartialCollapse(Disease):
 
 
 def _modes(patient: Patient) -> Iterator[Case]:
-    if (shares := patient.mode_shares) is not None:
-        yield from _missing(patient, shares.found, shares.due, shares.names, shares.unit)
+    """Modes that get too little, and samples that cover hardly any: what is blurred is there, though it covers none."""
+    if patient.modes is None:
+        return
+    shares, covered, near = patient.modes
+    count = len(shares.names)
+    sign = Sign(f"modes covered, of {count}", covered, OUT * count, 0.0, str(count))
+    within = Sign("share of samples within 3 standard deviations of a mode", near, 0.05, 0.0, "0.05 to 0.99")
+    told = f"{covered} of {count} modes are covered, as twoplayer evaluate counts"
+    for case in _missing(patient, shares):
+        yield Case(f"{case.verdict} {told}.", case.signs, case.advice, (sign, within))
+    verdict = f"{told}: {near:.2%} of the samples lie within 3 standard deviations of one."
+    yield Case(verdict, (sign,), calmer(patient.config), (within,))
 
 
 def _classes(patient: Patient) -> Iterator[Case]:
-    if (shares := patient.class_shares) is not None:
-        yield from _missing(patient, shares.found, shares.due, shares.names, shares.unit)
+    if (shares := patient.class_shares) is None:
+        return
+    if patient.features.sure < SURE:
+        raise Unavailable("a classifier of the data does not recognize the samples")
+    yield from _missing(patient, shares)
 
 
-def _missing(patient: Patient, found: Array, due: Array, names: Sequence[str], unit: str) -> Iterator[Case]:
-    judged = due * len(patient.samples) >= LEAST
-    missing = judged & (found < DUE * due)
-    plural = unit + ("es" if unit.endswith("s") else "s")
-    sign = Sign(f"share of {plural} missing", float(missing.sum()) / max(1, int(judged.sum())), SOME, MANY, "0")
-    absent = ", ".join(names[i] for i in np.flatnonzero(missing)[:10])
-    more = " and others" if missing.sum() > 10 else ""
-    verdict = f"{missing.sum()} of {judged.sum()} {plural} are missing from the samples: {absent}{more}."
+def _missing(patient: Patient, shares: Shares) -> Iterator[Case]:
+    """Modes or classes that get too little of the samples, each of which counts for its nearest one."""
+    judged = _judged(patient, shares)
+    missing = judged & (shares.found < DUE * shares.due)
+    plural = shares.unit + ("es" if shares.unit.endswith("s") else "s")
+    share = float(missing.sum()) / max(1, int(judged.sum()))
+    sign = Sign(f"share of {plural} with less than a fifth of their samples", share, SOME, MANY, "0")
+    verdict = (
+        f"{missing.sum()} of {judged.sum()} {plural} get less than a fifth of the samples that are due to them: "
+        f"{_listed(shares, missing)}."
+    )
     yield Case(verdict, (sign,), calmer(patient.config))
 
 
+def _judged(patient: Patient, shares: Shares) -> Array:
+    return np.asarray(shares.due * len(patient.samples) >= LEAST)
+
+
+def _listed(shares: Shares, some: Array) -> str:
+    names = [shares.names[i] for i in np.flatnonzero(some)]
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} others" if len(names) > 10 else "")
+
+
 def _spread(patient: Patient) -> Iterator[Case]:
-    """Near duplicates, and recall under precision; not where the data are a few narrow modes: those have both."""
-    if patient.mode_shares is not None:
+    """Near duplicates, and recall under precision; not where the data are a few narrow modes: those have both.
+
+    Recall is low too where all samples differ and none is like the data yet, which a classifier notices.
+    """
+    if patient.modes is not None:
         return
     from twoplayer.metrics.precision import precision
     from twoplayer.metrics.recall import recall
@@ -114,10 +150,13 @@ def _spread(patient: Patient) -> Iterator[Case]:
     )  # fmt: skip
     like, covered = precision(seen.samples, seen.real).value, recall(seen.samples, seen.real).value
     behind = Sign("precision less recall", like - covered, BEHIND, FAR, "-0.3 to 0.4")
+    sure = Sign("how sure a classifier is of the samples", seen.sure, SURE, 0.4, f"{SURE:g} to 1")
     verdict = f"The generator repeats itself: about {different.value:,.0f} different samples explain how often."
-    yield Case(verdict, (different,), calmer(patient.config), (behind,))
+    yield Case(verdict, (different,), calmer(patient.config), (behind, sure))
+    if seen.sure < SURE:
+        return
     verdict = f"The samples are like the data ({like:.0%}) but leave out most of them (recall {covered:.0%})."
-    yield Case(verdict, (behind,), calmer(patient.config), (different,))
+    yield Case(verdict, (behind,), calmer(patient.config), (different, sure))
 
 
 def _falling(patient: Patient) -> Iterator[Case]:

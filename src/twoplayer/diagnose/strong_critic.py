@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, ClassVar, final
 import numpy as np
 import torch
 
-from twoplayer.diagnose._advice import with_rules
+from twoplayer.diagnose._advice import critic_steps, with_rules
 from twoplayer.diagnose._base import Advice, Case, Disease, Sign
+from twoplayer.diagnose._diversity import YOUNG
 from twoplayer.diagnose._pictures import curves, histograms, panels
 from twoplayer.diagnose._signals import separation
 
@@ -26,13 +27,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from twoplayer.config import Config
+    from twoplayer.diagnose._course import Course
     from twoplayer.diagnose._patient import Patient
     from twoplayer.objectives._base import Objective
 
 __all__ = ["StrongCritic"]
 
 VANISHED = 1e-3
-"""Share of its usual size to which the generator's gradient has fallen when a watch warns."""
+"""Share of its usual size below which the generator's gradient is in all of the latest lines when a watch warns."""
 FLAT, FLATTEST = 3e-3, 3e-5
 """Change of the generator's loss when its samples move by the data's width: below the first it learns nothing."""
 PARTED, WHOLLY = 0.95, 0.999
@@ -72,7 +74,7 @@ class StrongCritic(Disease):
             plain = Sign("the same by a fresh network", patient.tellable, PLAIN, PLAINEST, "0.5 to 0.95")
             share = float(np.median(patient.progress.late("critic_loss"))) / chance
             loss = Sign("critic's loss over that of knowing nothing", share, LOSS, LEAST, "0.2 to 1", logarithmic=True)
-            verdict = "The critic has won: it is all but certain of every sample, and the samples do not get better."
+            verdict = f"The critic has won: it is all but certain of every sample.{_often(patient.course)}"
             found.append(Case(verdict, (loss, parted, plain), advice, (flat,)))
         return found
 
@@ -95,14 +97,20 @@ def chance_loss(objective: Objective) -> float:
     return min(losses)
 
 
+def _often(course: Course) -> str:
+    if not len(course) or (rounds := int(course.steps[-1])) >= YOUNG:
+        return ""
+    return f" After {rounds:,} rounds that is common, and may pass."
+
+
 def _advice(config: Config) -> Advice:
-    steps = int(config.algorithm.get("critic_steps", 1))
+    steps, usual = critic_steps(config)
     rate, own = config.optimizer.learning_rate, config.optimizer.critic_learning_rate
     if config.objective["name"] == "minimax":
         why = "the saturating loss is flat where the critic wins, and the non-saturating one is not"
         return Advice(why, {"objective": "non-saturating"})
-    if steps > 1 and config.objective["name"] != "wasserstein":
-        return Advice(f"the critic moves {steps} times for each move of the generator", {"critic-steps": "1"})
+    if steps > usual and config.objective["name"] != "wasserstein":
+        return Advice(f"the critic moves {steps} times for each move of the generator", {"critic-steps": str(usual)})
     if own is not None and own > rate:
         return Advice(f"the critic learns {own / rate:.3g} times faster", {"critic-learning-rate": f"{rate:g}"})
     if "instance-noise" not in config.regularizers:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twoplayer.errors import UserError
-from twoplayer.files import write_atomic
+from twoplayer.files import check_free, write_atomic
 
 if TYPE_CHECKING:
     from twoplayer.run import Run
@@ -70,8 +70,5 @@ def _target(path: Path | str | None, format: str | None, overwrite: bool) -> tup
     if ending not in FORMATS or format not in (None, ending):
         wanted = known if format is None else f".{format}"
         raise UserError(f"cannot export to {target}: give a name that ends in {wanted}")
-    if target.is_dir():
-        raise UserError(f"{target} is a folder: give the name of a file")
-    if target.exists() and not overwrite:
-        raise UserError(f"{target} is there already: give another name, or --overwrite")
+    check_free([target], overwrite=overwrite)
     return target, ending

@@ -44,10 +44,14 @@ class Adversarial(Game):
         for constraint in self.constraints:
             constraint.install(critic)
 
-    def perturbed(self, samples: Tensor, batch: Batch, side: str) -> Tensor:
-        """Samples as the critic shall see them; `side` names the draw, such as ``"real"`` or ``"fake again"``."""
+    def perturbed(self, samples: Tensor, batch: Batch, side: str, parts: list[int] | None = None) -> Tensor:
+        """Samples as the critic shall see them; `side` names the draw, such as ``"real"`` or ``"fake again"``.
+
+        `parts` are the channels of each picture where several lie on each other in a sample.
+        """
         for perturbation in self.perturbations:
-            samples = perturbation.perturb(samples, batch.random(f"{_key(perturbation)} {side}"), batch.rounds)
+            random = batch.random(f"{_key(perturbation)} {side}")
+            samples = perturbation.perturb(samples, random, batch.rounds, parts)
         return samples
 
     def scored(self, critic: nn.Module, real: Tensor, fake: Tensor, other: nn.Module | None = None) -> Scored:

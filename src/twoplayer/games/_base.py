@@ -28,10 +28,12 @@ class Batch(ABC):
     """Rows on this process."""
     rounds: int
     """Finished rounds of training, for whatever anneals."""
+    for_critic: bool = True
+    """Whether the critic learns from it; else its real samples, if a generator looks at them, are not images seen."""
     given: Tensor
     """What is given with `real`, float32 ``(size, width)``, where the game has conditions; a look counts nothing."""
     mismatched: Tensor
-    """`given` of other samples: of the next row of the whole batch, over all processes."""
+    """What is given with other samples and does not hold of `real`, row by row, where the game has such conditions."""
     others: Callable[[int], Tensor]
     """`given` of so many batches of training samples, drawn at random, ``(size·times, width)``."""
     partner: Tensor
@@ -40,7 +42,7 @@ class Batch(ABC):
     @property
     @abstractmethod
     def real(self) -> Tensor:
-        """Real samples ``(size, *shape)`` as networks see them; the first look counts as images seen."""
+        """Real samples ``(size, *shape)`` as networks see them; the first look counts as images seen, `for_critic`."""
 
     @property
     @abstractmethod

@@ -26,6 +26,10 @@ __all__ = ["Captions", "encoder_of", "fitted", "kept_captions", "restored"]
 
 RECIPE = 1
 """Change it with anything that changes what an encoder learns."""
+DIGITS = 3
+"""After the point, of vectors whose numbers are about 1, by which captions are told apart."""
+DRAWS = 20
+"""Captions that are drawn in search of a wrong one before all wrong ones are listed."""
 WEIGHTS = "encoder."
 """How the encoder's tensors are called among what a run keeps."""
 
@@ -38,17 +42,54 @@ class Encoder(NamedTuple):
 
 
 class Captions:
-    """Vectors of every sample's captions; in each batch a sample speaks through one of its own."""
+    """Vectors of every sample's captions; in each batch a sample speaks through one of its own.
+
+    Captions that the encoder cannot tell apart, such as the same words in another order to a bag of words, say the
+    same. Raises `UserError` where a sample has all that there are, so that none is wrong.
+    """
 
     def __init__(self, encoder: TextEncoder, captions: tuple[tuple[str, ...], ...]) -> None:
         counts = np.array([len(several) for several in captions])
         self.counts, self.first = counts, np.cumsum(counts) - counts
-        self.vectors = encoder.encode([sentence for several in captions for sentence in several])
+        numbers = {sentence: n for n, sentence in enumerate(dict.fromkeys(s for several in captions for s in several))}
+        self.numbers = np.array([numbers[sentence] for several in captions for sentence in several])
+        self.vectors = encoder.encode(list(numbers))
+        alike: dict[bytes, int] = {}
+        rounded = np.round(self.vectors, DIGITS) + 0.0  # no −0
+        self.meanings = np.array([alike.setdefault(row.tobytes(), len(alike)) for row in rounded])[self.numbers]
+        for row in np.flatnonzero(counts >= len(alike)).tolist():
+            if len({*self._own(row)}) == len(alike):
+                raise UserError(
+                    f"the image with the caption {captions[row][0]!r} has every caption that there is, and the critic "
+                    "is to be shown a wrong one with each image: give captions that tell images apart"
+                )
 
     def __call__(self, rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """Float32 ``(B, dimension)`` for the samples with those indices."""
         chosen = (random.random(len(rows)) * self.counts[rows]).astype(np.int64)
-        return np.asarray(self.vectors[self.first[rows] + chosen])
+        return self._vectors(self.first[rows] + chosen)
+
+    def wrong(self, rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Float32 ``(B, dimension)``: for each of those samples a caption of another, drawn from all the data, that
+        says what none of its own does.
+        """
+        return self._vectors(np.array([self._another(row, random) for row in rows.tolist()]))
+
+    def _another(self, row: int, random: np.random.Generator) -> int:
+        own = self._own(row)
+        for _ in range(DRAWS):
+            other = random.integers(len(self.counts))
+            caption = int(self.first[other] + random.integers(self.counts[other]))
+            if self.meanings[caption] not in own:
+                return caption
+        return int(random.choice(np.flatnonzero(~np.isin(self.meanings, own))))
+
+    def _own(self, row: int) -> np.ndarray:
+        """What the captions of that sample say."""
+        return np.asarray(self.meanings[self.first[row] : self.first[row] + self.counts[row]])
+
+    def _vectors(self, captions: np.ndarray) -> np.ndarray:
+        return np.asarray(self.vectors[self.numbers[captions]])
 
 
 def encoder_of(encoder: str, model: str | None, dimension: int) -> Encoder:
@@ -68,7 +109,7 @@ def fitted(named: Encoder, dataset: Dataset, seed: int = 0) -> TextEncoder:
     if dataset.train_captions is None:
         raise UserError(
             f"{dataset.name} has no captions: put a table beside the images, captions.csv or captions.jsonl, with a "
-            "column file_name and a column caption"
+            "column file and a column caption"
         )
     encoder: TextEncoder = texts.create(named.name, **named.options)
     folder = cache_root() / "texts"

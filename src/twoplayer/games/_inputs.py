@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Grid", "Inputs", "Latents", "Unasked", "latents", "shown"]
 
+UNDERSTANDING = {"text": "gan-cls"}
+"""Methods whose generators understand a wish, where those of cgan do not."""
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -63,7 +66,7 @@ class Unasked(Inputs):
     """Inputs that cannot be asked for anything, beside which real samples stand as they come."""
 
     refusal: ClassVar[str]
-    """Why not, and what to do, around the name of the wish."""
+    """Why not, and what to do, around the name of the wish and of a method that understands it."""
 
     def real(self, dataset: Dataset, count: int) -> np.ndarray:
         return np.asarray(shown(dataset)[:count])
@@ -71,7 +74,8 @@ class Unasked(Inputs):
     def wanting(self, wishes: Mapping[str, str]) -> Inputs:
         if not wishes:
             return self
-        raise UserError(self.refusal.format(next(iter(wishes))))
+        wish = next(iter(wishes))
+        raise UserError(self.refusal.format(wish, UNDERSTANDING.get(wish, "cgan")))
 
 
 @final
@@ -79,7 +83,7 @@ class Latents(Unasked):
     """Latents ``(count, dimension)`` from the prior, and nothing else."""
 
     refusal: ClassVar[str] = (
-        "this run's generator cannot be asked for a {}: train one that can, such as with twoplayer train cgan"
+        "this run's generator cannot be asked for a {}: train one that can, such as with twoplayer train {}"
     )
 
     def __init__(self, dimension: int, prior: str) -> None:

@@ -76,6 +76,8 @@ class Knowledge:
     kept: Kept | None = None
     apart: bool = False
     """Whether the other side's rows follow an order of their own even where the data say which belong together."""
+    wrong: Conditions | None = None
+    """What comes with other samples and does not hold of these: a batch's `mismatched`."""
 
 
 class Kit(ABC):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from twoplayer.games._base import Batch, Loss, in_precision
+from twoplayer.games._jitter import Enlargement, jittered
 from twoplayer.games._kit import Kit, Knowledge
 from twoplayer.games._translation import Direction, PatchScores, Translation, check_sides, kept_pictures
 from twoplayer.objectives._base import Objective
@@ -30,7 +31,9 @@ class PairedTranslation(Translation):
 
     `direction` says which side is given; `l1` weighs the mean absolute difference from the true partner, in units of
     [-1, 1]. With `adversarial` 0 the critic has no say, which is the pure L1 regression that translations are to be
-    compared with.
+    compared with. In training both pictures of a pair are enlarged by the share `jitter` and cropped back at the same
+    random place, and with `mirror` half of the pairs are mirrored: the paper's jitter is 30/256, and it mirrors where
+    left and right mean nothing.
     """
 
     def __init__(
@@ -43,11 +46,14 @@ class PairedTranslation(Translation):
         direction: Direction = "AtoB",
         l1: NonNegative = 100.0,
         adversarial: NonNegative = 1.0,
+        jitter: Enlargement = 0.0,
+        mirror: bool = False,
     ) -> None:
         super().__init__(objective, regularizers)
         self.translator, self.critic = translator, PatchScores(critic)
         self.direction = direction
         self.l1, self.adversarial = within(NonNegative, l1=l1), within(NonNegative, adversarial=adversarial)
+        self.jitter, self.mirror = within(Enlargement, jitter=jitter), mirror
         self.players = {"generator": translator, "critic": self.critic}
         self.rule(self.critic)
 
@@ -78,28 +84,31 @@ class PairedTranslation(Translation):
     def critic_loss(self, batch: Batch, generated: Tensor, *, ahead: bool = False) -> Loss:
         given, wanted = self._sides(batch)
         generated = generated if ahead else generated.detach()
-        real = self.perturbed(_beside(given, wanted), batch, "real")
-        fake = self.perturbed(_beside(given, generated), batch, "fake")
+        real = self._seen(given, wanted, batch, "real")
+        fake = self._seen(given, generated, batch, "fake")
         return self.judged(self.critic, self.scored(self.critic, real, fake), batch, ahead=ahead)
 
     @in_precision
     def generator_loss(self, batch: Batch, generated: Tensor) -> Loss:
         given, wanted = self._sides(batch)
         difference = (generated - wanted).abs().mean()
-        fake = self.critic(self.perturbed(_beside(given, generated), batch, "fake again"))
+        fake = self.critic(self._seen(given, generated, batch, "fake again"))
         real = None
         if self.objective.pairs:
-            real = self.critic(self.perturbed(_beside(given, wanted), batch, "real again"))
+            real = self.critic(self._seen(given, wanted, batch, "real again"))
         value = self.objective.generator_loss(fake, real)
         parts = {"generator_loss": value.detach(), "l1": difference.detach()}
         return Loss(self.adversarial * value + self.l1 * difference, parts)
 
     def _sides(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """What is given, and what is wanted."""
-        sides = batch.real, batch.partner
-        return sides if self.direction == "AtoB" else (sides[1], sides[0])
+        sides = (batch.real, batch.partner) if self.direction == "AtoB" else (batch.partner, batch.real)
+        if self.jitter or self.mirror:  # the same for both players: the batch's own numbers
+            given, wanted = jittered(sides, self.jitter, self.mirror, batch.random("jitter"))
+            return given, wanted
+        return sides
 
-
-def _beside(given: Tensor, other: Tensor) -> Tensor:
-    """Both images in one, channel after channel."""
-    return torch.cat([given, other.to(given.dtype)], 1)
+    def _seen(self, given: Tensor, other: Tensor, batch: Batch, side: str) -> Tensor:
+        """Both images in one, channel after channel, as the critic shall see them."""
+        both = torch.cat([given, other.to(given.dtype)], 1)
+        return self.perturbed(both, batch, side, [given.shape[1], other.shape[1]])

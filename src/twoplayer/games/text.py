@@ -40,8 +40,9 @@ __all__ = ["Text"]
 class Text(Adversarial, Assembled):
     """Images of what sentences say; the critic must tell a real image with another's sentence from a real pair.
 
-    Half of what the critic calls fake are real images with wrong sentences, which is how it learns to match. With
-    `interpolate` the generator also answers for sentences half-way between two, which nobody wrote.
+    Half of what the critic calls fake are real images with wrong sentences, which is how it learns to match: each of
+    another image, and none that says the same as one of its own. With `interpolate` the generator also answers for
+    sentences half-way between the two, which nobody wrote.
 
     `encoder` makes vectors of sentences: "bag-of-words" and "characters" learn `text_dim` numbers with the data's own
     images, before training, and are kept in the cache; "sentence-transformers" takes the `model` of that name or
@@ -84,7 +85,8 @@ class Text(Adversarial, Assembled):
             "state": encoder.state().facts,
             "width": encoder.dimension,
         }
-        return Knowledge(Captions(encoder, dataset.train_captions), given, kept_captions(encoder, dataset))
+        captions = Captions(encoder, dataset.train_captions)
+        return Knowledge(captions, given, kept_captions(encoder, dataset), wrong=captions.wrong)
 
     @classmethod
     def assemble(cls, kit: Kit, **options: Any) -> Text:

@@ -66,7 +66,7 @@ class UnpairedTranslation(Translation):
     are not halved; beside least-squares, which halves them, 5 is as much. `identity` weighs, as a share of it, what a
     translator changes in an image that is on its side already, where both sides have as many channels. `history` is
     how many earlier translations either critic is reminded of. `direction` is the one that samples and figures show;
-    both are trained.
+    both are trained. Images seen are those of one side, since either critic learns from as many of its own.
     """
 
     def __init__(

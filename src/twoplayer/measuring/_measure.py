@@ -212,7 +212,7 @@ def _views(need: str, seen: Seen, known: Reference, data: Data) -> tuple[Any, An
 def _figures(
     task: _Task, choice: Choice, count: int, notes: list[str], say: Callable[[str], None] | None
 ) -> Iterator[Figure]:
-    """The figures of a task; why there is none of a metric that nobody named is added to the notes."""
+    """The figures of a task; why one of a metric that nobody named, or of the real data, is missing is noted."""
     found: list[tuple[Wanted, Estimate]] = []
     for each in task.wanted:
         if say and not choice.quick:
@@ -225,9 +225,14 @@ def _figures(
             notes.append(f"{each.named.name} is left out: {error}.")
     # All of the samples' figures before any of the real data's: what metrics share is kept for one set at a time.
     for each, estimate in found:
-        real = _of_real(each, task)
+        name = f"{each.metric.figure}{each.named.suffix}{task.label}_{count_label(count)}"
+        try:
+            real = _of_real(each, task)
+        except UserError as error:
+            real = None
+            notes.append(f"{name} of the real data is missing: {error}.")
         yield Figure(
-            f"{each.metric.figure}{each.named.suffix}{task.label}_{count_label(count)}",
+            name,
             estimate.value,
             each.metric.higher_is_better,
             None if real is None else real.value,
@@ -245,13 +250,12 @@ def _of_samples(each: Wanted, task: _Task, count: int) -> Estimate:
 
 
 def _of_real(each: Wanted, task: _Task) -> Estimate | None:
-    """The same of held-out real data, where there are enough."""
+    """The same of held-out real data; None where there are none. Raises `UserError` where there are too few."""
+    if not len(task.real):
+        return None
     if len(task.real) < each.metric.least:
-        return None
-    try:
-        found: Estimate = each.metric.measure(task.real, task.real_reference)
-    except UserError:  # too few for what it needs besides
-        return None
+        raise UserError(f"it needs at least {each.metric.least:,} held-out samples, and there are {len(task.real):,}")
+    found: Estimate = each.metric.measure(task.real, task.real_reference)
     return found
 
 

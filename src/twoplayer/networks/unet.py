@@ -6,8 +6,8 @@ middle. Channels begin with `filters` (64; 32 up to 32 pixels) and double up to 
 halvings. Leaky ReLU of slope 0.2 on the way down, ReLU on the way up; normalization (by batch; none at the first and
 the innermost map); `dropout` in the first three layers of the decoder while training, which is all the noise that
 pix2pix has. The paper leaves it on, with the test batch's statistics, when it translates; here a trained network drops
-nothing and normalizes by its running statistics, so that a picture is translated the same each time, whatever
-pictures come with it. Weights start from N(0, 0.02²).
+nothing, unless ``twoplayer translate --dropout`` asks it to, and normalizes by its running statistics, so that a
+picture is translated the same each time, whatever pictures come with it. Weights start from N(0, 0.02²).
 
 Source: Isola, Zhu, Zhou & Efros 2017, Image-to-Image Translation with Conditional Adversarial Networks
 (arXiv 1611.07004), section 3.2.1 and appendix 6.1; the shape is from Ronneberger, Fischer & Brox 2015, U-Net.

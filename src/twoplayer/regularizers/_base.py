@@ -58,8 +58,11 @@ class Perturbation(Regularizer):
     """A change of every sample that the critic sees, real and fake alike."""
 
     @abstractmethod
-    def perturb(self, samples: Tensor, random: torch.Generator, rounds: int) -> Tensor:
-        """The samples as the critic shall see them, differentiably; `rounds` counts finished rounds."""
+    def perturb(self, samples: Tensor, random: torch.Generator, rounds: int, parts: list[int] | None = None) -> Tensor:
+        """The samples as the critic shall see them, differentiably; `rounds` counts finished rounds.
+
+        `parts` are the channels of each picture where several lie on each other in a sample.
+        """
 
 
 class Adapting(Perturbation, nn.Module):

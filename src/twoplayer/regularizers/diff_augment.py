@@ -35,11 +35,13 @@ class DiffAugment(Adapting):
     """T(x) in place of x, for both players: a random change of each kind in `policy`, with some probability each.
 
     Kinds are ``colour`` (brightness, saturation, contrast), ``translation`` (by up to an eighth), ``cutout`` (of a
-    square of half the side) and ``flip`` (left to right). What moves in from outside and what is cut out is gray. Each
+    square of half the side) and ``flip`` (left to right). What moves in from outside and what is cut out is gray. Where
+    a sample is several pictures, all are changed by the same numbers, each by its own grays and its own mean. Each kind
     is applied to an image with `probability`, always by default. With a `target` that probability is only where it
     begins, by default at 0: every 4 rounds it rises where r_t = E sign D(real) is above the target, the sign that the
     critic knows the images by heart, and falls where it is below, by as much as takes it from 0 to 1 in `ramp` real
-    images. Karras et al. take a target of 0.6 and 500,000 images; r_t is of the last critic step of each round.
+    images. Karras et al. take a target of 0.6 and 500,000 images; r_t and the images are those of the last critic step
+    of each round.
     """
 
     needs_images: ClassVar[bool] = True
@@ -68,7 +70,7 @@ class DiffAugment(Adapting):
         self.register_buffer("signs", torch.zeros(()))
         self.register_buffer("looks", torch.zeros((), dtype=torch.int64))
 
-    def perturb(self, samples: Tensor, random: torch.Generator, rounds: int) -> Tensor:
+    def perturb(self, samples: Tensor, random: torch.Generator, rounds: int, parts: list[int] | None = None) -> Tensor:
         if self.never:
             return samples
         # Not in bfloat16, whose steps near 1 are as large as the smaller changes of brightness.
@@ -77,7 +79,9 @@ class DiffAugment(Adapting):
             for change, count in CHANGES[kind]:
                 drawn = uniform_rows((len(images), count + 1), random).to(images)
                 chosen = drawn[:, 0] < self.strength
-                images = torch.where(_each(chosen), change(images, drawn[:, 1:]), images)
+                pictures = (images,) if parts is None else torch.split(images, parts, 1)
+                changed = [change(picture, drawn[:, 1:]) for picture in pictures]
+                images = torch.where(_each(chosen), torch.cat(changed, 1) if parts else changed[0], images)
         return images.to(samples.dtype)
 
     @torch.no_grad()

@@ -24,7 +24,7 @@ class InstanceNoise(Perturbation):
             raise UserError("instance noise needs a deviation and a fade of at least 0")
         self.deviation, self.fade = deviation, fade
 
-    def perturb(self, samples: Tensor, random: torch.Generator, rounds: int) -> Tensor:
+    def perturb(self, samples: Tensor, random: torch.Generator, rounds: int, parts: list[int] | None = None) -> Tensor:
         deviation = self.at(rounds)
         if deviation == 0:
             return samples

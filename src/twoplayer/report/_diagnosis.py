@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from twoplayer.diagnose._warnings import told
 from twoplayer.errors import UserError
-from twoplayer.files import read_json, read_json_lines
+from twoplayer.files import read_json
 from twoplayer.report._frames import Frame, embedded
 from twoplayer.report._record import number
 from twoplayer.report._words import count, figure
@@ -40,6 +41,8 @@ class Found:
     """Of the picture that shows it, where there is one."""
     advice: str
     command: str
+    as_for: str
+    """The worse disease whose advice this is too; empty where it is said here."""
 
     @property
     def picture(self) -> Frame | None:
@@ -56,7 +59,7 @@ class Diagnosed:
     healthy: list[str]
     unchecked: list[tuple[str, str]]
     warnings: list[str]
-    """What was said while it trained."""
+    """What was said while it trained, and what of it no longer holds."""
     stale: str
     """Why the diagnosis is not of the run as it stands; empty where it is."""
     command: str
@@ -87,14 +90,14 @@ def diagnosed(run: Path, status: Mapping[str, Any]) -> Diagnosed | None:
     if not looked and not number(status.get("step")):
         return None
     document = read_json(file) if looked else {}
-    lines = read_json_lines(folder / "warnings.jsonl")
+    warnings = [str(warning) for warning in told(run)]
     try:
         return Diagnosed(
             looked=looked,
             findings=[_found(entry, folder) for entry in document.get("findings", ())],
             healthy=[str(entry["disease"]) for entry in document.get("healthy", ())],
             unchecked=[(str(name), str(reason)) for name, reason in document.get("unchecked", {}).items()],
-            warnings=[f"round {count(line['step'])}: {line['text']}" for line in lines],
+            warnings=warnings,
             stale=_stale(document.get("step"), status) if looked else "",
             command=f"twoplayer diagnose {shlex.quote(str(run))}",
         )
@@ -118,6 +121,7 @@ def _found(entry: Mapping[str, Any], folder: Path) -> Found:
         path=picture if entry.get("picture") and picture.is_file() else None,
         advice=str(entry["advice"]),
         command=str(entry["command"]),
+        as_for=str(entry.get("as_for") or ""),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from twoplayer.report import _words as words
 from twoplayer.report._diagnosis import Diagnosed, Found, diagnosed
 from twoplayer.report._evaluation import evaluation
+from twoplayer.report._frames import FRAMES as MOST
 from twoplayer.report._frames import chosen
 from twoplayer.report._record import Record
 from twoplayer.report._tables import environment_rows, figure_rows, setting_groups
@@ -56,6 +57,9 @@ def _pictures(record: Record, folder: Path) -> Iterable[str]:
     yield from (_picture(title, path, folder) for title, path in shown)
     if earlier := chosen(record.samples, FRAMES + 1)[:-1]:
         yield "## How it got there"
+        if len(earlier) < len(record.samples) - 1:
+            told, place = f"{len(earlier)} of {len(record.samples) - 1} pictures", record.samples[0].path.parent
+            yield f"{told}; all of them lie in `{place}`, and the HTML report shows up to {MOST}."
         unit = words.seen_unit(record)
         yield from (_picture(f"Samples after {words.reached(s, unit)}", s.path, folder) for s in earlier)
 
@@ -111,6 +115,9 @@ def _finding(found: Found, folder: Path) -> Iterable[str]:
     yield _table(("evidence", "here", "sick", "healthy"), [(s.name, s.value, s.sick, s.healthy) for s in found.signs])
     if found.path is not None:
         yield _picture(f"What shows {found.disease}", found.path, folder)
+    if found.as_for:
+        yield f"Try next what {found.as_for} asks for."
+        return
     yield f"Try next, since {found.advice}:"
     yield f"    {found.command}"
 

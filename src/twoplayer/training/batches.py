@@ -28,8 +28,9 @@ class Batches(Iterator[Batch]):
 
     An epoch is a permutation of the training samples by (seed, "order", epoch); a last partial batch is left
     out. Real samples are read when a batch is first asked for them, so that a generator step that needs none
-    reads none: `drawn` counts batches handed out and `read` those whose real samples were looked at. What is known
-    beside the samples may be looked at without: the next batch then has the same rows.
+    reads none: `drawn` counts batches handed out, `read` those whose real samples were looked at, and `seen` those of
+    them that the critic learned from. What is known beside the samples may be looked at without: the next batch then
+    has the same rows.
 
     `knowledge` is what the game studied: the conditions that are a batch's `given`, and whether the pairing is to be
     hidden; a partner that is not paired, or not to be, has a permutation of its own.
@@ -40,9 +41,9 @@ class Batches(Iterator[Batch]):
     ) -> None:
         self.dataset, self.batch, self.seed, self.placement = dataset, batch, seed, placement
         knowledge = knowledge or Knowledge()
-        self.conditions = knowledge.conditions
+        self.conditions, self.wrong = knowledge.conditions, knowledge.wrong
         self.size = batch // parallel.process_count()
-        self.drawn = self.read = self.rounds = 0
+        self.drawn = self.read = self.seen = self.rounds = 0
         self.order = _Order(len(dataset.train), batch, seed, "order")
         self.partner_order = self.order
         if dataset.partner_train is not None and (knowledge.apart or not dataset.paired):
@@ -56,7 +57,7 @@ class Batches(Iterator[Batch]):
 
     @property
     def images_seen(self) -> int:
-        return self.read * self.batch
+        return self.seen * self.batch
 
     @property
     def own(self) -> slice:
@@ -127,6 +128,7 @@ class _Batch(Batch):
     def real(self) -> Tensor:  # type: ignore[override]
         own = self._rows[self._stream.own]
         self._stream.read += 1
+        self._stream.seen += self.for_critic
         return self._stream.samples(own)
 
     @cached_property
@@ -142,7 +144,10 @@ class _Batch(Batch):
 
     @cached_property
     def mismatched(self) -> Tensor:  # type: ignore[override]
-        return self._own_rows(np.roll(self._whole_given, -1, axis=0))
+        if self._stream.wrong is None:
+            raise TypeError("this game studied no wrong conditions")
+        random = numpy_generator(self._stream.seed, "wrong conditions", self._place)
+        return self._own_rows(self._stream.wrong(self._rows, random))
 
     def others(self, times: int) -> Tensor:  # type: ignore[override]
         stream = self._stream

@@ -17,7 +17,7 @@ SAVE_AFTER_SECONDS = 120.0
 class Schedule:
     """Ends by rounds, images or seconds, or after the `rounds` that the algorithm takes at most.
 
-    Nothing here touches a weight: periods may change between resumes.
+    Only `pace` reaches the weights: periods may change between resumes, and the end, where no step size falls to it.
     """
 
     def __init__(self, config: Config, rounds: int | None = None) -> None:
@@ -32,6 +32,14 @@ class Schedule:
         ends = ((step, config.steps), (step, self.rounds), (images, config.images), (seconds, config.budget))
         shares = [done / whole for done, whole in ends if whole is not None]
         return min(1.0, max(shares, default=0.0))
+
+    def pace(self, fraction: float) -> float:
+        """The share of the learning rate that holds after that share of the run: 1, then linearly down to 0 at its end.
+
+        Zhu et al. 2017, section 4, with `decay_from` one half.
+        """
+        start = self.config.optimizer.decay_from
+        return 1.0 if fraction <= start else (1 - fraction) / (1 - start)
 
     def finished(self, step: int, images: int, seconds: float) -> bool:
         return self.fraction(step, images, seconds) >= 1.0

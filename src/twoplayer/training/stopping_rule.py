@@ -76,8 +76,9 @@ class Rule:
 
     A gain is a judgement below the last gain's by more than `margin` standard deviations of the difference of two
     judgements. Gains add up: a slow descent, each step of it within the noise, is a gain once it is as large. At least
-    `least` judgements must follow the last gain, and a run without any gain over the first judgement has not begun to
-    learn: it goes on.
+    `least` judgements must follow the last gain. A run without any gain over its first judgement after round 0 has not
+    begun to learn and goes on: any gray is better than what untrained networks make, and a critic with a gradient
+    penalty can take a third of a budget before its generator gets beyond that.
     """
 
     patience: float = 0.5
@@ -96,7 +97,8 @@ class Rule:
     def over(self, course: Sequence[Judgement]) -> bool:
         """Whether nothing is to be gained any more."""
         gain = self.last_gain(course)
-        if gain is None or gain is next(j for j in course if j.sound):
+        begun = [j for j in course if j.sound and j.step > 0]
+        if gain is None or gain.step == 0 or gain is begun[0]:
             return False
         after = sum(j.step > gain.step for j in course)
         return after >= self.least and course[-1].step >= (1 + self.patience) * gain.step

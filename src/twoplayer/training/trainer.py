@@ -121,6 +121,7 @@ class Trainer:
         fraction = self.schedule.fraction(self.step, self.batches.images_seen, self.seconds)
         logs = self.schedule.due("log", self.step + 1, fraction)
         self.algorithm.watching = logs
+        self.algorithm.pace(self.schedule.pace(fraction))
         self.batches.rounds = self.step
         torch.manual_seed(derive(self.config.seed, "round", self.step))
         with self._glance if logs and self.main else nullcontext():
@@ -294,7 +295,8 @@ class Trainer:
         message = f"at round {self.step} {what}; {where}. {advice}"
         if good is not None:
             kept = checkpoint.load(good)
-            self.step, self.batches.read, self.seconds = kept["step"], kept["read"], kept["seconds"]
+            self.step, self.seconds = kept["step"], kept["seconds"]
+            self.batches.seen = kept.get("seen", kept["read"])
         self._status(state, message)
         raise Diverged(message)
 
@@ -335,6 +337,7 @@ class Trainer:
             "step": self.step,
             "drawn": self.batches.drawn,
             "read": self.batches.read,
+            "seen": self.batches.seen,
             "seconds": self.seconds,
             "owed": self._owed,
             "game": self.game.state_dict(),
@@ -366,6 +369,7 @@ class Trainer:
         self._owed = self.stopping.active and state.get("owed", False)
         self.step, self.seconds = state["step"], state["seconds"]
         self.batches.drawn, self.batches.read = state["drawn"], state["read"]
+        self.batches.seen = state.get("seen", state["read"])  # older checkpoints count both alike
         fraction = self.schedule.fraction(self.step, self.batches.images_seen, self.seconds)
         self.schedule.start_at(fraction, self.seconds)
 
