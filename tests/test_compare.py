@@ -634,13 +634,22 @@ def test_missing_figures_are_measured_or_named(trained: Callable[..., Path], mon
     monkeypatch.setattr("twoplayer.evaluation.evaluate_run", measured)
     found = compare_runs([one, other])
     assert asked == [(other, 100, ["fd"])]
-    assert {row.label: row.cells["fd_points_100"].mean for row in found.tables[0].rows} == {"gan1": 2.0, "wgan": 3.0}
+    means = {row.label: row.cells["fd_points_100"].mean for row in found.tables[0].rows}
+    assert means == {"gan1": 2.0, "wgan": 3.0}
+    # what was measured is known the next time, as long as the run has not gone on and the note is whole
+    again = compare_runs([one, other])
+    assert {row.label: row.cells["fd_points_100"].mean for row in again.tables[0].rows} == means and len(asked) == 1
+    compare_runs([one, other], metrics="fd,recall")
+    assert asked[1:] == [(path, 100 if path == other else None, ["fd", "recall"]) for path in (one, other)]
+    note = other / "evaluation" / "compared.jsonl"
+    note.write_text("no JSON\n" + note.read_text())
 
     def refused(*_: Any, **__: Any) -> Any:
         raise UserError("the data are gone")
 
     monkeypatch.setattr("twoplayer.evaluation.evaluate_run", refused)
     without = compare_runs([one, other])
+    assert (one / "evaluation" / "compared.jsonl").is_file()
     assert f"{other} was not measured by fd: the data are gone" in without.tables[0].notes
     assert any("wgan lacks fd_points_100" in note for note in without.tables[0].notes)
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from twoplayer.compare.kept import keep, recall
 from twoplayer.config import FREE_TO_CHANGE, STOPS, Config
 from twoplayer.errors import UserError
 from twoplayer.files import read_json_lines
@@ -159,8 +160,7 @@ def completed(runs: Sequence[Measured], more: Sequence[str], say: Say) -> tuple[
         missing = [name for name in wanted if name not in run.scores]
         if run.good and (missing or more or not wanted):
             asked = [*dict.fromkeys([*more, *map(_metric, missing)])]
-            say(f"measuring {', '.join(asked) or 'all that applies'} of {run.path}")
-            run, why = _measured(run, asked or None, _count(missing[0]) if missing else None)
+            run, why = _measured(run, asked or None, _count(missing[0]) if missing else None, say)
             notes += [why] if why else []
         whole.append(run)
     names = _wanted(whole)
@@ -177,16 +177,22 @@ def _wanted(runs: Sequence[Measured]) -> list[str]:
     return [max(counts, key=lambda name: counts[name]) for counts in found.values()]
 
 
-def _measured(run: Measured, asked: Sequence[str] | None, count: int | None) -> tuple[Measured, str]:
+def _measured(run: Measured, asked: list[str] | None, count: int | None, say: Say) -> tuple[Measured, str]:
     """The run with what was asked for besides what it has, and why not, where it cannot be measured."""
+    from twoplayer import __version__
     from twoplayer.evaluation import evaluate_run
     from twoplayer.run import Run
 
-    try:
-        found = evaluate_run(Run(run.path), n=count, metrics=asked)
-    except UserError as error:
-        return run, f"{run.path} was not measured by {', '.join(asked or ['anything'])}: {error}"
-    return replace(run, scores={**{f.name: _score(asdict(f)) for f in found.figures}, **run.scores}), ""
+    wanted = {"step": run.step, "images_seen": run.images_seen, "metrics": asked, "count": count, "by": __version__}
+    figures = recall(run.path, wanted)
+    if figures is None:
+        say(f"measuring {', '.join(asked or ['all that applies'])} of {run.path}")
+        try:
+            figures = [asdict(f) for f in evaluate_run(Run(run.path), n=count, metrics=asked).figures]
+        except UserError as error:
+            return run, f"{run.path} was not measured by {', '.join(asked or ['anything'])}: {error}"
+        keep(run.path, wanted, figures)
+    return replace(run, scores={**{f["name"]: _score(f) for f in figures}, **run.scores}), ""
 
 
 def _metric(figure: str) -> str:
@@ -237,7 +243,7 @@ def _score(figure: Mapping[str, Any]) -> Score:
 
 def _value(value: Any, higher_is_better: bool | None) -> float:
     """JSON has no infinities: a figure without a value was infinitely bad."""
-    if value is None:
+    if value is None or math.isnan(value):
         return -math.inf if higher_is_better else math.inf
     return float(value)
 
