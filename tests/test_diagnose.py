@@ -369,6 +369,11 @@ def test_advice_replaces_what_the_run_was_given(tiny: Callable[..., Any]) -> Non
     assert Path(settings.pop("run")).name == "run-without-penalty-against-batch-norm"
     assert settle(method, settings.pop("data"), **settings).critic["normalization"] == "layer"
 
+    # of a run that was trained in Python and has been moved since, the config that it has now
+    run.folder.write("environment", {**environment, "command": "twoplayer train --config elsewhere/config.yaml"})
+    (finding,) = diagnose(run, only=["penalty-against-batch-norm"]).findings
+    assert str(run.folder.config_file) in shlex.split(finding.command) and "elsewhere" not in finding.command
+
 
 def test_flags_are_left_out_with_their_values() -> None:
     words = shlex.split("twoplayer train --optimizer.learning-rate 1 --learning_rate=2 --critic.filters 3 --json -x")

@@ -213,6 +213,14 @@ def test_values_that_are_not_finite_are_gaps(run: Path) -> None:
     assert not re.search(r'="[^"]*\b(nan|inf)\b', source)
 
 
+def test_pictures_between_lines_of_the_log_say_what_was_seen_too(run: Path) -> None:
+    for step in (4, 45):
+        write_atomic(run / "samples" / f"{step:09d}.png", (run / "samples" / "000000040.png").read_bytes())
+    assert [(s.step, s.images_seen) for s in read_record(run).samples] == [
+        (0, 0), (4, 256), (40, 2560), (45, 2880), (90, 5760)
+    ]  # fmt: skip
+
+
 def test_a_resumed_run_shows_each_step_once(run: Path) -> None:
     append_json_line(run / "progress.jsonl", progress_line(60, generator_loss=9.0))
     steps = [record["step"] for record in read_record(run).progress]

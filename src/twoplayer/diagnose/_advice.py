@@ -109,10 +109,12 @@ def with_rules(config: Config, *rules: str, why: str) -> Advice:
 
 
 def _own_words(patient: Patient) -> list[str]:
-    """The command that trained the run, as words; the one that its config stands for where Python trained it."""
+    """The command that trained the run, as words; the one that its config stands for where Python trained it, and
+    where a config that the command names is not there any more."""
     with contextlib.suppress(ValueError):
         words = shlex.split(str(patient.environment.get("command", "")))
-        if words[:2] == ["twoplayer", "train"]:
+        named = words[words.index("--config") + 1 :][:1] if "--config" in words else []
+        if words[:2] == ["twoplayer", "train"] and all(Path(name).is_file() for name in named):
             return words
     return _by_config(patient)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from twoplayer.files import read_json_lines
 from twoplayer.folder import RunFolder
 
@@ -117,13 +119,10 @@ def _figures(measurements: list[dict[str, Any]]) -> list[Figure]:
 
 
 def _samples(folder: Path, progress: Sequence[Mapping[str, Any]]) -> list[Sample]:
-    """The pictures in order of steps; images seen are those of the last record at or before each step."""
+    """The pictures in order of steps; images seen are interpolated between the records, from none at step 0."""
     pictures = sorted((int(path.stem), path) for path in folder.glob("*.png") if path.stem.isdecimal())
-    samples: list[Sample] = []
-    at = 0
-    for step, path in pictures:
-        while at < len(progress) and progress[at]["step"] <= step:
-            at += 1
-        images_seen = progress[at - 1]["images_seen"] if at else (0.0 if step == 0 else None)
-        samples.append(Sample(path, step, images_seen))
-    return samples
+    steps, seen = ([0.0, *(float(record[name]) for record in progress)] for name in ("step", "images_seen"))
+    return [
+        Sample(path, step, float(round(np.interp(step, steps, seen))) if step == 0 or progress else None)
+        for step, path in pictures
+    ]
