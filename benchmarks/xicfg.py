@@ -2,8 +2,9 @@
 
     python benchmarks/xicfg.py [--repeats 5] [--epochs 3] [--json FILE]
 
-All sides take T, U, the pool and the networks of one setting: by default 15, 1, 640, and DCGAN's pair of 32 filters
-on images of 32 by 32 pixels. Ours is the algorithm as `twoplayer train xicfg` builds it, once with its own number of
+All sides take T, U, the pool and the networks of one setting: by default 15, 1, 640, and the published pair, DCGAN's of
+32 filters with 5x5 kernels and 1x1 convolutions between, on images of 32 by 32 pixels (--kernel 4 --plain: DCGAN's as
+`train` takes it). Ours is the algorithm as `twoplayer train xicfg` builds it, once with its own number of
 fitting epochs (--epochs, 3) and once with the published 10. The other side is written down from the description of the
 authors' PyTorch code: every minibatch of fakes is made from new latents through all earlier functional steps
 (U·T·(T − 1)/2 critic passes a stage, 105 here), the pool is then made in minibatches (T·pool/batch passes, 150 here),
@@ -96,11 +97,16 @@ class Images(Batch):
         return torch_generator(0, purpose, self.number)
 
 
+def architecture(setting: argparse.Namespace) -> dict[str, Any]:
+    """Options of both networks."""
+    return {"filters": setting.filters, "kernel": setting.kernel, "pointwise": not setting.plain}
+
+
 def ours(epochs: int, setting: argparse.Namespace) -> tuple[Side, Callable[[], None]]:
     """The algorithm as it is, with clocks around its phases."""
     side = Side("twoplayer", epochs)
     config = settle("xicfg", "mnist", levels=setting.levels, critic_steps=setting.updates, pool=setting.pool,
-                    fit_epochs=epochs, filters=setting.filters, step_size=0.5, device="cpu")  # fmt: skip
+                    fit_epochs=epochs, step_size=0.5, device="cpu", **architecture(setting))  # fmt: skip
     placement = place("cpu", config.precision, config.memory_format, "images")
     algorithm: Any = build(config, Facts(SHAPE), placement).algorithm
     for phase, method in zip(PHASES, ("move_critic", "advance", "_fit"), strict=True):
@@ -138,7 +144,7 @@ class Published:
 
     def __init__(self, setting: argparse.Namespace, side: Side) -> None:
         torch.manual_seed(0)
-        recipe = networks.create("dcgan", filters=setting.filters)
+        recipe = networks.create("dcgan", **architecture(setting))
         self.setting, self.side, self.number = setting, side, 0
         self.generator, self.critic = recipe.generator(LATENT, SHAPE), recipe.critic(SHAPE)
         self.snapshots = [copy.deepcopy(self.critic).requires_grad_(False) for _ in range(setting.levels)]
@@ -220,9 +226,10 @@ def spell(found: dict[str, Any]) -> str:
 def main() -> None:
     """Parse, time in turns, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    defaults = {"levels": 15, "updates": 1, "pool": 640, "filters": 32, "epochs": 3, "repeats": 5}
+    defaults = {"levels": 15, "updates": 1, "pool": 640, "filters": 32, "kernel": 5, "epochs": 3, "repeats": 5}
     for name, value in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--plain", action="store_true", help="without 1x1 convolutions")
     parser.add_argument("--json", type=Path, help="write everything to this file")
     setting = parser.parse_args()
     about = machine()
@@ -240,7 +247,7 @@ def main() -> None:
         print(describe(side, images))
     ratios = [ratio(side, theirs, clock) for side in mine for clock in ("wall", "cpu")]
     print(*map(spell, ratios), sep="\n")
-    settings = {name: getattr(setting, name) for name in defaults}
+    settings = {name: getattr(setting, name) for name in (*defaults, "plain")}
     outcomes = [side.summary(images) for side, _ in sides]
     write(setting.json, {"benchmark": "xicfg", **about, "setting": settings, "ratios": ratios, "outcomes": outcomes})
 

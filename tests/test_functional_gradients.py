@@ -139,10 +139,13 @@ def test_a_frozen_step_is_that_of_train_mode_for_each_sample_alone(scaling: str)
     torch.testing.assert_close(alone, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(("kernel", "padding"), [(4, 1), (5, 2)])
 @pytest.mark.parametrize(("channels", "side"), [(1, 8), (3, 12), (2, 7)])
-def test_a_frozen_convolution_has_the_same_outputs_and_slopes(channels: int, side: int) -> None:
+def test_a_frozen_convolution_has_the_same_outputs_and_slopes(
+    channels: int, side: int, kernel: int, padding: int
+) -> None:
     torch.manual_seed(0)
-    conv = nn.Conv2d(channels, 5, 4, 2, 1).double()
+    conv = nn.Conv2d(channels, 5, kernel, 2, padding).double()
     frozen = freeze_convolutions(nn.Sequential(copy.deepcopy(conv)))
     assert isinstance(frozen[0], FrozenConv)
     x = torch.randn(3, channels, side, side, dtype=torch.float64, requires_grad=True)
@@ -152,7 +155,9 @@ def test_a_frozen_convolution_has_the_same_outputs_and_slopes(channels: int, sid
     torch.testing.assert_close(*slopes)
 
 
-@pytest.mark.parametrize("conv", [nn.Conv2d(1, 5, 3, 2, 1), nn.Conv2d(8, 5, 4, 2, 1), nn.Conv2d(1, 5, 4, 1, 1)])
+@pytest.mark.parametrize(
+    "conv", [nn.Conv2d(1, 5, *geometry) for geometry in ((3, 2, 1), (4, 1, 1), (5, 2, 1))] + [nn.Conv2d(8, 5, 4, 2, 1)]
+)
 def test_other_convolutions_stay(conv: nn.Module) -> None:
     assert freeze_convolutions(nn.Sequential(conv))[0] is conv
 

@@ -408,6 +408,25 @@ def test_dcgan_starts_from_the_papers_weights_and_widths() -> None:
     assert torch.cat([w.flatten() for w in drawn]).std().item() == pytest.approx(0.02, rel=0.01)
 
 
+@pytest.mark.parametrize("resolution", [8, 13, 28, 32, 36])
+def test_dcgan_extended_as_for_functional_gradients(resolution: int) -> None:
+    plain = players("dcgan", (3, resolution, resolution))
+    extended = players("dcgan", (3, resolution, resolution), kernel=5, pointwise=True)
+    for player, beside in zip(extended, plain, strict=True):
+        strided = [m for m in player.modules() if getattr(m, "stride", None) == (2, 2)]
+        assert {m.kernel_size for m in strided} == {(5, 5)}
+        mixing = [m for m in player.modules() if getattr(m, "kernel_size", None) == (1, 1)]
+        assert len(mixing) == len(strided) - 1
+        assert sum(isinstance(m, BatchNorm) for m in player.modules()) == len(mixing) + sum(
+            isinstance(m, BatchNorm) for m in beside.modules()
+        )
+
+
+def test_dcgan_has_no_other_kernel() -> None:
+    with pytest.raises(UserError, match="kernel must be 4 or 5, not 3"):
+        networks.create("dcgan", kernel=3)
+
+
 @pytest.mark.parametrize("resolution", [28, 32, 64])
 def test_resnet_by_default_has_the_papers_blocks(resolution: int) -> None:
     generator, critic = players("resnet", (3, resolution, resolution))

@@ -16,11 +16,12 @@ FEW = 4
 
 @final
 class FrozenConv(nn.Module):
-    """Stands for a 4x4 convolution of stride 2 and padding 1 on few channels; weight and bias get no gradients.
+    """Stands for a 4x4 or 5x5 convolution of stride 2 that halves, on few channels; no gradients of weight and bias.
 
     The transposed convolution that its input gradient is takes CPUs longest of all layers for few channels. Each of
-    the 2x2 pixels that an output stands over is reached by 2x2 of the 4x4 weights, all within a 3x3 neighbourhood of
-    outputs: a 3x3 convolution to 4 times the channels, then a pixel shuffle, gives the same sums.
+    the 2x2 pixels that an output stands over is reached by 2x2 of the 4x4 weights (2 or 3 of 5 to each side), all
+    within a 3x3 neighbourhood of outputs: a 3x3 convolution to 4 times the channels, then a pixel shuffle, gives the
+    same sums.
     """
 
     def __init__(self, conv: nn.Conv2d) -> None:
@@ -43,8 +44,15 @@ def freeze_convolutions(module: nn.Module) -> nn.Module:
 
 
 def _fits(conv: nn.Conv2d) -> bool:
-    geometry = (conv.kernel_size, conv.stride, conv.padding, conv.dilation, conv.groups, conv.padding_mode)
-    return conv.in_channels <= FEW and geometry == ((4, 4), (2, 2), (1, 1), (1, 1), 1, "zeros")
+    halving = any(
+        (conv.kernel_size, conv.padding) == ((side, side), (_padding(side), _padding(side))) for side in (4, 5)
+    )
+    rest = (conv.stride, conv.dilation, conv.groups, conv.padding_mode) == ((2, 2), (1, 1), 1, "zeros")
+    return conv.in_channels <= FEW and halving and rest
+
+
+def _padding(kernel: int) -> int:
+    return (kernel - 1) // 2
 
 
 class _Convolve(torch.autograd.Function):
@@ -52,22 +60,27 @@ class _Convolve(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(weight)
         ctx.dtype, ctx.size = x.dtype, x.shape[2:]
-        return F.conv2d(x, weight, bias, stride=2, padding=1)
+        return F.conv2d(x, weight, bias, stride=2, padding=_padding(weight.shape[-1]))
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
         (weight,) = ctx.saved_tensors
-        weight, odd = weight.to(dy.dtype), [side % 2 for side in ctx.size]
-        if any(odd):
-            slope = F.conv_transpose2d(dy, weight, stride=2, padding=1, output_padding=odd)
+        weight, kernel = weight.to(dy.dtype), weight.shape[-1]
+        if any(side % 2 for side in ctx.size):
+            padding = _padding(kernel)
+            pairs = zip(ctx.size, dy.shape[2:], strict=True)
+            spare = [fine - (2 * (coarse - 1) - 2 * padding + kernel) for fine, coarse in pairs]
+            slope = F.conv_transpose2d(dy, weight, stride=2, padding=padding, output_padding=spare)
             return slope.to(ctx.dtype), None, None
         phases = F.conv2d(dy, _phases(weight), padding=1)
         return F.pixel_shuffle(phases, 2).to(ctx.dtype), None, None
 
 
 def _phases(weight: Tensor) -> Tensor:
-    """Weights ``(out, in, 4, 4)`` sorted by the pixel of 2x2 that they reach: ``(4·in, out, 3, 3)``."""
-    outputs, inputs = weight.shape[:2]
-    turned = weight.flip(2, 3)  # every other weight reaches pixels of one parity, from two of three neighbours
-    reaching = [F.pad(turned[:, :, a::2, b::2], (b, 1 - b, a, 1 - a)) for a in (0, 1) for b in (0, 1)]
+    """Weights ``(out, in, k, k)`` sorted by the pixel of 2x2 that they reach: ``(4·in, out, 3, 3)``."""
+    outputs, inputs, kernel, _ = weight.shape
+    before = 2 - _padding(kernel)
+    turned = F.pad(weight, (before, 6 - kernel - before) * 2).flip(2, 3)
+    # Every other weight reaches pixels of one parity.
+    reaching = [turned[:, :, 1 - a :: 2, 1 - b :: 2] for a in (0, 1) for b in (0, 1)]
     return torch.stack(reaching, 2).permute(1, 2, 0, 3, 4).reshape(4 * inputs, outputs, 3, 3).contiguous()

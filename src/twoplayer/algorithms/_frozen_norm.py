@@ -71,12 +71,17 @@ class _Normalize(torch.autograd.Function):
         if ctx.recording:
             slope_mean.copy_(_over_batch(dy))
             slope_dot.copy_(_over_batch((x - _per_channel(mean, x)) * dy) * scale)
-        # Affine in dy and x, so that two passes over them do.
+        # Affine in dy and x, so that two passes over them do; batch normalization's are the fast ones.
         slope, curve = weight * scale, -weight * scale.square() * slope_dot
         offset = -slope * slope_mean - curve * mean
-        like = x.to(dy.dtype)
-        dx = torch.addcmul(_per_channel(offset, x).to(dy.dtype), like, _per_channel(curve, x).to(dy.dtype))
-        return dx.addcmul_(dy, _per_channel(slope, x).to(dy.dtype)), None, None, None, None, None
+        dx = _affine(dy, slope, torch.zeros_like(slope)).add_(_affine(x.to(dy.dtype), curve, offset))
+        return dx, None, None, None, None, None
+
+
+def _affine(x: Tensor, slope: Tensor, offset: Tensor) -> Tensor:
+    """Each channel times its slope, plus its offset."""
+    zeros = torch.zeros_like(slope)
+    return F.batch_norm(x, zeros, torch.ones_like(zeros), slope, offset, training=False, eps=0.0)
 
 
 def _over_batch(x: Tensor) -> Tensor:

@@ -47,6 +47,7 @@ class Steps(nn.Module):
         self.norms = ([part for part in skeleton.modules() if isinstance(part, FrozenNorm)],)
         self.skeleton = (skeleton,)
         self.layout = {name: tensor.shape for name, tensor in _held(skeleton).items()}
+        self.channels_last = any(_is_channels_last(t) for t in critic.parameters())
         like = next(critic.parameters()).detach()
         size = sum(shape.numel() for shape in self.layout.values())
         self.register_buffer("weights", like.new_zeros(levels, size))
@@ -88,10 +89,16 @@ class Steps(nn.Module):
 
     def _slope(self, samples: Tensor, held: dict[str, Tensor], *told: Tensor) -> Tensor:
         with torch.enable_grad():
-            x = samples.detach().requires_grad_()
+            x = self._laid_out(samples.detach()).requires_grad_()
             score = functional_call(self.skeleton[0], held, (x, *told))
             (gradient,) = torch.autograd.grad(score.sum(), x)  # of the input alone: snapshots ask for none
         return scale(score.detach(), self.scaling).view(-1, *[1] * (x.dim() - 1)) * gradient
+
+    def _laid_out(self, samples: Tensor) -> Tensor:
+        """Images of one channel tell no layout, and their first convolution would answer in the other one."""
+        if not self.channels_last or samples.dim() != 4 or samples.shape[1] != 1:
+            return samples
+        return samples.reshape(samples.shape[0], *samples.shape[2:], 1).permute(0, 3, 1, 2)
 
     def _pieces(self, level: int) -> dict[str, Tensor]:
         """That snapshot's tensors by name, as views."""
@@ -158,3 +165,7 @@ def _held(module: nn.Module) -> dict[str, Tensor]:
     """Every floating-point parameter and buffer by name."""
     tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     return {name: t.detach() for name, t in tensors.items() if t.is_floating_point()}
+
+
+def _is_channels_last(weight: Tensor) -> bool:
+    return weight.dim() == 4 and weight.is_contiguous(memory_format=torch.channels_last) and not weight.is_contiguous()

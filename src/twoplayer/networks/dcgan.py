@@ -9,7 +9,8 @@ The map is halved (28 to 14 to 7 to 3, 64 to 4) until its side is at most 5. Cha
 `filters` at the finest map (32 up to 32 pixels, 64 above) and double with each halving, up to 16-fold
 (the paper's 64 and 1024). `depth` counts convolutions, without the latent projection and the score: by
 default one per halving, and at least three. With fewer, the coarsest map is larger; more are 3x3
-convolutions of stride 1, spread over the maps.
+convolutions of stride 1, spread over the maps. `kernel` 5 and `pointwise` make the extension of DCGAN that Johnson &
+Zhang 2018 take for their functional gradients: 5x5 kernels, each but the image's own followed by a 1x1 convolution.
 
 Source: Radford, Metz & Chintala 2016, Unsupervised Representation Learning with Deep Convolutional
 Generative Adversarial Networks (arXiv 1511.06434), section 3 and figure 1.
@@ -18,10 +19,11 @@ Generative Adversarial Networks (arXiv 1511.06434), section 3 and figure 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import Literal, final
 
 from torch import nn
 
+from twoplayer.errors import UserError
 from twoplayer.networks._activations import activation, expansion
 from twoplayer.networks._base import Critic, Generator
 from twoplayer.networks._initial import draw_normal
@@ -41,10 +43,20 @@ LEAST = 3
 class DCGAN(Knobs):
     """The paper's two players, from 8 to 256 pixels."""
 
+    kernel: Literal[4, 5] = 4
+    """Side of the strided convolutions' kernels, in pixels."""
+    pointwise: bool = False
+    """A 1x1 convolution after every convolution between two maps."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kernel not in (4, 5):
+            raise UserError(f"kernel must be 4 or 5, not {self.kernel!r}")
+
     def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:
         channels, resolution = square_image(shape, "dcgan")
         levels = self._levels(resolution)
-        style = Style(self.activation or "relu", self.normalization or "batch")
+        style = Style(self.activation or "relu", self.normalization or "batch", self.kernel, self.pointwise)
         units, side = style.wide(levels[-1].width), levels[-1].coarse
         # The same as a transposed convolution of the latent seen as a 1x1 map, and faster.
         project = nn.Linear(latent_dim, units * side**2, bias=style.bias)
@@ -53,7 +65,7 @@ class DCGAN(Knobs):
             for _ in range(level.further):
                 body += style.keeping(level.width)
             body += [] if finer is None else style.doubling(level, finer.width)
-        last = nn.ConvTranspose2d(levels[0].width, channels, 4, 2, 1, levels[0].odd)
+        last = style.up(levels[0], levels[0].width, channels)
         generator = BodyGenerator(latent_dim, shape, nn.Sequential(*body, last))
         draw_normal(generator, 0.02)
         return generator
@@ -61,11 +73,11 @@ class DCGAN(Knobs):
     def critic(self, shape: tuple[int, ...]) -> Critic:
         channels, resolution = square_image(shape, "dcgan")
         levels = self._levels(resolution)
-        style = Style(self.activation or "leaky-relu", self.normalization or "batch")
-        first = nn.Conv2d(channels, style.wide(levels[0].width), 4, 2, 1)
+        style = Style(self.activation or "leaky-relu", self.normalization or "batch", self.kernel, self.pointwise)
+        first = style.down(levels[0], channels, style.wide(levels[0].width))
         body: list[nn.Module] = [first, activation(style.act)]
         for finer, level in zip([None, *levels], levels, strict=False):
-            body += [] if finer is None else style.halving(finer.width, level.width)
+            body += [] if finer is None else style.halving(level, finer.width)
             for _ in range(level.further):
                 body += style.keeping(level.width)
         features = levels[-1].width * levels[-1].coarse ** 2
@@ -91,18 +103,15 @@ class Level:
     width: int
     further: int
 
-    @property
-    def odd(self) -> int:
-        """What twice the coarse side lacks of the fine one."""
-        return self.fine - 2 * self.coarse
-
 
 @dataclass(frozen=True)
 class Style:
-    """A player's activation and normalization; its layers are convolution, normalization, activation."""
+    """A player's activation, normalization and kernels; its layers are convolution, normalization, activation."""
 
     act: str
     norm: str
+    kernel: int
+    pointwise: bool
 
     @property
     def bias(self) -> bool:
@@ -115,15 +124,30 @@ class Style:
     def activated(self, channels: int) -> list[nn.Module]:
         return [normalization(self.norm, channels, maps=True), activation(self.act)]
 
-    def keeping(self, width: int) -> list[nn.Module]:
+    def keeping(self, width: int, side: int = 3) -> list[nn.Module]:
         wide = self.wide(width)
-        return [nn.Conv2d(width, wide, 3, padding=1, bias=self.bias), *self.activated(wide)]
+        return [nn.Conv2d(width, wide, side, padding=side // 2, bias=self.bias), *self.activated(wide)]
 
-    def halving(self, inputs: int, outputs: int) -> list[nn.Module]:
-        wide = self.wide(outputs)
-        return [nn.Conv2d(inputs, wide, 4, 2, 1, bias=self.bias), *self.activated(wide)]
+    def halving(self, level: Level, inputs: int) -> list[nn.Module]:
+        wide = self.wide(level.width)
+        return [self.down(level, inputs, wide, self.bias), *self.activated(wide), *self._mixing(level.width)]
 
     def doubling(self, level: Level, outputs: int) -> list[nn.Module]:
         wide = self.wide(outputs)
-        up = nn.ConvTranspose2d(level.width, wide, 4, 2, 1, level.odd, bias=self.bias)
-        return [up, *self.activated(wide)]
+        return [self.up(level, level.width, wide, self.bias), *self.activated(wide), *self._mixing(outputs)]
+
+    def _mixing(self, width: int) -> list[nn.Module]:
+        return self.keeping(width, side=1) if self.pointwise else []
+
+    def down(self, level: Level, inputs: int, outputs: int, bias: bool = True) -> nn.Conv2d:
+        """From a level's fine map to its coarse one, whose side is half, rounded down."""
+        return nn.Conv2d(inputs, outputs, self.kernel, 2, self._padding(level), bias=bias)
+
+    def up(self, level: Level, inputs: int, outputs: int, bias: bool = True) -> nn.ConvTranspose2d:
+        """From a level's coarse map to its fine one."""
+        padding = self._padding(level)
+        spare = level.fine - (2 * (level.coarse - 1) - 2 * padding + self.kernel)
+        return nn.ConvTranspose2d(inputs, outputs, self.kernel, 2, padding, spare, bias=bias)
+
+    def _padding(self, level: Level) -> int:
+        return 2 if self.kernel == 5 and level.fine % 2 == 0 else 1
