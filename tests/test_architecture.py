@@ -98,6 +98,15 @@ def test_every_part_has_a_layer() -> None:
     assert {part(path) for path in MODULES} == set(RANK)
 
 
+def test_the_page_on_architecture_names_every_part() -> None:
+    page = (PACKAGE.parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    tree = set(page.split("```")[1].split())
+    parts = {path.name if path.is_file() else f"{path.name}/" for path in PACKAGE.iterdir()}
+    lacking = {f"{name}/" if (PACKAGE / name).is_dir() else f"{name}.py" for name in RANK} - tree
+    assert lacking == {"__init__.py", "__main__.py"}
+    assert {word for word in tree if word.endswith(("/", ".py"))} <= {"src/twoplayer/", *parts}
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_point_down(path: Path) -> None:
     here = part(path)

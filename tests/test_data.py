@@ -108,8 +108,11 @@ def test_listing_and_opening_toys_import_nothing_heavy() -> None:
 
 
 def test_every_member_describes_itself() -> None:
-    for name in data.names():
-        assert len(data.describe(name).summary) > 10
+    said = {name: data.describe(name).summary for name in data.names()}
+    assert all(len(summary) > 10 for summary in said.values())
+    assert len(set(said.values())) == len(said)  # variants of one file too
+    assert "towers and bridges" in said["lsun-tower+bridge"] and "LSUN" in data.describe("lsun-bedroom").source
+    for name in said:
         assert isinstance(data.family.options(name), dict)
 
 

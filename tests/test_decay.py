@@ -102,7 +102,9 @@ def test_the_fit_of_functional_gradients_falls_too(tiny: Callable[..., Any], tmp
 
 def test_a_run_whose_rate_falls_to_its_end_has_no_other_end(tiny: Callable[..., Any]) -> None:
     tiny("gan1", "ring", "falling", decay_from=0.5)
-    with pytest.raises(UserError, match=r"trained with other settings \(steps: 4 there, 6 now\)"):
+    with pytest.raises(UserError, match=r"settings \(steps: 4 there, 6 now\), and its step sizes fall to 0 at the end"):
         tiny("gan1", "ring", "falling", decay_from=0.5, steps=6)
+    with pytest.raises(UserError, match=r"settings \(seed: 0 there, 3 now\): give another --run folder"):
+        tiny("gan1", "ring", "falling", decay_from=0.5, seed=3)
     tiny("gan1", "ring", "steady")
     assert tiny("gan1", "ring", "steady", steps=6).status["step"] == 6

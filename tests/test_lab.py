@@ -6,6 +6,7 @@ import json
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from twoplayer.lab._findings import Check, Findings, Picture, Table, shown
 from twoplayer.lab._page import contents_page, findings_page
 from twoplayer.registry import Description
 
-QUICK = "earth-mover"
+QUICK, OTHER = "earth-mover", "strong-and-weak"
 
 
 def findings() -> Findings:
@@ -97,7 +98,7 @@ def test_the_contents_count_what_held() -> None:
     good, bad = findings(), findings()
     good.equal("fits", 1, 1, within=0)
     bad.equal("fits", 1, 2, within=0)
-    assert "1 of 2 demonstrations held" in contents_page([good, bad])
+    assert "1 of 2 demonstrations held" in contents_page([good.document(), bad.document()])
 
 
 # ---- the family
@@ -216,11 +217,88 @@ def test_lab_runs_prints_and_writes_a_page(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_lab_prints_one_json_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["lab", QUICK, "strong-and-weak", "-o", str(tmp_path), "--json"]) == 0
+    assert run(["lab", QUICK, OTHER, "-o", str(tmp_path), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert [d["name"] for d in document] == [QUICK, "strong-and-weak"]
+    assert [d["name"] for d in document] == [QUICK, OTHER]
     assert all(d["held"] and d["checks"] for d in document)
-    assert "strong-and-weak.html" in (tmp_path / "index.html").read_text()
+    assert f"{OTHER}.html" in (tmp_path / "index.html").read_text()
+
+
+def performed(monkeypatch: pytest.MonkeyPatch, interrupted: str = "") -> list[str]:
+    """The demonstrations that are performed from now on; at one of that name somebody presses Ctrl-C."""
+    seen: list[str] = []
+
+    def perform(name: str, **options: Any) -> Findings:
+        if name == interrupted:
+            raise KeyboardInterrupt
+        seen.append(name)
+        return real(name, **options)
+
+    real = lab.perform
+    monkeypatch.setattr(lab, "perform", perform)
+    return seen
+
+
+def test_an_interrupted_lab_goes_on_by_the_same_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["lab", QUICK, OTHER, "-o", str(tmp_path)]
+    with monkeypatch.context() as context:
+        assert performed(context, interrupted=OTHER) == [] and run(command) == 130
+    assert "interrupted after 1 of 2 demonstrations; the same command goes on from here" in capsys.readouterr().err
+    page = (tmp_path / f"{QUICK}.html").read_bytes()
+    seen = performed(monkeypatch)
+    assert run([*command, "--json"]) == 0 and seen == [OTHER]
+    told = capsys.readouterr()
+    assert f"{QUICK}: done before, {tmp_path / QUICK}.html\n{OTHER} ...\n" in told.err
+    document = json.loads(told.out)
+    assert [d["name"] for d in document] == [QUICK, OTHER] and all(d["checks"] and d["tables"] for d in document)
+    assert (tmp_path / f"{QUICK}.html").read_bytes() == page
+    assert run(command) == 0 and seen == [OTHER]
+    assert f"2 of 2 held: {tmp_path / 'index.html'}" in capsys.readouterr().out
+
+
+def test_the_index_lists_all_that_the_folder_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in (QUICK, OTHER):  # in calls of their own
+        assert run(["lab", name, "-o", str(tmp_path)]) == 0
+    index = (tmp_path / "index.html").read_text()
+    assert "2 of 2 demonstrations held" in index and all(f'href="{name}.html"' in index for name in (QUICK, OTHER))
+    assert capsys.readouterr().out.endswith(f"2 of 2 held: {tmp_path / 'index.html'}\n")
+    (tmp_path / f"{OTHER}.html").unlink()
+    (tmp_path / "index.html").unlink()
+    assert run(["lab", QUICK, "-o", str(tmp_path)]) == 0
+    assert not (tmp_path / "index.html").exists()  # one alone has no list
+
+
+@pytest.mark.parametrize("change", ["seed", "version", "damaged"])
+def test_what_was_done_otherwise_is_replaced_only_where_that_is_asked_for(
+    change: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["lab", QUICK, "-o", str(tmp_path)]
+    assert run(command) == 0
+    figures = tmp_path / f"{QUICK}.json"
+    if change == "seed":
+        command += ["--seed", "1"]
+    elif change == "version":
+        figures.write_text(json.dumps({**json.loads(figures.read_text()), "twoplayer": "0.0.1"}))
+    else:
+        figures.write_text(figures.read_text()[:100])
+    before, seen = figures.read_bytes(), performed(monkeypatch)
+    capsys.readouterr()
+    assert run(command) == 2
+    told = capsys.readouterr().err
+    assert "are there already" in told and "--overwrite" in told and told.count("\n") == 1
+    assert figures.read_bytes() == before and not seen
+    assert run([*command, "--overwrite"]) == 0 and run(command) == 0
+    assert seen == [QUICK]  # and done before at the last
+
+
+def test_an_index_of_somebody_else_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["lab", QUICK, "-o", str(tmp_path)]) == 0
+    (tmp_path / "index.html").write_text("mine")
+    assert run(["lab", QUICK, OTHER, "-o", str(tmp_path)]) == 2
+    assert f"such as {tmp_path / 'index.html'}: give another folder" in capsys.readouterr().err
+    assert (tmp_path / "index.html").read_text() == "mine" and not (tmp_path / f"{OTHER}.html").exists()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ class Diverged(RuntimeError):
 
 
 class Interrupted(RuntimeError):
-    """Training was asked to stop and has saved its state; the command line exits with 130."""
+    """What takes long was asked to stop, and what it has done is saved; the command line exits with 130."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

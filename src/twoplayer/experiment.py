@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from twoplayer import __version__, data, methods
-from twoplayer.config import Config, resolve
+from twoplayer.config import STOPS, Config, resolve
 from twoplayer.data import kind_of
 from twoplayer.data._base import Dataset
 from twoplayer.errors import Diverged, UserError
@@ -178,7 +178,7 @@ def restored(folder: RunFolder, dataset: Dataset, placement: Any) -> Trainer:
 
 
 def _trainer(folder: RunFolder, config: Config, dataset: Dataset, placement: Any, listeners: Sequence[Any]) -> Trainer:
-    from twoplayer.games._kit import Facts
+    from twoplayer.games._kit import Facts, Knowledge
     from twoplayer.measuring import measure, sample_count
     from twoplayer.training.build import build, study, target
     from twoplayer.training.trainer import Trainer
@@ -196,7 +196,8 @@ def _trainer(folder: RunFolder, config: Config, dataset: Dataset, placement: Any
         return measure(samples, real, metrics=YARDSTICK[real.kind], device=placement.device, say=say).figures
 
     with placement.accelerator.main_process_first():  # what is learned of the data lies in the cache for the others
-        knowledge = study(config, dataset)
+        before = Knowledge(given=folder.data().get("given") or {}, kept=folder.kept()) if folder.exists else None
+        knowledge = study(config, dataset, before)
     facts = Facts(dataset.shape, dataset.partner_shape, dataset.paired, knowledge.given)
     players = build(config, facts, placement)
     usual = sample_count(dataset.kind)
@@ -310,7 +311,9 @@ def _check_same(folder: RunFolder, config: Config) -> None:
     if differ:
         old, new = before.tree(), config.tree()
         changes = "; ".join(f"{field}: {_short(old[field])} there, {_short(new[field])} now" for field in differ)
-        raise UserError(f"{folder.path} was trained with other settings ({changes}): give another --run folder")
+        falls = f"step sizes fall to 0 at the end it was given (decay_from {before.optimizer.decay_from:g})"
+        why = "" if {*STOPS}.isdisjoint(differ) else f", and its {falls}, which can no longer be moved"
+        raise UserError(f"{folder.path} was trained with other settings ({changes}){why}: give another --run folder")
     status = folder.status()
     if status["state"] == "diverged":
         raise Diverged(f"nothing was trained now, since {folder.path} diverged before: {status['message']}")

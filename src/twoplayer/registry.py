@@ -2,8 +2,8 @@
 
 A member's name is its file's stem with dashes (``least_squares.py`` is ``least-squares``), unless the file
 declares a literal ``VARIANTS = {"name": {option: value}}``, which gives several names to one class. The
-first line of the module's docstring describes it; a ``Source:`` paragraph cites it. Files that start with an
-underscore are shared parts, not members.
+first line of the module's docstring describes it, or a variant's own paragraph, which begins with its name and a
+colon; a ``Source:`` paragraph cites it. Files that start with an underscore are shared parts, not members.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ class Family:
 
     def _read(self, path: Path) -> list[Description]:
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        summary, source = _split_docstring(ast.get_docstring(tree) or "")
+        first, *more = [" ".join(p.split()).rstrip(".") for p in (ast.get_docstring(tree) or "").split("\n\n")]
+        said = {key: text for key, colon, text in (p.partition(": ") for p in more) if colon}
         variants: Mapping[str, Mapping[str, Any]] = {path.stem.replace("_", "-"): {}}
         for statement in tree.body:
             match statement:
@@ -144,16 +145,11 @@ class Family:
                 case _:
                     continue
         module = f"{self.package}.{path.stem}"
-        return [Description(n, self.label, summary, source, module, dict(p)) for n, p in variants.items()]
+        source = said.get("Source", "")
+        return [Description(n, self.label, said.get(n, first), source, module, dict(p)) for n, p in variants.items()]
 
 
 def family(label: str) -> Family:
     """The family of that name, such as ``family("objectives")``."""
     package = importlib.import_module(f"twoplayer.{label}")
     return package.family  # type: ignore[no-any-return]
-
-
-def _split_docstring(text: str) -> tuple[str, str]:
-    paragraphs = [" ".join(p.split()) for p in text.split("\n\n")]
-    source = next((p.removeprefix("Source:").strip() for p in paragraphs if p.startswith("Source:")), "")
-    return paragraphs[0].rstrip("."), source.rstrip(".")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from twoplayer.cli._output import overwrite_option
-from twoplayer.errors import UserError
+from twoplayer.errors import Interrupted, UserError
 
 __all__ = ["command"]
 
@@ -30,13 +30,14 @@ __all__ = ["command"]
 def command(names: tuple[str, ...], everything: bool, output: Path, overwrite: bool, seed: int, as_json: bool) -> None:
     """Run the demonstrations NAMES, print their figures and write one HTML page each; without NAMES, list them.
 
+    The same command goes on after an interruption; index.html lists all that are finished in the folder.
+
     \b
     twoplayer lab
     twoplayer lab parallel-segments
     twoplayer lab --all -o pages
     """
     from twoplayer import lab
-    from twoplayer.files import check_free, json_text, write_atomic
 
     if everything and names:
         raise UserError("give the names of demonstrations or --all, not both")
@@ -45,38 +46,34 @@ def command(names: tuple[str, ...], everything: bool, output: Path, overwrite: b
     if not about:
         click.echo(_contents(as_json))
         return
-    if output.is_file():
-        raise UserError(f"{output} is a file: give -o a folder for the pages")
-    contents = ["index"] if len(chosen) > 1 else []
-    check_free([output / f"{page}.html" for page in (*chosen, *contents)], overwrite=overwrite)
-    _check_writable(output)
-    from twoplayer.lab._page import contents_page, findings_page
+    from twoplayer.files import json_text
+    from twoplayer.lab._folder import LabFolder
 
-    found = []
-    for name in chosen:
+    folder = LabFolder(output)
+    found: dict[str, dict[str, Any]] = {}
+    if not overwrite:
+        found = {name: done for name in chosen if (done := folder.done(name, seed)) is not None}
+    folder.claim([name for name in chosen if name not in found], overwrite=overwrite)
+    for number, name in enumerate(chosen):
+        if name in found:
+            click.echo(f"{name}: done before, {folder.page(name)}", err=True)
+            continue
         click.echo(f"{name} ...", err=True)
-        findings = lab.perform(name, seed=seed)
-        page = output / f"{name}.html"
-        write_atomic(page, findings_page(findings))
-        found.append(findings)
-        if len(chosen) > 1:  # after each, so that an interruption loses none
-            write_atomic(output / "index.html", contents_page(found))
+        try:
+            findings = lab.perform(name, seed=seed)
+        except KeyboardInterrupt:
+            flag = ", without --overwrite" if overwrite else ""
+            raise Interrupted(
+                f"interrupted after {number} of {len(chosen)} demonstrations; the same command{flag} goes on from here"
+            ) from None
+        found[name] = folder.keep(findings)
         if not as_json:
-            click.echo(_told(findings, page))
+            click.echo(_told(findings, folder.page(name)))
+    folder.list_all()
     if as_json:
-        documents = [{**f.document(), "page": output / f"{f.name}.html"} for f in found]
-        click.echo(json_text(documents, indent=2))
-    elif len(found) > 1:
-        click.echo(f"{sum(f.held for f in found)} of {len(found)} held: {output / 'index.html'}")
-
-
-def _check_writable(folder: Path) -> None:
-    """Refuse a folder that cannot be written to before a minute is spent, with the system's own reason."""
-    import tempfile
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder):
-        pass
+        click.echo(json_text([{**found[name], "page": folder.page(name)} for name in chosen], indent=2))
+    elif len(finished := folder.finished()) > 1:
+        click.echo(f"{sum(each['held'] for each in finished)} of {len(finished)} held: {folder.index}")
 
 
 def _contents(as_json: bool) -> str:

@@ -1,5 +1,13 @@
 """LSUN scenes, 64 pixels: one scene, or two as two classes.
 
+lsun-bedroom: LSUN bedrooms, 64 pixels; the hub has a sample of them.
+
+lsun-living-room: LSUN living rooms, 64 pixels, which must be on this machine.
+
+lsun-bedroom+living-room: LSUN bedrooms and living rooms as two classes, 64 pixels.
+
+lsun-tower+bridge: LSUN towers and bridges as two classes, 64 pixels, which must be on this machine.
+
 Source: Yu, Seff, Zhang, Song, Funkhouser and Xiao, 2015, "LSUN: Construction of a large-scale image dataset
 using deep learning with humans in the loop".
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twoplayer import __version__
@@ -18,9 +18,9 @@ def findings_page(findings: Findings) -> str:
     return _render("page.html", findings=findings, parts=[_part(p) for p in findings.parts])
 
 
-def contents_page(all_findings: Sequence[Findings]) -> str:
-    """The verdicts of several demonstrations, each linked to its page in the same folder."""
-    return _render("contents.html", all_findings=all_findings, held=sum(f.held for f in all_findings))
+def contents_page(finished: Sequence[Mapping[str, Any]]) -> str:
+    """The verdicts of several demonstrations (`Findings.document`), each linked to its page in the same folder."""
+    return _render("contents.html", finished=finished, held=sum(found["held"] for found in finished))
 
 
 def _part(part: Paragraph | Table | Picture) -> dict[str, Any]:
