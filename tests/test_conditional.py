@@ -182,7 +182,7 @@ def test_modulated_normalization_is_a_gain_and_a_bias_for_each_class() -> None:
     expected = norms[0].norm(x) * (1 + norms[0].gain.weight.T[given.argmax(1)])[:, :, None, None]
     expected = expected + norms[0].bias.weight.T[given.argmax(1)][:, :, None, None]
     assert torch.allclose(norms[0](x), expected, atol=1e-6)
-    told.told.given = None
+    told(inputs)
     assert told.told.given is None and copy.deepcopy(told)(inputs).shape == (6, 1, 8, 8)
     with pytest.raises(UserError, match=r"normalizes nothing.*set generator.normalization to batch"):
         ModulatedGenerator(networks.create("mlp").generator(3, (2,)), 3, 2)
@@ -296,7 +296,7 @@ def dataset(count: int = 40, kind: str = "images", **changes: Any) -> Dataset:
 def test_the_class_comes_first_and_names_choose() -> None:
     made = dataset()
     assert traits_of(made, None) == TRAITS
-    assert traits_of(made, ["age", "label"]) == (AGE, KIND)
+    assert traits_of(made, ["age", "label"]) == traits_of(made, ["age", "label", "age"]) == (AGE, KIND)
     rows = np.array([3, 17, 5])
     expected = codes(40, seed=40)[rows]
     assert np.array_equal(Codes.of_training(TRAITS, made)(rows), expected)
@@ -367,6 +367,7 @@ def test_a_wish_that_no_row_meets_takes_the_rest_from_all() -> None:
         ({"text": "a cat"}, r"cannot be asked for a text: known: label, hair, age"),
         ({"age": "old"}, "age is a number from 0 to 80, not 'old'"),
         ({"age": "81"}, "age must lie from 0 to 80, as in the training data, not 81"),
+        ({"hair": "red", "Hair": "blond"}, "hair is asked to be red and blond: ask for one of them"),
     ],
 )
 def test_wishes_that_make_no_sense(wishes: dict[str, str], words: str) -> None:
@@ -395,6 +396,10 @@ def test_real_samples_stand_in_the_grids_order() -> None:
     shown = inputs().real(made, 64)
     labels = {made.held_out[i].tobytes(): made.held_out_labels[i] for i in range(20)}
     assert [labels[image.tobytes()] for image in shown] == [0, 1] * 8
+    cats = inputs().real(dataset(held_out_labels=np.zeros(20, np.int64)), 64)
+    assert (cats[1::2] == 255).all() and not (cats[::2] == 255).all((1, 2, 3)).any()  # no dog is held out
+    ages = Conditioned(3, "normal", (AGE,), codes(20)[:, 5:], image=True).real(made, 64)
+    assert len(ages) == 63 and {image.tobytes() for image in ages} <= labels.keys()
 
 
 # ---- what does not go together
@@ -438,6 +443,8 @@ def test_a_run_can_be_asked_for_a_class(digits: Run) -> None:
         digits.sample(6, label="seven")
     with pytest.raises(UserError, match="cannot be asked for a hair: known: label"):
         digits.sample(6, attributes={"hair": "red"})
+    with pytest.raises(UserError, match="label is asked to be 7 and 3: ask for one of them"):
+        digits.sample(6, label="7", attributes={"label": 3})
 
 
 def test_the_command_line_asks_too(digits: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -448,7 +455,12 @@ def test_the_command_line_asks_too(digits: Run, tmp_path: Path, capsys: pytest.C
         main.run(["sample", str(digits.path), "--n", "5", "--attributes", "label=7", "-o", target, "--overwrite"]) == 0
     )
     capsys.readouterr()
-    for words, told in (("label", "attributes are names with values"), ("label=77", "label is never '77'")):
+    for words, told in (
+        ("label", "attributes are names with values"),
+        ("label=77", "label is never '77'"),
+        ("label=7,8", "label is never '7,8'"),
+        ("label=7,label=8", "label is asked to be 7 and 8: ask for one of them"),
+    ):
         assert main.run(["sample", str(digits.path), "--attributes", words]) == 2
         assert told in capsys.readouterr().err
 
@@ -546,6 +558,9 @@ def test_numbers_fall_into_fifths() -> None:
     numbers = np.random.default_rng(0).normal(size=10_000)
     counts = np.bincount(np.searchsorted(_edges(numbers), numbers))
     assert len(counts) == 5 and counts.min() > 1_900
+    for often, rare in ((1.0, -1.0), (-1.0, 1.0)):  # where most are the largest, or the smallest
+        mostly = np.r_[np.full(900, often), np.linspace(-0.9, 0.9, 99), rare]
+        assert np.bincount(np.searchsorted(_edges(mostly), mostly)).tolist() in ([100, 900], [900, 100])
 
 
 def test_a_plain_run_has_nothing_to_agree_with(tiny: Callable[..., Any]) -> None:

@@ -19,6 +19,7 @@ from twoplayer.cli.main import run as cli
 from twoplayer.errors import UserError
 from twoplayer.run import Run
 from twoplayer.texts import _towers
+from twoplayer.texts._trained import Trained
 from twoplayer.translating import nearness, translate, translate_files
 
 SMALL = {"resolution": 16, "batch": 4, "filters": 4, "tensorboard": False, "log_every": 1, "device": "cpu"}
@@ -63,6 +64,8 @@ def test_a_run_ends_with_pictures_and_a_report(case: str, runs: dict[str, Run]) 
     assert run.status["state"] == "finished" and run.images_seen == 16
     assert (run.path / "samples" / "000000004.png").is_file() and (run.path / "report.html").is_file()
     assert run.sample(3).array.shape[1:] == (16, 16, 3)
+    inputs = "latent vectors" if case == "gan-cls" else "images"
+    assert f"The same {inputs}, seen through the generator" in (run.path / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -156,6 +159,19 @@ def test_pictures_are_not_translated_over_themselves(runs: dict[str, Run], tmp_p
     assert translate_files(runs["pix2pix"], [tmp_path / "b.jpg"], tmp_path) == [tmp_path / "b.png"]
 
 
+def test_earlier_translations_and_hidden_pictures_are_not_translated(runs: dict[str, Run], tmp_path: Path) -> None:
+    for name in ("a.png", "more/b.png", ".thumbs/c.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (16, 16)).save(tmp_path / name)
+    output = tmp_path / "translated"
+    for _ in range(2):
+        written = translate_files(runs["pix2pix"], [tmp_path], output, overwrite=True)
+        assert written == [output / "a.png", output / "more" / "b.png"]
+    assert translate_files(runs["pix2pix"], [output], tmp_path / "twice") == [
+        tmp_path / "twice" / "a.png", tmp_path / "twice" / "more" / "b.png"
+    ]  # fmt: skip
+
+
 def test_more_pictures_than_are_read_at_a_time(
     runs: dict[str, Run], folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,7 +223,9 @@ def test_nearness_is_nothing_for_the_same_and_grows_with_the_difference() -> Non
         nearness(pictures, pictures[:2])
 
 
-def test_dropout_translates_in_other_ways_by_its_seed(runs: dict[str, Run], folders: Path, tmp_path: Path) -> None:
+def test_dropout_translates_in_other_ways_by_its_seed(
+    runs: dict[str, Run], folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pictures = [np.random.default_rng(n).integers(0, 256, (16, 16, 3), np.uint8) for n in range(3)]
     run = runs["pix2pix"]
     plain = translate(run, pictures)
@@ -220,8 +238,10 @@ def test_dropout_translates_in_other_ways_by_its_seed(runs: dict[str, Run], fold
         with pytest.raises(UserError, match="has no dropout, so that it translates a picture in one way alone"):
             translate(runs[case], pictures, dropout=1)
     command = ["translate", str(run.path), str(folders / "sides" / "A" / "003.png")]
-    for folder, more in (("plain", []), ("noisy", ["--dropout", "1"])):
-        assert cli([*command, "-o", str(tmp_path / folder), *more]) == 0
+    for folder, more, seed in (("plain", [], None), ("noisy", ["--dropout", "1"], 1)):
+        capsys.readouterr()
+        assert cli([*command, "-o", str(tmp_path / folder), "--json", *more]) == 0
+        assert json.loads(capsys.readouterr().out)["dropout"] == seed
     made = [(tmp_path / folder / "003.png").read_bytes() for folder in ("plain", "noisy")]
     assert made[0] != made[1]
 
@@ -242,6 +262,52 @@ def test_a_text_decides_what_is_sampled(runs: dict[str, Run]) -> None:
 def test_wishes_that_a_text_game_does_not_understand(wish: dict[str, str], words: str, runs: dict[str, Run]) -> None:
     with pytest.raises(UserError, match=words):
         runs["gan-cls"].sample(2, **wish)  # type: ignore[arg-type]
+
+
+def test_words_that_no_caption_has_are_passed_over_and_told(runs: dict[str, Run]) -> None:
+    run = runs["gan-cls"]
+    with pytest.warns(UserWarning, match="not known from the captions, and passed over: purple, zebra"):
+        told = run.sample(2, text="a purple red zebra").array
+    np.testing.assert_array_equal(told, run.sample(2, text="a red").array)
+
+
+def test_a_text_run_goes_on_with_its_own_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cheap: None) -> None:
+    """Where the cache has lost it, or another version of the library would learn another one."""
+    monkeypatch.setattr(_towers, "PRESENTATIONS", 1_000)
+    settings = {"data": str(captioned(tmp_path / "captions", 80)), "evaluate_every": 0}
+    alone = train("gan-cls", tmp_path, tmp_path / "alone", steps=4, **settings)
+    stopping = {**settings, "stop": "critic"}
+    run = train("gan-cls", tmp_path, tmp_path / "run", steps=2, **stopping)
+    plain = train("gan-cls", tmp_path, tmp_path / "plain", steps=2, **settings)
+    monkeypatch.setenv("TWOPLAYER_CACHE", str(tmp_path / "empty"))
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("learned again")
+
+    monkeypatch.setattr(Trained, "fit", refuse)
+    with pytest.raises(AssertionError, match="learned again"):
+        train("gan-cls", tmp_path, tmp_path / "another", steps=2, **settings)
+    train("gan-cls", tmp_path, plain.path, steps=4, **settings)
+    assert_same_state(state(plain.path), state(alone.path))
+    assert train("gan-cls", tmp_path, run.path, steps=4, **stopping).status["step"] == 4
+
+
+def test_conditioning_augmentation_is_a_setting_that_resumes(folders: Path, tmp_path: Path, cheap: None) -> None:
+    settings = {"conditioning_augmentation": 1.0, "interpolate": False, "evaluate_every": 0}
+    whole = train("gan-cls", folders, tmp_path / "whole", steps=3, **settings)
+    train("gan-cls", folders, tmp_path / "parts", steps=1, **settings)
+    parts = train("gan-cls", folders, tmp_path / "parts", steps=3, **settings)
+    assert_same_state(state(parts.path), state(whole.path))
+    assert "conditioning_divergence" in parts.progress[-1]
+    assert parts.sample(2, text="a red picture").array.shape == (2, 16, 16, 3)
+
+
+def test_a_text_runs_critic_has_features(runs: dict[str, Run]) -> None:
+    images = runs["gan-cls"].sample(3).array
+    features = runs["gan-cls"].encode(images, by="critic")
+    assert features.shape[0] == 3 and features.shape[1] > 3 and features.std(0).max() > 0
+    with pytest.raises(UserError, match="has no features of samples alone"):
+        runs["pix2pix"].encode(images, by="critic")
 
 
 def test_text_needs_captions(folders: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.distributions import Normal, kl_divergence
 from torch.nn.functional import softplus
 
 from _kits import SmallKit
@@ -20,6 +21,7 @@ from twoplayer.games._captions import Captions, encoder_of, fitted, kept_caption
 from twoplayer.games._kit import Facts, Kept, Knowledge
 from twoplayer.games._sentences import Sentences
 from twoplayer.games.text import Text
+from twoplayer.networks._conditioning import AugmentedGenerator
 from twoplayer.rng import numpy_generator
 from twoplayer.texts import _towers
 from twoplayer.training.batches import Batches
@@ -64,6 +66,7 @@ def test_the_critic_sees_right_texts_wrong_texts_and_fakes(into_critic: str) -> 
     wrong = played.critic(batch.real, batch.given[[1, 2, 3, 4, 5, 6, 7, 0]])
     wanted = softplus(-right).mean() + (softplus(wrong).mean() + softplus(fake).mean()) / 2
     torch.testing.assert_close(loss.total, wanted)
+    torch.testing.assert_close(loss.parts["critic_loss"], wanted.detach())
     assert loss.parts["wrong_text_score"] == pytest.approx(wrong.mean().item(), abs=1e-6)
     assert not torch.allclose(right, wrong)
     found = torch.autograd.grad(loss.total, list(played.generator.parameters()), allow_unused=True)
@@ -84,6 +87,37 @@ def test_the_generator_answers_for_texts_half_way_between_two() -> None:
     torch.testing.assert_close(game(interpolate=False).generator_loss(batch, generated).total, own)
 
 
+def test_conditioning_augmentation_draws_around_the_text_and_pays_for_distance() -> None:
+    """StackGAN's equation 2: c = μ + σ·ε joins the latents, and KL(N(μ, σ²) ‖ N(0, 1)) the generator's loss."""
+    played, batch = game(conditioning_augmentation=2.0, interpolate=False), Told(1)
+    generator = played.generator
+    assert isinstance(generator, AugmentedGenerator)
+    torch.nn.init.normal_(generator.log_variance.linear.weight, std=0.3)
+    mean, deviation = generator.mean(batch.given), (generator.log_variance(batch.given) / 2).exp()
+    free = torch.randn(8, 3 + 4, generator=batch.random("latents"))
+    generated = played.generate(batch)
+    drawn = torch.cat([free[:, :3], mean + deviation * free[:, 3:]], 1)
+    torch.testing.assert_close(generated, generator.base(drawn))
+    apart = kl_divergence(Normal(mean, deviation), Normal(0.0, 1.0)).sum(1).mean()
+    loss = played.generator_loss(batch, generated)
+    own = softplus(-played.critic(generated, batch.given)).mean()
+    torch.testing.assert_close(loss.total, own + 2 * apart)
+    torch.testing.assert_close(loss.parts["conditioning_divergence"], apart.detach())
+    before = {name: weight.clone() for name, weight in generator.named_parameters()}
+    Alternating(played, adam).move("generator", played.generator_loss(batch, played.generate(batch)))
+    assert [n for n, w in generator.named_parameters() if torch.equal(w, before[n]) and not n.endswith("bias")] == []
+    inputs = played.inputs(Kept({"vectors": batch.given}, ("text",) * 8))
+    assert inputs.draw(4, 0, "sample").shape == (4, 3 + 4 + WIDTH)
+
+
+def test_conditioning_augmentation_needs_normal_latents() -> None:
+    kit = SmallKit(Facts((1, SIDE, SIDE), given=GIVEN), network="dcgan", filters=4, prior="uniform")
+    with pytest.raises(UserError, match="draws from a normal distribution: set prior to normal"):
+        Text.assemble(kit, embedded=4, conditioning_augmentation=1.0)
+    with pytest.raises(UserError, match="conditioning_augmentation must be greater than or equal to 0"):
+        game(conditioning_augmentation=-1.0)
+
+
 @pytest.mark.parametrize(("objective", "rules"), [("relativistic", ()), ("hinge", ("r1",)), ("wasserstein", ("clip",))])
 def test_other_objectives_play_it_too(objective: str, rules: tuple[str, ...]) -> None:
     played, batch = game(objective, rules), Told(1)
@@ -95,6 +129,23 @@ def test_other_objectives_play_it_too(objective: str, rules: tuple[str, ...]) ->
     algorithm.move("generator", played.generator_loss(batch, generated))
     after = played.state_dict()
     assert {k.split(".")[0] for k in before if not torch.equal(between[k], after[k])} == {"generator"}
+
+
+def test_real_pairs_stay_real_where_generated_ones_are_held_against_them() -> None:
+    """A relativistic generator answers for texts half-way, which no real image has."""
+    played, batch = game("relativistic"), Told(1)
+    generated, between = played.generate(batch), (batch.given + batch.mismatched) / 2
+    latents = torch.randn(8, 3, generator=batch.random("latents"))
+    made = played.generator(torch.cat([latents, between], 1))
+    real = played.critic(batch.real, batch.given)
+    fakes = played.critic(generated, batch.given), played.critic(made, between)
+    wanted = sum(softplus(real - fake).mean() for fake in fakes) / 2
+    torch.testing.assert_close(played.generator_loss(batch, generated).total, wanted)
+
+
+def test_objectives_of_reconstruction_errors_have_no_place() -> None:
+    with pytest.raises(UserError, match=r"began needs a critic that reconstructs samples.*take another objective"):
+        game("began")
 
 
 def test_critics_without_a_score_of_whole_images_have_no_place() -> None:

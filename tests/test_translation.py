@@ -123,6 +123,25 @@ def test_rules_hold_critics_of_patches_too(rules: tuple[str, ...]) -> None:
         game.after_critic_step()
 
 
+@pytest.mark.parametrize("history", [0, 3])
+def test_the_critics_loss_has_no_way_into_the_translators(history: int) -> None:
+    for game in (paired("hinge", "gradient-penalty"), unpaired(B, "hinge", "gradient-penalty", history=history)):
+        batch = Pairs(1)
+        loss = game.critic_loss(batch, game.generate(batch)).total
+        found = torch.autograd.grad(loss, list(game.players["generator"].parameters()), allow_unused=True)
+        assert all(gradient is None for gradient in found)
+
+
+def test_slopes_are_those_of_a_pictures_score_which_is_the_mean_of_its_patches() -> None:
+    game, batch = paired("hinge", "r1"), Pairs(1)
+    both = torch.cat([batch.real, batch.partner], 1).requires_grad_()
+    scores = game.critic.critic(both)
+    assert scores.shape[1] > 1
+    (slope,) = torch.autograd.grad(scores.mean(1).sum(), both)
+    found = game.critic_loss(batch, game.generate(batch)).parts["r1"]
+    torch.testing.assert_close(found, 5 * slope.square().sum((1, 2, 3)).mean())
+
+
 def test_the_paired_critic_sees_what_was_given() -> None:
     """The same translation of another image is another matter."""
     game = paired()
@@ -356,7 +375,7 @@ def test_each_picture_of_a_pair_is_changed_by_its_own_colours() -> None:
 
 def test_pictures_are_held_out_ones_each_once() -> None:
     kept = kept_pictures(dataset(), "AtoB")
-    pictures = Pictures(kept)
+    pictures = Pictures(kept, "AtoB")
     drawn = pictures.draw(100, 0, "evaluation")
     assert drawn.shape == (4, *A) and drawn.abs().max() <= 1
     assert torch.equal(drawn, pictures.draw(100, 0, "evaluation"))
@@ -372,15 +391,23 @@ def test_one_held_out_picture_is_too_few_to_be_kept_alone() -> None:
 
 
 def test_the_grid_shows_given_translated_and_true_beside_each_other() -> None:
-    grid = Pictures(kept_pictures(dataset(), "AtoB")).grid(64, 0)
+    grid = Pictures(kept_pictures(dataset(), "AtoB"), "AtoB").grid(64, 0)
     assert grid.columns == 12 and grid.captions[:3] == ("given", "translated", "true")
     shown = grid.arrange(np.full((4, SIDE, SIDE, 3), 7, np.uint8))
     assert shown.shape == (12, SIDE, SIDE, 3)
     np.testing.assert_array_equal(shown[0, ..., :1], dataset().held_out[0])
     assert (shown[1] == 7).all()
     np.testing.assert_array_equal(shown[2], 255 - dataset().held_out[0].repeat(3, -1))
-    alone = Pictures(kept_pictures(dataset(paired=False), "BtoA")).grid(64, 0)
+    alone = Pictures(kept_pictures(dataset(paired=False), "BtoA"), "BtoA").grid(64, 0)
     assert alone.captions[:2] == ("given", "translated") and alone.inputs.shape == (4, *B)
+
+
+@pytest.mark.parametrize("make", [paired, unpaired])
+def test_real_pictures_are_of_the_side_that_is_aimed_at(make: Any) -> None:
+    whole = dataset()
+    for direction, side in (("AtoB", whole.partner_held_out), ("BtoA", whole.held_out)):
+        game = make(direction=direction)
+        np.testing.assert_array_equal(game.inputs(kept_pictures(whole, direction)).real(whole, 3), side[:3])
 
 
 def test_games_say_what_data_they_need() -> None:
@@ -417,6 +444,6 @@ def test_the_pairing_is_hidden_from_the_unpaired_game_alone() -> None:
 
 def test_a_run_that_lost_its_pictures_says_so() -> None:
     with pytest.raises(UserError, match="lost the images"):
-        Pictures(None)
+        Pictures(None, "AtoB")
     with pytest.raises(UserError, match="cannot be asked for a label"):
-        Pictures(kept_pictures(dataset(), "AtoB")).wanting({"label": "cat"})
+        Pictures(kept_pictures(dataset(), "AtoB"), "AtoB").wanting({"label": "cat"})

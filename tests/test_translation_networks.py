@@ -13,6 +13,7 @@ from twoplayer import networks, parallel
 from twoplayer.errors import UserError
 from twoplayer.networks._dropout import Dropout
 from twoplayer.networks._translation import Translator
+from twoplayer.networks.unet import Skip
 
 TRANSLATORS = ["unet", "resnet-translator"]
 
@@ -44,8 +45,7 @@ def test_pictures_of_any_size_pass_after_training_on_one(name: str, size: tuple[
 
 
 @pytest.mark.parametrize("name", TRANSLATORS)
-def test_what_lies_far_beyond_the_edge_does_not_matter(name: str) -> None:
-    """A picture that needs no padding is translated as it is."""
+def test_a_picture_that_needs_no_padding_is_translated_as_it_is(name: str) -> None:
     network = translator(name, (3, 32, 32), 3, filters=4).eval()
     x = torch.randn(1, 3, 32, 32)
     assert torch.equal(network(x), torch.tanh(network.body(x)))
@@ -106,6 +106,32 @@ def test_two_processes_drop_what_one_would(layout: torch.memory_format, monkeypa
         halves.append(Dropout(0.5)(x[2 * index : 2 * index + 2]))
     assert torch.equal(torch.cat(halves), whole)
     assert torch.equal(Dropout(0.5).eval()(x), x)
+
+
+@pytest.mark.parametrize("side", [16, 24])
+def test_what_training_cannot_move_says_nothing_of_larger_pictures(side: int) -> None:
+    """At 16 pixels the middle is 1x1, and the rims of the two kernels around it lie on padding alone."""
+    network = translator("unet", (3, side, side), 3, filters=4, normalization="none", dropout=0.0)
+    network(torch.randn(8, 3, side, side)).square().sum().backward()
+    unmoved = 0
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            assert layer.weight.grad is not None
+            idle = (layer.weight.grad == 0).flatten(0, 1).all(0)
+            assert (layer.weight.detach()[..., idle] == 0).all()
+            unmoved += int(idle.sum())
+    assert unmoved == (24 if side == 16 else 0)  # two rims of 12
+
+
+def test_the_middle_of_a_unet_takes_a_large_picture_block_by_block() -> None:
+    network = translator("unet", (3, 16, 16), 3, filters=4, normalization="none").eval()
+    middle = next(m for m in network.modules() if isinstance(m, Skip) and not any(isinstance(c, Skip) for c in m.body))
+    maps = torch.randn(1, middle.body[0].in_channels, 4, 6)
+    whole = middle(maps)
+    for down in (0, 2):
+        for right in (0, 2, 4):
+            block = (..., slice(down, down + 2), slice(right, right + 2))
+            torch.testing.assert_close(whole[block], middle(maps[block]))
 
 
 def test_unets_skips_carry_what_the_middle_cannot() -> None:

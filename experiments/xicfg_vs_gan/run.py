@@ -69,6 +69,9 @@ def main() -> None:
     parser.add_argument("--normalized", nargs="+", default=["yes", "no"], choices=["yes", "no"])
     parser.add_argument("--budget", default="10min")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--resolution", type=int, help="side of the images, in pixels [default: the data's own]")
+    parser.add_argument("--filters", type=int, help="of the first convolution [default: the networks' own]")
+    parser.add_argument("--evaluate-count", type=int, default=10_000, help="generated samples per measurement")
     parser.add_argument("--jobs", type=int, default=1, help="runs side by side")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the run folders lie")
     parser.add_argument("--output", type=Path, default=HERE / "results", help="folder of tables and pictures")
@@ -95,6 +98,10 @@ def cases(options: argparse.Namespace) -> Iterator[Case]:
 def train(case: Case, options: argparse.Namespace) -> int:
     """One run in a process of its own; its exit code."""
     command = [sys.executable, "-m", "twoplayer", "train", *case.flags, "--budget", options.budget]
+    command += ["--evaluate-count", str(options.evaluate_count)]
+    for flag in ("resolution", "filters"):
+        if getattr(options, flag):
+            command += [f"--{flag}", str(getattr(options, flag))]
     environment = dict(os.environ)
     if options.jobs > 1:
         environment["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // options.jobs))

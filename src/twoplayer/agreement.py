@@ -157,8 +157,9 @@ def _kinds(traits: tuple[Attribute, ...], dataset: Dataset) -> list[_Kind]:
 
 
 def _edges(numbers: Array) -> Array:
-    """What parts the numbers, ``(N,)``, into parts of equally many; fewer where numbers repeat."""
-    return np.unique(np.quantile(numbers, np.arange(1, PARTS) / PARTS))
+    """What parts the numbers, ``(N,)``, into parts of equally many; fewer where numbers repeat, and none empty."""
+    below = numbers[numbers < numbers.max()]
+    return np.unique(np.quantile(numbers, np.arange(1, PARTS) / PARTS).clip(max=below.max())) if len(below) else below
 
 
 Judge = Callable[[Array], tuple[Array, Array]]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twoplayer.cache import Kept, cache_root, keep, recall
+from twoplayer.cache import cache_root
 from twoplayer.errors import UserError
 from twoplayer.rng import numpy_generator
 
@@ -120,23 +120,18 @@ def _held_out(dataset: Dataset) -> tuple[tuple[str, ...], Array]:
 
 def _matcher(dataset: Dataset, folder: Path, say: Callable[[str], None] | None) -> Trained:
     """A matcher with an architecture and a seed that no run's own encoder has, trained once for the data."""
-    import torch
-
     from twoplayer import texts
-    from twoplayer.texts._base import State
+    from twoplayer.texts._remembered import recalled, remember
 
     assert dataset.train_captions is not None
     matcher: Trained = texts.create("characters", dimension=DIMENSION)
     key = hashlib.sha256(repr((RECIPE, "matcher", DIMENSION, SEED, dataset.key)).encode()).hexdigest()[:32]
-    kept = recall(folder, key)
-    if kept is not None:
-        tensors = {name: torch.from_numpy(array) for name, array in kept.arrays.items()}
-        matcher.restore_both(State(tensors, kept.facts["state"]), dataset.train)
+    known = recalled(folder, key)
+    if known is not None:
+        matcher.restore_both(known, dataset.train)
         return matcher
     if say:
         say(f"training a judge of images and captions on {dataset.name}, once for all")
     matcher.fit(dataset.train_captions, dataset.train, SEED)
-    state = matcher.state_of_both()
-    arrays = {name: tensor.numpy() for name, tensor in state.tensors.items()}
-    keep(folder, key, Kept(arrays, {"state": state.facts}), "the judge of images and captions")
+    remember(folder, key, matcher.state_of_both(), "the judge of images and captions")
     return matcher

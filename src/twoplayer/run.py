@@ -166,8 +166,11 @@ class Run:
         """
         if n < 1:
             raise UserError(f"cannot draw {n} samples: ask for at least 1")
-        wishes = {"label": label, "text": text, **(attributes or {})}
-        asked = {name: str(value) for name, value in wishes.items() if value is not None}
+        wishes, more = {"label": label, "text": text}, dict(attributes or {})
+        twice = next((name for name in more if wishes.get(name) is not None), None)
+        if twice is not None:
+            raise UserError(f"{twice} is asked to be {wishes[twice]} and {more[twice]}: ask for one of them")
+        asked = {name: str(value) for name, value in {**wishes, **more}.items() if value is not None}
         return Samples(self.draw(n, seed, "sample", refine, asked), self._reference())
 
     def draw(
@@ -203,8 +206,9 @@ class Run:
     def encode(self, samples: Any, *, by: Literal["encoder", "critic"] = "encoder") -> np.ndarray:
         """Samples, as the data are stored, as numbers, float32 ``(N, F)``.
 
-        By the run's encoder they are latents; by its critic, which every run has, the features before its last layer
-        (of the sample with its encoding, where the critic judges both). Raises `UserError` without an encoder, and for
+        By the run's encoder they are latents; by its critic, which all runs but translations have for it, the features
+        before its last layer (of the sample with its encoding, where the critic judges both; of a sample of which it is
+        told nothing, where it is told of conditions). Raises `UserError` without an encoder or such a critic, and for
         samples of another shape than the data's.
         """
         from twoplayer.sampling import Form, encode

@@ -107,14 +107,15 @@ def translate_files(
 ) -> list[Path]:
     """The pictures at `paths`, files or folders of them, translated into the folder `output`, as PNG by their names.
 
-    A folder's pictures keep their places below it. Raises `UserError` where there is nothing to translate, for a file
-    that is no picture, and where two would be written to one name, one over a picture that is given, or one over a file
-    that nobody has said to `overwrite`; then nothing is written.
+    A folder's pictures keep their places below it; those in `output`, should it lie below, are earlier translations and
+    stay out. Raises `UserError` where there is nothing to translate, for a file that is no picture, and where two would
+    be written to one name, one over a picture that is given, or one over a file that nobody has said to `overwrite`;
+    then nothing is written.
     """
     from twoplayer.data._pixels import whole
 
     given, _ = channels(run, direction)
-    found = _found(paths)
+    found = _found(paths, output)
     written = [output / place.with_suffix(".png") for _, place in found]
     _check_targets([path for path, _ in found], written)
     check_free(written, overwrite=overwrite)
@@ -193,18 +194,23 @@ def _dropping(run: Run, seed: int, picture: Array) -> Iterator[None]:
                 layer.eval()
 
 
-def _found(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
-    """Every picture, and its place below the folder that was named."""
+def _found(paths: Sequence[Path], output: Path) -> list[tuple[Path, Path]]:
+    """Every picture, and its place below the folder that was named, but for those in a folder `output` below that."""
     from twoplayer.data._files import is_image
 
     found: list[tuple[Path, Path]] = []
     for path in paths:
         if not path.exists():
             raise UserError(f"there is no {path}: give a picture or a folder of pictures")
-        inside = sorted(p for p in path.rglob("*") if p.is_file() and is_image(p.name)) if path.is_dir() else [path]
-        if not inside:
+        if not path.is_dir():
+            found.append((path, Path(path.name)))
+            continue
+        below = path.resolve() in output.resolve().parents
+        inside = [p for p in path.rglob("*") if p.is_file() and is_image(p.relative_to(path).as_posix())]
+        kept = sorted(p for p in inside if not (below and output.resolve() in p.resolve().parents))
+        if not kept:
             raise UserError(f"there are no pictures in {path}: give a folder of PNG or JPEG files")
-        found += [(p, p.relative_to(path) if path.is_dir() else Path(p.name)) for p in inside]
+        found += [(p, p.relative_to(path)) for p in kept]
     return found
 
 

@@ -28,7 +28,7 @@ __all__ = ["command"]
     type=click.Choice(["encoder", "critic"]),
     default="encoder",
     show_default=True,
-    help="latents by the encoder, or features of the critic before its last layer, which every run has",
+    help="latents by the encoder, or features of the critic before its last layer: of any run but a translation",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -50,6 +51,7 @@ def command(
     twoplayer sample runs/dcgan-digits-1 --n 10000 -o samples.npz
     twoplayer sample runs/cgan-fashion-mnist-1 --label sneaker
     twoplayer sample runs/cgan-emoji-1 --attributes hair=red,gender=woman
+    twoplayer sample runs/gan-cls-emoji-1 --text "a smiling face with sunglasses"
     """
     from twoplayer.files import json_text
     from twoplayer.run import Run
@@ -68,13 +70,15 @@ def command(
 
 
 def _read(attributes: tuple[str, ...]) -> dict[str, str]:
-    """The attributes by name, from texts such as ``hair=red,gender=woman``."""
+    """The attributes by name, from texts such as ``hair=red,gender=woman``; a comma may be part of a value."""
     from twoplayer.errors import UserError
 
     asked: dict[str, str] = {}
-    for piece in ",".join(attributes).split(",") if attributes else []:
+    for piece in (piece for text in attributes for piece in re.split(r",(?=[^,=]*=)", text)):
         name, equals, value = (word.strip() for word in piece.partition("="))
         if not (name and equals and value):
             raise UserError(f"attributes are names with values, such as hair=red,gender=woman, not {piece.strip()!r}")
+        if name in asked:
+            raise UserError(f"{name} is asked to be {asked[name]} and {value}: ask for one of them")
         asked[name] = value
     return asked

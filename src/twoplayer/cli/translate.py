@@ -48,6 +48,7 @@ def command(
     source = Run(run, device=device)
     written = translate_files(source, pictures, output, direction=direction, dropout=dropout, overwrite=overwrite)
     if as_json:
-        click.echo(json_text({"run": run, "direction": direction, "output": output, "written": written}, indent=2))
+        told = {"run": run, "direction": direction, "dropout": dropout, "output": output, "written": written}
+        click.echo(json_text(told, indent=2))
     else:
         click.echo(f"{len(written)} translated, in {output}")

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from twoplayer import texts
-from twoplayer.cache import Kept as Cached
-from twoplayer.cache import cache_root, keep, recall
+from twoplayer.cache import cache_root
 from twoplayer.errors import UserError
 from twoplayer.games._kit import KEPT, Kept
 from twoplayer.rng import numpy_generator
 from twoplayer.texts._base import State, TextEncoder
+from twoplayer.texts._remembered import recalled, remember
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
@@ -108,21 +108,19 @@ def fitted(named: Encoder, dataset: Dataset, seed: int = 0) -> TextEncoder:
     """
     if dataset.train_captions is None:
         raise UserError(
-            f"{dataset.name} has no captions: put a table beside the images, captions.csv or captions.jsonl, with a "
-            "column file and a column caption"
+            f"{dataset.name} has no captions, or not one for each image: put a table beside the images, captions.csv "
+            "or captions.jsonl, with a column file and a column caption, or name the columns (data.captions)"
         )
     encoder: TextEncoder = texts.create(named.name, **named.options)
     folder = cache_root() / "texts"
     key = _key(named, dataset, seed)
-    kept = recall(folder, key)
-    if kept is not None:
-        encoder.restore(State({k: torch.from_numpy(v) for k, v in kept.arrays.items()}, kept.facts["state"]))
+    known = recalled(folder, key)
+    if known is not None:
+        encoder.restore(known)
         return encoder
     encoder.fit(dataset.train_captions, dataset.train, seed)
-    state = encoder.state()
-    if state.tensors:
-        arrays = {name: tensor.numpy() for name, tensor in state.tensors.items()}
-        keep(folder, key, Cached(arrays, {"state": state.facts}), "the text encoder")
+    if encoder.state().tensors:
+        remember(folder, key, encoder.state(), "the text encoder")
     return encoder
 
 

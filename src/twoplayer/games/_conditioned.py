@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from twoplayer.data._attributes import Attribute, encode, places
-from twoplayer.games._inputs import Grid, Inputs, latents, shown
+from twoplayer.games._inputs import Grid, Inputs, first_shown, latents, shown
 from twoplayer.games._traits import LABEL, Codes, spelled
 from twoplayer.rng import numpy_generator
 
@@ -22,6 +22,7 @@ __all__ = ["Conditioned"]
 MOST_COLUMNS, STEPS = 12, 9
 """Columns of a grid: for one of several values, and over the range of a number."""
 LEAST_ROWS, MOST_ROWS = 4, 8
+WHITE = 255
 NEAR = 0.2
 """How far a number in [−1, 1] may be from a wish and still count as like it: a tenth of the range."""
 
@@ -77,13 +78,16 @@ class Conditioned(Inputs):
         return Grid(inputs, len(values), tuple(_caption(self.traits[0], value) for value in values))
 
     def real(self, dataset: Dataset, count: int) -> np.ndarray:
-        part = shown(dataset)
+        """In the grid's order; white where no sample has a column's value."""
         if not self.image:
-            return np.asarray(part[:count])
-        head, rows = self.traits[:1], self._grid_rows(count)
-        codes = Codes.of_shown(head, dataset)(np.arange(len(part)))
-        columns = [_nearest(codes, head[0].encode(value), rows) for value in self._column_values()]
-        return np.asarray(part[np.stack(columns, 1).ravel()])
+            return first_shown(dataset, count)
+        head, rows, part = self.traits[0], self._grid_rows(count), shown(dataset)
+        codes = Codes.of_shown([head], dataset)(np.arange(len(part)))
+        columns = [_nearest(codes, head, value, rows) for value in self._column_values()]
+        order = np.stack(columns, 1).ravel()
+        images = np.array(part[order.clip(0)])
+        images[order < 0] = WHITE
+        return images
 
     def _column_values(self) -> list[str]:
         head = self.traits[0]
@@ -111,9 +115,14 @@ def _caption(trait: Attribute, value: str) -> str:
     return shown if trait.name == LABEL else f"{trait.name} {shown}"
 
 
-def _nearest(codes: np.ndarray, wished: np.ndarray, rows: int) -> np.ndarray:
-    """Indices of `rows` samples whose codes are nearest to the wish, in their order; again from the first if fewer."""
-    distance = np.abs(codes - wished).sum(1)
+def _nearest(codes: np.ndarray, trait: Attribute, value: str, rows: int) -> np.ndarray:
+    """Indices of `rows` samples whose codes are nearest to the value, in their order; again from the first if fewer.
+
+    -1 where the value is one of several and none has it.
+    """
+    distance = np.abs(codes - trait.encode(value)).sum(1)
+    if trait.range is None and distance.min() > 0:
+        return np.full(rows, -1)
     order = np.argsort(distance, kind="stable")
     alike = max(1, int((distance <= max(NEAR, float(distance.min()))).sum()))
     return order[np.arange(rows) % alike]

@@ -35,10 +35,14 @@ class History(nn.Module):
 
     @torch.no_grad()
     def exchange(self, images: Tensor, random: torch.Generator) -> Tensor:
-        """This process's rows ``(B, C, H, W)``, some of them replaced by earlier ones; `random` is the same for all."""
+        """This process's rows ``(B, C, H, W)``, some of them replaced by earlier ones and none with a graph.
+
+        `random` is the same for all processes.
+        """
+        images = images.detach()
         if not self.size:
             return images
-        whole = parallel.gather(images.detach())
+        whole = parallel.gather(images)
         draws = torch.rand(2, len(whole), generator=random, device=random.device).tolist()
         given = whole.clone(memory_format=torch.preserve_format)
         for row, (keeps, place) in enumerate(zip(*draws, strict=True)):

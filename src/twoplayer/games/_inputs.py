@@ -17,7 +17,7 @@ from twoplayer.rng import torch_generator
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
 
-__all__ = ["Grid", "Inputs", "Latents", "Unasked", "latents", "shown"]
+__all__ = ["Grid", "Inputs", "Latents", "Unasked", "first_shown", "latents", "shown"]
 
 UNDERSTANDING = {"text": "gan-cls"}
 """Methods whose generators understand a wish, where those of cgan do not."""
@@ -63,13 +63,10 @@ class Inputs(ABC):
 
 
 class Unasked(Inputs):
-    """Inputs that cannot be asked for anything, beside which real samples stand as they come."""
+    """Inputs that cannot be asked for anything."""
 
     refusal: ClassVar[str]
     """Why not, and what to do, around the name of the wish and of a method that understands it."""
-
-    def real(self, dataset: Dataset, count: int) -> np.ndarray:
-        return np.asarray(shown(dataset)[:count])
 
     def wanting(self, wishes: Mapping[str, str]) -> Inputs:
         if not wishes:
@@ -95,6 +92,9 @@ class Latents(Unasked):
     def grid(self, count: int, seed: int) -> Grid:
         return Grid(self.draw(count, seed, "grid"))
 
+    def real(self, dataset: Dataset, count: int) -> np.ndarray:
+        return first_shown(dataset, count)
+
 
 def latents(count: int, dimension: int, prior: str, seed: int, purpose: str) -> Tensor:
     """`count` latents ``(count, dimension)``, the same on every device."""
@@ -107,3 +107,8 @@ def latents(count: int, dimension: int, prior: str, seed: int, purpose: str) -> 
 def shown(dataset: Dataset) -> np.ndarray:
     """The part of the data that stands for real ones in pictures: what was held out, or, without it, the rest."""
     return dataset.held_out if len(dataset.held_out) else dataset.train
+
+
+def first_shown(dataset: Dataset, count: int) -> np.ndarray:
+    """The first `count` real samples for pictures, as they come."""
+    return np.asarray(shown(dataset)[:count])

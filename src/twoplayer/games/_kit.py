@@ -116,8 +116,11 @@ class Assembled(Game):
 
     @classmethod
     @abstractmethod
-    def study(cls, dataset: Dataset, seed: int, **options: Any) -> Knowledge:
-        """What it needs to know of the data. Raises `UserError` where they lack what it plays with."""
+    def study(cls, dataset: Dataset, seed: int, before: Knowledge | None = None, **options: Any) -> Knowledge:
+        """What it needs to know of the data; `before` is what a run that goes on noted and kept when it began.
+
+        Raises `UserError` where they lack what it plays with.
+        """
 
     @classmethod
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from twoplayer.errors import UserError
-from twoplayer.games._inputs import Grid, Inputs, latents, shown
+from twoplayer.games._inputs import Grid, Inputs, first_shown, latents
 from twoplayer.games._kit import Kept
 from twoplayer.rng import numpy_generator
 
@@ -26,7 +27,8 @@ COLUMNS = 8
 class Sentences(Inputs):
     """Latents beside texts' vectors, ``(count, dimension + width)``.
 
-    Texts are captions that the run has kept, each as often as in training, or the one that is wished for.
+    Texts are captions that the run has kept, each as often as in training, or the one that is wished for: one of no
+    known word raises `UserError`, and unknown words beside known ones are passed over with a warning.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class Sentences(Inputs):
         return Grid(self._beside(free, np.tile(np.arange(columns), rows)), columns, captions)
 
     def real(self, dataset: Dataset, count: int) -> np.ndarray:
-        return np.asarray(shown(dataset)[:count])
+        return first_shown(dataset, count)
 
     def wanting(self, wishes: Mapping[str, str]) -> Inputs:
         unknown = next((name for name in wishes if name != "text"), None)
@@ -72,6 +74,8 @@ class Sentences(Inputs):
         if not encoder.knows(text):
             few = ", ".join(self.kept.words[:3])
             raise UserError(f"none of the words in {text!r} is known from the captions, such as: {few}")
+        if unread := encoder.passed_over(text):
+            warnings.warn(f"not known from the captions, and passed over: {', '.join(unread)}", stacklevel=2)
         return torch.from_numpy(encoder.encode([text]))
 
     def _beside(self, free: Tensor, rows: np.ndarray) -> Tensor:

@@ -60,7 +60,7 @@ class Codes:
 
 
 def traits_of(dataset: Dataset, wanted: Sequence[str] | None) -> tuple[Attribute, ...]:
-    """The class, as an attribute called "label", and the attributes, or those that are `wanted`, in that order.
+    """The class, as an attribute called "label", and the attributes, or those that are `wanted`, in that order, once.
 
     Raises `UserError` where there are none, and for a name that is not among them.
     """
@@ -75,13 +75,13 @@ def traits_of(dataset: Dataset, wanted: Sequence[str] | None) -> tuple[Attribute
     for name in wanted or ():
         if name not in known:
             raise UserError(f"{dataset.name} has no attribute called {name!r}: {did_you_mean(name, known)}")
-    return tuple(known[name] for name in wanted) if wanted else tuple(known.values())
+    return tuple(known[name] for name in dict.fromkeys(wanted)) if wanted else tuple(known.values())
 
 
 def spelled(traits: Sequence[Attribute], wishes: Mapping[str, str]) -> dict[str, str]:
     """The wishes in the spelling of the attributes and their values, whatever their case.
 
-    Raises `UserError` for an attribute that is not among them.
+    Raises `UserError` for an attribute that is not among them, and for one that is to be two things.
     """
     found: dict[str, str] = {}
     for name, value in wishes.items():
@@ -90,6 +90,8 @@ def spelled(traits: Sequence[Attribute], wishes: Mapping[str, str]) -> dict[str,
             raise UserError(
                 f"this run's generator cannot be asked for a {name}: {did_you_mean(name, [t.name for t in traits])}"
             )
+        if trait.name in found:
+            raise UserError(f"{trait.name} is asked to be {found[trait.name]} and {value}: ask for one of them")
         found[trait.name] = next((v for v in trait.values if v.casefold() == value.strip().casefold()), value)
     return found
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from twoplayer.errors import UserError
 from twoplayer.games._adversarial import Adversarial
-from twoplayer.games._inputs import Grid, Inputs, Unasked
+from twoplayer.games._inputs import Grid, Inputs, Unasked, first_shown
 from twoplayer.games._kit import Assembled, Kept
 from twoplayer.rng import numpy_generator
 
@@ -47,18 +47,19 @@ class PatchScores(nn.Module):
 class Pictures(Unasked):
     """Images of the side that is translated, as networks see them, ``(count, C, H, W)``.
 
-    As many as are asked for, or all that the run has kept, where they are fewer: no image is translated twice.
+    As many as are asked for, or all that the run has kept, where they are fewer: no image is translated twice. Real
+    images beside them are of the side that is aimed at in `direction`.
     """
 
     refusal: ClassVar[str] = (
         "this run translates images and cannot be asked for a {}: give it images, with twoplayer translate"
     )
 
-    def __init__(self, kept: Kept | None) -> None:
+    def __init__(self, kept: Kept | None, direction: Direction) -> None:
         tensors = {} if kept is None else kept.tensors
         if "source" not in tensors:
             raise UserError("this run has lost the images that it kept to translate: restore its inputs.safetensors")
-        self.source, self.partner = tensors["source"], tensors.get("partner")
+        self.source, self.partner, self.direction = tensors["source"], tensors.get("partner"), direction
 
     def draw(self, count: int, seed: int, purpose: str) -> Tensor:
         rows = numpy_generator(seed, f"pictures for {purpose}").permutation(len(self.source))[:count]
@@ -78,16 +79,22 @@ class Pictures(Unasked):
 
         return Grid(_seen(source), parts * min(across, len(source)), captions, arrange)
 
+    def real(self, dataset: Dataset, count: int) -> np.ndarray:
+        return first_shown(_aimed_at(dataset, self.direction), count)
+
 
 class Translation(Adversarial, Assembled):
     """A game that makes images of one side into images of the other, which is what they are measured against."""
+
+    direction: Direction
+    """Where samples, figures and pictures go."""
 
     @classmethod
     def target(cls, dataset: Dataset, **options: Any) -> Dataset:
         return _aimed_at(dataset, options.get("direction", "AtoB"))
 
     def inputs(self, kept: Kept | None) -> Inputs:
-        return Pictures(kept)
+        return Pictures(kept, self.direction)
 
 
 def kept_pictures(dataset: Dataset, direction: Direction) -> Kept:

@@ -67,7 +67,7 @@ class BiGAN(Adversarial, Assembled):
         self.rule(self.critic)
 
     @classmethod
-    def study(cls, dataset: Dataset, seed: int, **options: Any) -> Knowledge:
+    def study(cls, dataset: Dataset, seed: int, before: Knowledge | None = None, **options: Any) -> Knowledge:
         return Knowledge()
 
     @classmethod

@@ -97,12 +97,12 @@ class Conditional(Adversarial, SlopedGame, Assembled):
         self.told_from, self.unheard = kit.latent_dim, None if checker == "none" else UNHEARD
         self.checker_weight, self.checker_learns = checker_weight, checker_learns
         self.generator = _generator(kit, self.traits, into_generator, condition_dim)
-        self.critic: Jury = Jury(*_critics(kit, self.traits, into_critic, checker), width(self.traits))
+        self.critic: Jury = Jury(*_critics(kit, self.traits, into_critic, checker))
         self.players = {"generator": self.generator, "critic": self.critic}
         self.rule(self.critic)
 
     @classmethod
-    def study(cls, dataset: Dataset, seed: int, **options: Any) -> Knowledge:
+    def study(cls, dataset: Dataset, seed: int, before: Knowledge | None = None, **options: Any) -> Knowledge:
         traits = traits_of(dataset, options.get("conditions"))
         codes = Codes.of_training(traits, dataset)
         count = min(KEPT, max(1, KEPT_BYTES // (4 * width(traits))))
@@ -185,9 +185,9 @@ class Jury(nn.Module):
 
     output: Literal["score", "energy"] = "score"
 
-    def __init__(self, told: ToldCritic, checker: nn.Module | None, shared: bool, width: int) -> None:
+    def __init__(self, told: ToldCritic, checker: nn.Module | None, shared: bool) -> None:
         super().__init__()
-        self.told, self.checker, self.shared, self.width = told, checker, shared, width
+        self.told, self.checker, self.shared = told, checker, shared
 
     def answers(self, samples: Tensor, features: Tensor) -> Tensor:
         """What the checker thinks was given, ``(B, width)``."""
@@ -197,7 +197,7 @@ class Jury(nn.Module):
 
     def features(self, samples: Tensor) -> Tensor:
         """The critic's features ``(B, F)`` of samples of which it is told nothing."""
-        return self.told.look(samples, samples.new_zeros(len(samples), self.width)).features
+        return self.told.features(samples)
 
     def forward(self, samples: Tensor, given: Tensor) -> Tensor:
         score: Tensor = self.told(samples, given)

@@ -45,7 +45,7 @@ class Generation(Adversarial, SampleGame, Assembled):
         self.rule(critic)
 
     @classmethod
-    def study(cls, dataset: Dataset, seed: int, **options: Any) -> Knowledge:
+    def study(cls, dataset: Dataset, seed: int, before: Knowledge | None = None, **options: Any) -> Knowledge:
         return Knowledge()
 
     @classmethod

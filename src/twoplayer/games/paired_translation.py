@@ -58,7 +58,7 @@ class PairedTranslation(Translation):
         self.rule(self.critic)
 
     @classmethod
-    def study(cls, dataset: Dataset, seed: int, **options: Any) -> Knowledge:
+    def study(cls, dataset: Dataset, seed: int, before: Knowledge | None = None, **options: Any) -> Knowledge:
         check_sides(dataset, paired=True)
         return Knowledge(kept=kept_pictures(dataset, options.get("direction", "AtoB")))
 

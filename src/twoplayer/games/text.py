@@ -1,7 +1,8 @@
 """Text to image: the generator is told a sentence, and the critic is shown wrong ones too.
 
 Source: Reed, Akata, Yan, Logeswaran, Schiele & Lee 2016, Generative Adversarial Text to Image Synthesis
-(arXiv 1605.05396), Algorithm 1 (GAN-CLS) and equation 5 (GAN-INT).
+(arXiv 1605.05396), Algorithm 1 (GAN-CLS) and equation 5 (GAN-INT); conditioning augmentation: Zhang et al. 2017,
+StackGAN (arXiv 1612.03242), section 3.2.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor, nn
 
-from twoplayer.games._adversarial import Adversarial
+from twoplayer.errors import UserError
+from twoplayer.games._adversarial import Adversarial, needs_scores
 from twoplayer.games._base import Batch, Loss, in_precision, prior_rows
 from twoplayer.games._bound import Bound
 from twoplayer.games._captions import Captions, encoder_of, fitted, kept_captions, restored
@@ -21,6 +23,7 @@ from twoplayer.games._inputs import Inputs
 from twoplayer.games._kit import Assembled, Kept, Kit, Knowledge
 from twoplayer.games._sentences import Sentences
 from twoplayer.networks._conditioning import (
+    AugmentedGenerator,
     ConcatenatedCritic,
     ConcatenatedGenerator,
     ProjectedCritic,
@@ -28,7 +31,7 @@ from twoplayer.networks._conditioning import (
     embedding,
 )
 from twoplayer.objectives._base import Objective
-from twoplayer.ranges import Count
+from twoplayer.ranges import Count, NonNegative, within
 from twoplayer.regularizers._base import Regularizer
 
 if TYPE_CHECKING:
@@ -46,13 +49,14 @@ class Text(Adversarial, Assembled):
 
     `encoder` makes vectors of sentences: "bag-of-words" and "characters" learn `text_dim` numbers with the data's own
     images, before training, and are kept in the cache; "sentence-transformers" takes the `model` of that name or
-    folder. The vector's embedding of `embedded` numbers joins the latents. Into the critic it comes by "projection" of
-    its features, or by "concatenation" with the image.
+    folder. The vector's embedding of `embedded` numbers joins the latents; with `conditioning_augmentation` above 0,
+    which weighs what it costs to be far from N(0, 1), a draw around it does. Into the critic the vector comes by
+    "projection" of its features, or by "concatenation" with the image.
     """
 
     def __init__(
         self,
-        generator: nn.Module,
+        generator: AugmentedGenerator | ConcatenatedGenerator,
         critic: ToldCritic,
         given: dict[str, Any],
         prior: Literal["normal", "uniform"],
@@ -65,8 +69,13 @@ class Text(Adversarial, Assembled):
         embedded: Count = 64,
         into_critic: Literal["projection", "concatenation"] = "projection",
         interpolate: bool = True,
+        conditioning_augmentation: NonNegative = 0.0,
     ) -> None:
+        needs_scores(objective)
         super().__init__(objective, regularizers)
+        self.augmentation = within(NonNegative, conditioning_augmentation=conditioning_augmentation)
+        if self.augmentation and prior != "normal":
+            raise UserError("conditioning_augmentation draws from a normal distribution: set prior to normal")
         self.generator = generator
         self.critic: ToldCritic = critic
         self.given, self.prior, self.interpolate = given, prior, interpolate
@@ -74,10 +83,12 @@ class Text(Adversarial, Assembled):
         self.rule(critic)
 
     @classmethod
-    def study(cls, dataset: Dataset, seed: int, **options: Any) -> Knowledge:
+    def study(cls, dataset: Dataset, seed: int, before: Knowledge | None = None, **options: Any) -> Knowledge:
         named = encoder_of(options.get("encoder", "bag-of-words"), options.get("model"), options.get("text_dim", 64))
-        # One encoder for all seeds of a method, so that runs can be asked the same.
-        encoder = fitted(named, dataset)
+        if before is None or before.kept is None:
+            encoder = fitted(named, dataset)  # one for all seeds of a method, so that runs can be asked the same
+        else:
+            encoder = restored(before.given, before.kept)
         assert dataset.train_captions is not None
         given = {
             "encoder": named.name,
@@ -93,7 +104,11 @@ class Text(Adversarial, Assembled):
         given, shape = dict(kit.facts.given), kit.facts.shape
         width, embedded = int(given["width"]), int(options.get("embedded", 64))
         base = kit.generator(kit.latent_dim + embedded, shape)
-        generator = ConcatenatedGenerator(base, kit.latent_dim, width, embedding(width, embedded, width))
+        generator: AugmentedGenerator | ConcatenatedGenerator
+        if options.get("conditioning_augmentation"):
+            generator = AugmentedGenerator(base, kit.latent_dim + embedded, width, embedded)
+        else:
+            generator = ConcatenatedGenerator(base, kit.latent_dim, width, embedding(width, embedded, width))
         critic: ToldCritic
         if options.get("into_critic", "projection") == "projection":
             critic = ProjectedCritic(kit.critic(shape), shape, width)
@@ -107,8 +122,7 @@ class Text(Adversarial, Assembled):
         return dataset
 
     def inputs(self, kept: Kept | None) -> Inputs:
-        dimension = int(self.generator.base_dim)  # type: ignore[arg-type]
-        return Sentences(dimension, self.prior, kept, partial(restored, self.given, kept or Kept({})))
+        return Sentences(self.generator.base_dim, self.prior, kept, partial(restored, self.given, kept or Kept({})))
 
     @property
     def sampler(self) -> nn.Module:
@@ -129,26 +143,31 @@ class Text(Adversarial, Assembled):
         wrong = Bound(self.critic, batch.mismatched)(real)
         with_fakes = self.objective.critic_loss(scored.real_output, scored.fake_output)
         with_wrong = self.objective.critic_loss(scored.real_output, wrong)
-        parts = {**loss.parts, "wrong_text_score": wrong.mean().detach()}
-        return Loss(loss.total + (with_wrong - with_fakes) / 2, parts)
+        more = (with_wrong - with_fakes) / 2
+        whole = {"critic_loss": loss.parts["critic_loss"] + more.detach(), "wrong_text_score": wrong.mean().detach()}
+        return Loss(loss.total + more, {**loss.parts, **whole})
 
     @in_precision
     def generator_loss(self, batch: Batch, generated: Tensor) -> Loss:
-        value = self._fooled(batch, generated, batch.given, "again")
+        total = value = self._fooled(batch, generated, batch.given, "again")
         parts = {"generator_loss": value.detach()}
-        if not self.interpolate:
-            return Loss(value, parts)
-        between = (batch.given + batch.mismatched) / 2  # eq. 5 with beta 1/2
-        more = self._fooled(batch, self._made(batch, between), between, "between")
-        return Loss((value + more) / 2, {**parts, "generator_loss_between": more.detach()})
+        if self.interpolate:
+            between = (batch.given + batch.mismatched) / 2  # eq. 5 with beta 1/2
+            more = self._fooled(batch, self._made(batch, between), between, "between")
+            total, parts["generator_loss_between"] = (value + more) / 2, more.detach()
+        if isinstance(self.generator, AugmentedGenerator):
+            apart = self.generator.divergence(batch.given)
+            total, parts["conditioning_divergence"] = total + self.augmentation * apart, apart.detach()
+        return Loss(total, parts)
 
     def _made(self, batch: Batch, given: Tensor) -> Tensor:
-        free = prior_rows(batch, int(self.generator.base_dim), self.prior)  # type: ignore[arg-type]
+        free = prior_rows(batch, self.generator.base_dim, self.prior)
         return self.generator(torch.cat([free, given.to(free)], 1))  # type: ignore[no-any-return]
 
     def _fooled(self, batch: Batch, made: Tensor, given: Tensor, draw: str) -> Tensor:
-        """What the generator loses by what it has made of the texts."""
-        told = Bound(self.critic, given)
-        fake = told(self.perturbed(made, batch, f"fake {draw}"))
-        real = told(self.perturbed(batch.real, batch, f"real {draw}")) if self.objective.pairs else None
+        """What the generator loses by what it has made of the texts; real images keep their own."""
+        fake = Bound(self.critic, given)(self.perturbed(made, batch, f"fake {draw}"))
+        real = None
+        if self.objective.pairs:
+            real = Bound(self.critic, batch.given)(self.perturbed(batch.real, batch, f"real {draw}"))
         return self.objective.generator_loss(fake, real)

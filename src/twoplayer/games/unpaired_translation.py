@@ -85,6 +85,7 @@ class UnpairedTranslation(Translation):
         super().__init__(objective, regularizers)
         at_least(0, history=history)
         self.cycle, self.identity = within(NonNegative, cycle=cycle), within(NonNegative, identity=identity)
+        self.direction = direction
         self.generator = TwoWay(*translators, direction)
         self.critic: TwoCritics = TwoCritics(*(PatchScores(critic) for critic in critics))
         self.alike = shapes[0][0] == shapes[1][0]
@@ -94,7 +95,7 @@ class UnpairedTranslation(Translation):
         self.rule(self.critic.b)
 
     @classmethod
-    def study(cls, dataset: Dataset, seed: int, **options: Any) -> Knowledge:
+    def study(cls, dataset: Dataset, seed: int, before: Knowledge | None = None, **options: Any) -> Knowledge:
         check_sides(dataset, paired=False)
         return Knowledge(kept=kept_pictures(dataset, options.get("direction", "AtoB")), apart=True)
 

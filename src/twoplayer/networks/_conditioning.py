@@ -14,6 +14,7 @@ from twoplayer.networks._precision import ExactLinear, widen
 from twoplayer.networks._shapes import is_image
 
 __all__ = [
+    "AugmentedGenerator",
     "ConcatenatedCritic",
     "ConcatenatedGenerator",
     "Look",
@@ -53,6 +54,38 @@ class ConcatenatedGenerator(Generator):
         free, given = latents[:, : self.base_dim], latents[:, self.base_dim :]
         samples: Tensor = self.base(torch.cat([free, self.embed(given).to(free)], 1))
         return samples
+
+
+@final
+class AugmentedGenerator(Generator):
+    """Latents beside conditions, ``(B, base_dim + width)``: a draw from N(μ, σ²), set by them, joins latents of `base`.
+
+    The last `outputs` of the ``base_dim`` latents, which must be normal, are the draw's noise; σ starts at 1.
+
+    Source: Zhang et al. 2017, "StackGAN: Text to Photo-realistic Image Synthesis with Stacked Generative Adversarial
+    Networks", section 3.2 (conditioning augmentation).
+    """
+
+    def __init__(self, base: Generator, base_dim: int, width: int, outputs: int) -> None:
+        super().__init__()
+        self.base, self.outputs = base, outputs
+        self.base_dim, self.latent_dim, self.shape = base_dim, base_dim + width, base.shape
+        self.mean, self.log_variance = embedding(width, outputs, width), ExactLinear(width, outputs)
+        nn.init.zeros_(self.log_variance.linear.weight)
+        nn.init.zeros_(self.log_variance.linear.bias)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        free, given = latents[:, : self.base_dim], latents[:, self.base_dim :]
+        noise = free[:, -self.outputs :]
+        drawn = self.mean(given) + (self.log_variance(given) / 2).exp() * noise
+        samples: Tensor = self.base(torch.cat([free[:, : -self.outputs], drawn.to(free)], 1))
+        return samples
+
+    def divergence(self, given: Tensor) -> Tensor:
+        """KL(N(μ, σ²) ‖ N(0, 1)), summed over what is drawn and averaged over rows (eq. 2)."""
+        mean, log_variance = self.mean(given), self.log_variance(given)
+        divergence: Tensor = (mean.square() + log_variance.exp() - log_variance - 1).sum(1).mean() / 2
+        return divergence
 
 
 @final
@@ -149,6 +182,10 @@ class ToldCritic(nn.Module, ABC):
     def look(self, samples: Tensor, given: Tensor) -> Look:
         """Scores and features, in one pass."""
 
+    @abstractmethod
+    def features(self, samples: Tensor) -> Tensor:
+        """The features ``(B, F)`` of samples of which it is told nothing."""
+
     def forward(self, samples: Tensor, given: Tensor) -> Tensor:
         return self.look(samples, given).score
 
@@ -162,18 +199,24 @@ class ConcatenatedCritic(ToldCritic):
     Source: Mirza & Osindero 2014, "Conditional Generative Adversarial Nets", section 3.2.
     """
 
-    def __init__(self, base: nn.Module, shape: tuple[int, ...], embed: nn.Module) -> None:
+    def __init__(self, base: nn.Module, shape: tuple[int, ...], embed: ExactLinear) -> None:
         super().__init__(base)
         self.shape, self.embed = shape, embed
         self.image = is_image(shape)
 
     def look(self, samples: Tensor, given: Tensor) -> Look:
+        joined = self._joined(samples, given)
+        features = self.base.features(joined)
+        return Look(self.base.judge(joined, features), features)
+
+    def features(self, samples: Tensor) -> Tensor:
+        return self.base.features(self._joined(samples, samples.new_zeros(len(samples), self.embed.linear.in_features)))
+
+    def _joined(self, samples: Tensor, given: Tensor) -> Tensor:
         more = self.embed(given).to(samples)
         if self.image:
             more = more[:, :, None, None].expand(-1, -1, *samples.shape[2:])
-        joined = torch.cat([samples, more], 1)
-        features = self.base.features(joined)
-        return Look(self.base.judge(joined, features), features)
+        return torch.cat([samples, more], 1)
 
 
 @final
@@ -194,6 +237,9 @@ class ProjectedCritic(ToldCritic):
         match = (widen(features) * self.project(given)).sum(1)
         return Look(self.base.judge(samples, features) + match, features)
 
+    def features(self, samples: Tensor) -> Tensor:
+        return self.base.features(samples)
+
 
 @final
 class UntoldCritic(ToldCritic):
@@ -206,3 +252,6 @@ class UntoldCritic(ToldCritic):
     def look(self, samples: Tensor, given: Tensor) -> Look:
         features = self.base.features(samples)
         return Look(self.base.judge(samples, features), features)
+
+    def features(self, samples: Tensor) -> Tensor:
+        return self.base.features(samples)

@@ -7,7 +7,8 @@ halvings. Leaky ReLU of slope 0.2 on the way down, ReLU on the way up; normaliza
 the innermost map); `dropout` in the first three layers of the decoder while training, which is all the noise that
 pix2pix has. The paper leaves it on, with the test batch's statistics, when it translates; here a trained network drops
 nothing, unless ``twoplayer translate --dropout`` asks it to, and normalizes by its running statistics, so that a
-picture is translated the same each time, whatever pictures come with it. Weights start from N(0, 0.02²).
+picture is translated the same each time, whatever pictures come with it. Weights start from N(0, 0.02²), but for those
+that training on pictures of one size never uses: they are 0, so that larger pictures meet no noise in the middle.
 
 Source: Isola, Zhu, Zhou & Efros 2017, Image-to-Image Translation with Conditional Adversarial Networks
 (arXiv 1611.07004), section 3.2.1 and appendix 6.1; the shape is from Ronneberger, Fischer & Brox 2015, U-Net.
@@ -19,6 +20,7 @@ from typing import Annotated, final
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from twoplayer.networks._activations import activation, expansion
 from twoplayer.networks._dropout import Dropout
@@ -52,6 +54,8 @@ class UNet(Translating):
             body = self._level(level, levels, above, widths[level], leaving, body)
         assert body is not None
         draw_normal(body, 0.02)
+        if resolution == 2**levels:
+            _keep_to_blocks(body)
         return Translator(channels, outputs[0], 2**levels, body)
 
     def _levels(self, resolution: int) -> int:
@@ -91,3 +95,16 @@ class Skip(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([x, self.body(x)], 1)
+
+
+@torch.no_grad()
+def _keep_to_blocks(body: nn.Module) -> None:
+    """Close the rim of the two innermost kernels, which halve 2x2 to 1x1 and double it again.
+
+    At that size the rim lies on padding alone, so that no gradient ever reaches it; on a larger picture's maps it would
+    mix each block of 2x2 with its neighbours by the random numbers it started from.
+    """
+    halving = [module for module in body.modules() if isinstance(module, nn.Conv2d)][-1]
+    doubling = next(module for module in body.modules() if isinstance(module, nn.ConvTranspose2d))
+    for layer in (halving, doubling):
+        layer.weight.mul_(F.pad(torch.ones(2, 2), (1, 1, 1, 1)))

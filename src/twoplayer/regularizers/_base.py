@@ -83,6 +83,10 @@ class Adapting(Perturbation, nn.Module):
 
 
 def input_gradient(output: Tensor, samples: Tensor) -> Tensor:
-    """∂D(x)/∂x for every row, flattened to ``(B, F)``, with a graph for a second derivative."""
-    (gradient,) = torch.autograd.grad(output.sum(), samples, create_graph=True)
+    """∂D(x)/∂x for every row, flattened to ``(B, F)``, with a graph for a second derivative.
+
+    Of a critic that gives several outputs a sample, D(x) is their mean, as it is in every objective.
+    """
+    score = output.reshape(len(samples), -1).mean(1)
+    (gradient,) = torch.autograd.grad(score.sum(), samples, create_graph=True)
     return gradient.flatten(1)

@@ -39,6 +39,7 @@ def _contents(record: Record) -> dict[str, Any]:
         "unit": words.seen_unit(record),
         "newest": frames[-1] if frames else None,
         "earlier": frames[:-1],
+        "inputs": "images" if record.data.get("partner_shape") else "latent vectors",
         "real": embedded(record.real_samples, "Real") if record.real_samples else None,
         "figures": figure_rows(record),
         "notes": record.notes,

@@ -45,6 +45,10 @@ class TextEncoder(ABC):
         """Whether it can make anything of the sentence; else its vector says nothing."""
 
     @abstractmethod
+    def passed_over(self, sentence: str) -> tuple[str, ...]:
+        """Words of the sentence of which it can make nothing."""
+
+    @abstractmethod
     def state(self) -> State: ...
 
     @abstractmethod

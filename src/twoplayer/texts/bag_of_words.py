@@ -39,6 +39,9 @@ class BagOfWords(Trained):
     def knows(self, sentence: str) -> bool:
         return any(word in self.numbers for word in _words(sentence))
 
+    def passed_over(self, sentence: str) -> tuple[str, ...]:
+        return tuple(word for word in dict.fromkeys(_words(sentence)) if word not in self.numbers)
+
     def read(self, sentences: Sequence[str]) -> None:
         found = Counter(word for sentence in sentences for word in _words(sentence))
         ranked = sorted(found, key=lambda word: (-found[word], word))[: self.limit]

@@ -36,6 +36,10 @@ class Characters(Trained):
     def knows(self, sentence: str) -> bool:
         return any(character.isalnum() and character in self.numbers for character in sentence.lower())
 
+    def passed_over(self, sentence: str) -> tuple[str, ...]:
+        """Those of which it knows no character."""
+        return tuple(word for word in dict.fromkeys(sentence.lower().split()) if self.numbers.keys().isdisjoint(word))
+
     def read(self, sentences: Sequence[str]) -> None:
         """Nothing: the alphabet is fixed."""
 

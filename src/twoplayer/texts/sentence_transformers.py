@@ -65,6 +65,10 @@ class SentenceTransformers(TextEncoder):
     def knows(self, sentence: str) -> bool:
         return any(character.isalnum() for character in sentence)
 
+    def passed_over(self, sentence: str) -> tuple[str, ...]:
+        """None: it reads words by their parts."""
+        return ()
+
     def state(self) -> State:
         return State({}, {"model": self.model})
 

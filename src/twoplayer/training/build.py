@@ -37,9 +37,12 @@ class Players:
     algorithm: Algorithm
 
 
-def study(config: Config, dataset: Dataset) -> Knowledge:
-    """What the config's game takes from the data. Raises `UserError` where they lack what it plays with."""
-    knowledge: Knowledge = _member(config).study(dataset, config.seed, **_options(config.game))
+def study(config: Config, dataset: Dataset, before: Knowledge | None = None) -> Knowledge:
+    """What the config's game takes from the data; `before` is what a run that goes on noted and kept when it began.
+
+    Raises `UserError` where they lack what it plays with.
+    """
+    knowledge: Knowledge = _member(config).study(dataset, config.seed, before, **_options(config.game))
     return knowledge
 
 

@@ -15,6 +15,7 @@ from twoplayer.config import Config
 from twoplayer.data._base import Dataset
 from twoplayer.errors import UserError
 from twoplayer.games._base import Game, SampleGame
+from twoplayer.games._kit import Knowledge
 from twoplayer.training.average import Average
 from twoplayer.training.build import Players
 from twoplayer.training.placement import Placement
@@ -35,6 +36,8 @@ class Subject(Protocol):
     def config(self) -> Config: ...
     @property
     def dataset(self) -> Dataset: ...
+    @property
+    def knowledge(self) -> Knowledge: ...
     @property
     def placement(self) -> Placement: ...
     @property
@@ -119,7 +122,7 @@ class CriticEstimate(Criterion):
 
     def __init__(self, subject: Subject) -> None:
         super().__init__(subject)
-        self.held_out = HeldOut(subject.config, subject.dataset, subject.placement, "estimate")
+        self.held_out = HeldOut(subject.config, subject.dataset, subject.placement, "estimate", subject.knowledge)
         self.game = twin(subject.players.game, subject.players.game)
         algorithm = subject.players.algorithm
         self.own = algorithm.sampler is algorithm.game.sampler

@@ -50,7 +50,7 @@ class DualityGap(Criterion):
                 " set --stop to plateau"
             )
         halves = [
-            HeldOut(subject.config, subject.dataset, subject.placement, purpose, part=part, parts=2)
+            HeldOut(subject.config, subject.dataset, subject.placement, purpose, subject.knowledge, part=part, parts=2)
             for part, purpose in enumerate(("adversaries", "testing"))
         ]
         self.adversaries, self.testing = halves

@@ -13,6 +13,7 @@ from twoplayer.config import Config
 from twoplayer.data._base import Dataset
 from twoplayer.errors import UserError
 from twoplayer.games._base import Batch, Game
+from twoplayer.games._kit import Knowledge
 from twoplayer.rng import derive
 from twoplayer.training.batches import Batches
 from twoplayer.training.build import study
@@ -27,12 +28,20 @@ LARGEST_PART = 1_024
 class HeldOut:
     """Minibatches of one of `parts` interleaved parts of the held-out data, the same ones at every judgement.
 
-    With the same samples and latents each time, differences between judgements are differences between players.
-    Raises `UserError` where the part is too small for a batch.
+    With the same samples and latents each time, differences between judgements are differences between players; what
+    the run itself knows of its data is `before`. Raises `UserError` where the part is too small for a batch.
     """
 
     def __init__(
-        self, config: Config, dataset: Dataset, placement: Placement, purpose: str, *, part: int = 0, parts: int = 1
+        self,
+        config: Config,
+        dataset: Dataset,
+        placement: Placement,
+        purpose: str,
+        before: Knowledge | None = None,
+        *,
+        part: int = 0,
+        parts: int = 1,
     ) -> None:
         processes = parallel.process_count()
         self.share = _part(dataset, part, parts)
@@ -42,7 +51,7 @@ class HeldOut:
                 f"--stop {config.stop} judges on held-out data, and {len(dataset.held_out)} of them are too few: set "
                 "--held-out to 0.1, or --stop to plateau"
             )
-        self.knowledge = study(config, self.share)
+        self.knowledge = study(config, self.share, before)
         self.seed, self.placement = derive(config.seed, purpose), placement
         self.count = max(1, min(len(self.share.train), LARGEST_PART) // self.batch)
 
