@@ -6,7 +6,8 @@ Each of the five methods plays with a convolutional and with a fully connected g
 normalization in both players (wgan-gp's critic has layer normalization where the others have batch normalization,
 Gulrajani et al. 2017, section 4), always before a convolutional critic, as Johnson & Zhang 2018 do. Runs that are
 finished are not trained again, and an interrupted one goes on, so the command can be repeated. With more than one job
-the processor's cores are shared out.
+the processor's cores are shared out. `--rates` multiplies the methods' own learning rates, to see whether a failure is
+a matter of step size.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from twoplayer import Run
+from twoplayer.experiment import settle
 from twoplayer.lab._drawing import COLOURS, DASHES
 
 HERE = Path(__file__).parent
@@ -44,12 +47,19 @@ class Case:
     generator: str
     normalized: bool
     method: str
+    rate: float
+    """Learning rates as multiples of the method's own."""
     seed: int
 
     @property
     def folder(self) -> str:
-        norm = "norm" if self.normalized else "plain"
-        return f"{self.data}-{self.generator.split()[0]}-{norm}-{self.method}-seed{self.seed}"
+        norm, rate = "norm" if self.normalized else "plain", "" if self.rate == 1 else f"-rate{self.rate:g}"
+        return f"{self.data}-{self.generator.split()[0]}-{norm}-{self.method}{rate}-seed{self.seed}"
+
+    @property
+    def kind(self) -> tuple[str, bool, str, float]:
+        """What the seeds of one row have in common."""
+        return self.generator, self.normalized, self.method, self.rate
 
     @property
     def flags(self) -> list[str]:
@@ -58,7 +68,14 @@ class Case:
         method = "xicfg-fc" if (self.method, self.generator) == ("xicfg", "fully connected") else self.method
         networks = ["--generator", GENERATORS[self.generator], "--critic", "dcgan"]
         normalization = ["--generator.normalization", norms[0], "--critic.normalization", norms[1]]
-        return [method, "--data", self.data, *networks, *normalization, "--seed", str(self.seed)]
+        return [method, "--data", self.data, *networks, *normalization, *self._rates(method), "--seed", str(self.seed)]
+
+    def _rates(self, method: str) -> list[str]:
+        if self.rate == 1:
+            return []
+        own = settle(method, self.data).optimizer.model_dump()
+        rates = {name: value for name, value in own.items() if name.endswith("learning_rate") and value}
+        return [word for name, value in rates.items() for word in (f"--optimizer.{name}", f"{value * self.rate:g}")]
 
 
 def main() -> None:
@@ -67,6 +84,9 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--generators", nargs="+", default=list(GENERATORS), choices=list(GENERATORS))
     parser.add_argument("--normalized", nargs="+", default=["yes", "no"], choices=["yes", "no"])
+    parser.add_argument(
+        "--rates", nargs="+", type=float, default=[1.0], help="multiples of the methods' learning rates"
+    )
     parser.add_argument("--budget", default="10min")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--resolution", type=int, help="side of the images, in pixels [default: the data's own]")
@@ -92,7 +112,8 @@ def cases(options: argparse.Namespace) -> Iterator[Case]:
             for generator in options.generators:
                 for normalized in options.normalized:
                     for method in options.methods:
-                        yield Case(data, generator, normalized == "yes", method, seed)
+                        for rate in options.rates:
+                            yield Case(data, generator, normalized == "yes", method, rate, seed)
 
 
 def train(case: Case, options: argparse.Namespace) -> int:
@@ -127,8 +148,9 @@ def table(data: str, measured: list[tuple[Case, Run]], options: argparse.Namespa
     environment = measured[0][1].folder.environment()
     figures = measured[0][1].metrics[-1]["figures"]
     real = ", ".join(f"{FIGURES[_key(f['name'])]} {f['real']:.4g}" for f in figures if f["real"] is not None)
+    size = f" at {options.resolution} by {options.resolution} pixels" if options.resolution else ""
     lines = [
-        f"# {data}, {options.budget} each",
+        f"# {data}{size}, {options.budget} each",
         "",
         f"`{environment['processor']}`, {environment['cores']} cores, {environment['threads']} threads, torch "
         f"{environment['torch']}, {environment['precision']}; {options.jobs} at a time. "
@@ -136,22 +158,17 @@ def table(data: str, measured: list[tuple[Case, Run]], options: argparse.Namespa
         "",
         f"    {' '.join(['python', 'experiments/xicfg_vs_gan/run.py', *sys.argv[1:]])}",
         "",
-        "| generator | normalized | method | seeds | images seen | " + " | ".join(FIGURES.values()) + " |",
-        "| --- | --- | --- | ---: | ---: |" + " ---: |" * len(FIGURES),
+        "| generator | normalized | method | learning rate | seeds | images seen | "
+        + " | ".join(FIGURES.values())
+        + " |",
+        "| --- | --- | --- | --- | ---: | ---: |" + " ---: |" * len(FIGURES),
     ]
-    for generator in GENERATORS:
-        for normalized in (True, False):
-            for method in options.methods:
-                same = [
-                    run
-                    for case, run in measured
-                    if (case.generator, case.normalized, case.method) == (generator, normalized, method)
-                ]
-                if same:
-                    seen = statistics.mean(run.status["images_seen"] for run in same)
-                    cells = [_spread([_last(run, figure) for run in same]) for figure in FIGURES]
-                    head = [generator, "yes" if normalized else "no", method, str(len(same)), f"{seen:,.0f}"]
-                    lines.append("| " + " | ".join(head + cells) + " |")
+    for kind in dict.fromkeys(case.kind for case, _ in measured):
+        same = [run for case, run in measured if case.kind == kind]
+        seen = statistics.mean(run.status["images_seen"] for run in same)
+        cells = [_spread([_last(run, figure) for run in same]) for figure in FIGURES]
+        head = [kind[0], "yes" if kind[1] else "no", kind[2], "its own" if kind[3] == 1 else f"times {kind[3]:g}"]
+        lines.append("| " + " | ".join([*head, str(len(same)), f"{seen:,.0f}", *cells]) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -159,26 +176,20 @@ def draw(data: str, measured: list[tuple[Case, Run]], path: Path) -> None:
     """Inception and diversity score over seconds: the mean of the seeds, and a band from the least to the greatest."""
     from matplotlib.figure import Figure
 
-    kinds = [
-        (g, n)
-        for g in GENERATORS
-        for n in (True, False)
-        if any((c.generator, c.normalized) == (g, n) for c, _ in measured)
-    ]
-    figure = Figure(figsize=(10, 2.8 * len(kinds)), layout="constrained", dpi=110)
-    panels = figure.subplots(len(kinds), 2, squeeze=False, sharex=True)
-    for (generator, normalized), row in zip(kinds, panels, strict=True):
+    panes = list(dict.fromkeys(case.kind[:2] for case, _ in measured))
+    lines = list(dict.fromkeys(case.kind[2:] for case, _ in measured))
+    figure = Figure(figsize=(10, 2.8 * len(panes)), layout="constrained", dpi=110)
+    panels = figure.subplots(len(panes), 2, squeeze=False, sharex=True)
+    for pane, row in zip(panes, panels, strict=True):
         for panel, key in zip(row, ("inception_score", "diversity_score"), strict=True):
-            for method, colour, dash in zip(METHODS, COLOURS, DASHES, strict=False):
-                same = [
-                    r for c, r in measured if (c.generator, c.normalized, c.method) == (generator, normalized, method)
-                ]
+            for line, colour, dash in zip(lines, cycle(COLOURS), cycle(DASHES), strict=False):
+                same = [run for case, run in measured if case.kind == (*pane, *line)]
                 if same:
                     seconds, values = _over_time(same, key)
-                    panel.plot(seconds, values.mean(0), color=colour, linestyle=dash, label=method)
+                    label = line[0] if line[1] == 1 else f"{line[0]}, rate times {line[1]:g}"
+                    panel.plot(seconds, values.mean(0), color=colour, linestyle=dash, label=label)
                     panel.fill_between(seconds, values.min(0), values.max(0), color=colour, alpha=0.15, linewidth=0)
-            norm = "with" if normalized else "without"
-            panel.set_title(f"{generator}, {norm} normalization", fontsize=10, loc="left")
+            panel.set_title(f"{pane[0]}, {'with' if pane[1] else 'without'} normalization", fontsize=10, loc="left")
             panel.set_ylabel(FIGURES[key])
             panel.grid(color="#e5e1d8")
     for panel in panels[-1]:
