@@ -163,6 +163,8 @@ def test_an_adaptive_objective_hears_of_the_real_step_alone() -> None:
     assert played._last is heard
 
 
-def test_no_negative_look_ahead() -> None:
+def test_no_negative_look_ahead_and_no_unknown_steps() -> None:
     with pytest.raises(UserError, match="unroll must be at least 0, not -1"):
         Unrolled(game(), adam, unroll=-1)
+    with pytest.raises(UserError, match="inner must be 'adam' or 'sgd', not 'newton'"):
+        Unrolled(game(), adam, inner="newton")  # type: ignore[arg-type]

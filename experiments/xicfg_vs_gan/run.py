@@ -30,6 +30,7 @@ import numpy as np
 from twoplayer import Run
 from twoplayer.experiment import settle
 from twoplayer.lab._drawing import COLOURS, DASHES
+from twoplayer.pictures import image_grid
 
 HERE = Path(__file__).parent
 METHODS = ("xicfg", "gan0", "gan1", "wgan", "wgan-gp")
@@ -37,6 +38,8 @@ GENERATORS = {"convolutional": "dcgan", "fully connected": "mlp-shortcut"}
 FIGURES = {"inception_score": "inception score", "diversity_score": "diversity score", "fd": "Fréchet distance"}
 POINTS = 24
 """Places in time at which the seeds are compared."""
+SHOWN = 6
+"""Rows and columns of samples in the picture."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,7 @@ def report(data: str, chosen: list[Case], options: argparse.Namespace) -> None:
     ]  # fmt: skip
     (options.output / f"{data}.json").write_text(json.dumps(rows, ensure_ascii=False) + "\n", encoding="utf-8")
     draw(data, measured, options.output / f"{data}.png")
+    show(data, [(case, run) for case, run in measured if case.seed == 0], options.output / f"{data}-samples.png")
 
 
 def table(data: str, measured: list[tuple[Case, Run]], options: argparse.Namespace) -> str:
@@ -195,6 +199,28 @@ def draw(data: str, measured: list[tuple[Case, Run]], path: Path) -> None:
     for panel in panels[-1]:
         panel.set_xlabel("seconds of training")
     panels[0][0].legend(fontsize=8)
+    figure.suptitle(data)
+    figure.savefig(path)
+
+
+def show(data: str, runs: list[tuple[Case, Run]], path: Path) -> None:
+    """Samples of each run, from equal latents where their dimensions agree: a row for a pane, a column for a method."""
+    from matplotlib.figure import Figure
+
+    panes = list(dict.fromkeys(case.kind[:2] for case, _ in runs))
+    lines = list(dict.fromkeys(case.kind[2:] for case, _ in runs))
+    figure = Figure(figsize=(2.2 * len(lines), 2.5 * len(panes)), layout="constrained", dpi=110)
+    panels = figure.subplots(len(panes), len(lines), squeeze=False)
+    for panel in panels.flat:
+        panel.set_axis_off()
+    for case, run in runs:
+        panel = panels[panes.index(case.kind[:2])][lines.index(case.kind[2:])]
+        panel.imshow(
+            np.asarray(image_grid(run.sample(SHOWN**2).array, columns=SHOWN, scale=1)), cmap="gray", vmin=0, vmax=255
+        )
+        norm = "normalized" if case.normalized else "not normalized"
+        rate = "" if case.rate == 1 else f", rate times {case.rate:g}"
+        panel.set_title(f"{case.method}{rate}\n{case.generator}, {norm}", fontsize=8, loc="left")
     figure.suptitle(data)
     figure.savefig(path)
 

@@ -55,11 +55,11 @@ def refined(generator: nn.Module, levels: int | None) -> Iterator[nn.Module]:
     most = int(generator.steps.taken)
     if not 0 <= levels <= most:
         raise UserError(f"refine must be from 0 to {most}, the steps that this run's generator has, not {levels}")
-    generator.refine = levels
+    before, generator.refine = generator.refine, levels
     try:
         yield generator
     finally:
-        generator.refine = None
+        generator.refine = before
 
 
 def draw(generator: nn.Module, inputs: Tensor, stored: Form, placement: Any) -> np.ndarray:

@@ -17,6 +17,7 @@ from twoplayer.algorithms._refined import Refined, Scaling, Steps, beside
 from twoplayer.algorithms._step_size import StepSize
 from twoplayer.errors import UserError
 from twoplayer.games._base import Batch, Game, SlopedGame
+from twoplayer.ranges import at_least, within
 
 __all__ = ["Functional"]
 
@@ -34,8 +35,9 @@ class Functional(Algorithm, ABC):
 
     Departures of all three from the paper: η is chosen from the first slopes where none is given, in place of the
     paper's values for each data set and normalization, and halved where samples leave the data's range; batch
-    normalization in a snapshot is frozen with the statistics of the pool; minibatches of generated samples come from
-    the pool, which is shuffled anew in every pass.
+    normalization in a snapshot is frozen with the statistics of the pool's first rows, where the authors' code takes
+    those of whatever is drawn together. Minibatches of generated samples come from the pool, as in Algorithm 3 alone,
+    shuffled anew in every pass.
 
     Where the critic is told conditions y, D(x, y) is the log density ratio of samples with their conditions; a sample
     keeps its own while it is moved along ∇_x D(x, y), and a pool's are drawn as the data are distributed. A checker is
@@ -59,7 +61,9 @@ class Functional(Algorithm, ABC):
         scaling: Scaling,
         step_size: StepSize,
     ) -> None:
-        _check(levels, pool)
+        at_least(1, levels=levels)
+        at_least(2, pool=pool)
+        within(Scaling, scaling=scaling)
         if not isinstance(game, SlopedGame):
             raise UserError(
                 "functional gradient steps move samples along the critic's slope, and this game's critic judges more "
@@ -134,13 +138,6 @@ class Functional(Algorithm, ABC):
         if not tried:
             return [f"step size {rate:.3g} at first, by the critic's slope; it is settled after {size.trials} steps"]
         return []
-
-
-def _check(levels: int, pool: int) -> None:
-    if levels < 1:
-        raise UserError(f"levels must be at least 1, not {levels}: it counts functional steps")
-    if pool < 2:
-        raise UserError(f"pool must be at least 2, not {pool}: it counts samples, a batch or more")
 
 
 def _check_slope(game: SlopedGame) -> None:

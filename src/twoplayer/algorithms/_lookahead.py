@@ -11,7 +11,9 @@ from torch.optim import Adam, Optimizer
 
 from twoplayer import parallel
 
-__all__ = ["Lookahead"]
+__all__ = ["Lookahead", "Rule"]
+
+Rule = Literal["adam", "sgd"]
 
 TINY = 1e-16
 """Below it a second moment is held: the square root has no slope at 0, where weights without gradient are."""
@@ -20,7 +22,7 @@ TINY = 1e-16
 class Lookahead:
     """A module's weights and buffers as they would be after some steps; the module and its optimizer stay."""
 
-    def __init__(self, module: nn.Module, optimizer: Optimizer, rule: Literal["adam", "sgd"]) -> None:
+    def __init__(self, module: nn.Module, optimizer: Optimizer, rule: Rule) -> None:
         self.weights: dict[str, Tensor] = dict(module.named_parameters())
         self.buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
         group = optimizer.param_groups[0]

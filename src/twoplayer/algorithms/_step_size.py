@@ -13,6 +13,7 @@ from torch import Tensor
 
 from twoplayer import parallel
 from twoplayer.errors import UserError
+from twoplayer.ranges import Share, at_least, within
 
 __all__ = ["StepSize", "stay_where_not_finite"]
 
@@ -41,7 +42,9 @@ class StepSize:
     def __init__(self, given: float | None, share: float, trials: int) -> None:
         if given is not None and not given > 0:
             raise UserError(f"step_size must be above 0, not {given:g}: leave it out to have it chosen")
-        self.given, self.share, self.trials = given, share, trials
+        at_least(1, trials=trials)
+        self.given, self.trials = given, trials
+        self.share: float = within(Share, step_share=share)
         self.tried: list[float] = []
         self.cut, self.calm, self.least = 1.0, 0, 1.0
         self.box: tuple[float, float] | None = None

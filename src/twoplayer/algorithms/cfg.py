@@ -66,7 +66,7 @@ class CFG(Growing):
             self.game.critic.load_state_dict(self.first.state_dict())
             self.optimizers["critic"].state.clear()
         record, losses, best, failures = Record(), list[Tensor](), float("inf"), 0
-        for _ in range(self.critic_steps):  # Algorithm 1, line 2
+        for _ in range(self.critic_steps):  # Algorithm 1: D_t, near its optimum
             record.add(self.move_critic(next(batches), next(rows)).values)
             losses.append(record.values["critic_loss"])
             if len(losses) % BLOCK == 0:

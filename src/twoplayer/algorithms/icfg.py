@@ -52,6 +52,6 @@ class ICFG(Growing):
 
     def fit_critic(self, batches: Iterator[Batch], rows: Iterator[Tensor]) -> Record:
         record = Record()
-        for batch, numbers in islice(zip(batches, rows, strict=False), self.critic_steps):  # Algorithm 2, line 3
+        for batch, numbers in islice(zip(batches, rows, strict=False), self.critic_steps):  # Algorithm 2: U updates
             record.add(self.move_critic(batch, numbers).values)
         return record

@@ -5,16 +5,16 @@ Source: Metz et al. 2017, "Unrolled Generative Adversarial Networks", eq. 7 and 
 
 from __future__ import annotations
 
-from typing import Any, Literal, final
+from typing import Any, final
 
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from twoplayer.algorithms._base import OptimizerFactory
-from twoplayer.algorithms._lookahead import Lookahead
+from twoplayer.algorithms._lookahead import Lookahead, Rule
 from twoplayer.algorithms._turns import Turns
 from twoplayer.games._base import Batch, Game, Loss
-from twoplayer.ranges import Count, NonNegativeCount, at_least
+from twoplayer.ranges import Count, NonNegativeCount, at_least, within
 
 __all__ = ["Unrolled"]
 
@@ -40,11 +40,12 @@ class Unrolled(Turns):
         make_optimizer: OptimizerFactory,
         *,
         unroll: NonNegativeCount = 5,
-        inner: Literal["adam", "sgd"] = "adam",
+        inner: Rule = "adam",
         critic_steps: Count = 1,
         reuse: bool = True,
     ) -> None:
         at_least(0, unroll=unroll)
+        within(Rule, inner=inner)
         super().__init__(game, make_optimizer, critic_steps=critic_steps, reuse=reuse)
         self.unroll, self.inner = unroll, inner
         self.stage = _Stage(game)

@@ -18,7 +18,7 @@ from twoplayer.algorithms._functional import Functional
 from twoplayer.algorithms._refined import Scaling
 from twoplayer.algorithms._step_size import StepSize
 from twoplayer.games._base import Batch, Game, Loss
-from twoplayer.ranges import Count, Positive, Share, at_least
+from twoplayer.ranges import Count, Positive, Share, at_least, within
 
 __all__ = ["XICFG"]
 
@@ -50,8 +50,9 @@ class XICFG(Functional):
     for them. G̃ then stands for all earlier steps, and what is sampled is as near to the pool as G̃ was fitted.
 
     Departures from Algorithm 3 and the authors' code: the fit goes on with its optimizer's state unless
-    `fresh_optimizer`, for 3 epochs instead of 10; η as above; a gap counts after 500 stages and on a stage's
-    average, where the code waits for 2,000 stages, more than the presets have, and looks at one minibatch.
+    `fresh_optimizer`, for 3 epochs instead of 10 (in the preset `xicfg` at 5e-4, twice the published rate); the
+    beginning has epochs and a rate of its own; η as above; a gap counts after 500 stages and on a stage's average,
+    where the code waits for 2,000 stages, more than the presets have, and looks at the last step's minibatch.
     """
 
     averageable = False
@@ -74,7 +75,9 @@ class XICFG(Functional):
         gap_limit: Positive | None = 40.0,
         gap_stages: Count = 500,
     ) -> None:
-        at_least(1, critic_steps=critic_steps, fit_epochs=fit_epochs, pool_stages=pool_stages)
+        counts = {"critic_steps": critic_steps, "fit_epochs": fit_epochs, "pool_stages": pool_stages}
+        at_least(1, **counts, gap_stages=gap_stages)
+        within(Positive | None, gap_limit=gap_limit)
         size = StepSize(step_size, step_share, trials)
         super().__init__(game, make_optimizer, levels=levels, pool=pool, scaling=scaling, step_size=size)
         self.critic_steps, self.pool_stages, self.fit_epochs = critic_steps, pool_stages, fit_epochs
@@ -85,10 +88,10 @@ class XICFG(Functional):
         first = next(batches)
         if not self.updates["generator"] and first.real.dim() > 2:
             self._begin(first)
-        self._draw_pool(first)  # Algorithm 3, line 2
-        record = self._refine(chain([first], batches), self.minibatches(first))  # line 3
+        self._draw_pool(first)  # Algorithm 3: an input pool, and G_0 = G̃
+        record = self._refine(chain([first], batches), self.minibatches(first))  # ICFG on it
         rate = self.share * self.fit_rate
-        fit = self._fit(self.rows.latents, self.rows.samples, first, self.fit_epochs, rate)  # line 4
+        fit = self._fit(self.rows.latents, self.rows.samples, first, self.fit_epochs, rate)  # G̃ to G_T
         record.add({"fit_loss": fit})
         self.game.end_round()
         self.rows.age += 1
