@@ -140,6 +140,19 @@ def test_a_frozen_step_is_that_of_train_mode_for_each_sample_alone(scaling: str)
     torch.testing.assert_close(alone, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_critic_in_either_layout_has_the_same_slopes(channels: int) -> None:
+    torch.manual_seed(0)
+    critic, x = networks.create("dcgan", filters=4).critic((channels, 8, 8)), torch.randn(6, channels, 8, 8)
+    slopes = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        steps = Steps(critic.to(memory_format=layout), 1, "one")
+        slopes.append(steps.record(x, steps.add(critic)))
+        assert steps.channels_last == (layout == torch.channels_last)
+    assert slopes[0].abs().max() > 1e-7
+    torch.testing.assert_close(*slopes, rtol=1e-4, atol=1e-9)
+
+
 @pytest.mark.parametrize(("kernel", "padding"), [(4, 1), (5, 2)])
 @pytest.mark.parametrize(("channels", "side"), [(1, 8), (3, 12), (2, 7)])
 def test_a_frozen_convolution_has_the_same_outputs_and_slopes(
@@ -307,17 +320,19 @@ def test_a_fresh_optimizer_forgets(fresh: bool) -> None:
     assert steps == (8 if fresh else 16)
 
 
+class Images(FixedBatch):
+    """Grey images of 8x8 pixels."""
+
+    @property
+    def real(self) -> Tensor:  # type: ignore[override]
+        return torch.rand(self.size, 1, 8, 8, generator=self.random("data"))
+
+
 def test_images_begin_as_a_random_linear_map() -> None:
     torch.manual_seed(0)
     recipe, shape = networks.create("mlp", filters=32), (1, 8, 8)
     played = Generation(recipe.generator(6, shape), recipe.critic(shape), objectives.create("non-saturating"))
     algorithm = made("xicfg", played, pool=256, fit_epochs=20)
-
-    class Images(FixedBatch):
-        @property
-        def real(self) -> Tensor:  # type: ignore[override]
-            return torch.rand(self.size, *shape, generator=self.random("data"))
-
     batches = iter([Images(n, size=16) for n in range(1, 6)])
     with torch.no_grad():
         before = played.generator(torch.randn(64, 6)).std()
@@ -345,12 +360,6 @@ def test_the_beginning_fits_its_map_also_where_it_was_not_shown_it() -> None:
         return seen["error"]
 
     algorithm._fit = spy
-
-    class Images(FixedBatch):
-        @property
-        def real(self) -> Tensor:  # type: ignore[override]
-            return torch.rand(self.size, *shape, generator=self.random("data"))
-
     algorithm.round(iter([Images(n, size=64) for n in range(1, 6)]))
     variance = seen["targets"].var()
     assert seen["error"] < 0.5 * variance and (seen["now"] - seen["targets"]).square().mean() < 0.5 * variance
@@ -504,9 +513,17 @@ def test_samples_that_begin_outside_may_come_in() -> None:
 def test_a_step_that_strays_at_any_size_is_skipped() -> None:
     size = StepSize(1.0, 0.05, 1)
     size.look(torch.rand(64, 2) * 2 - 1)
-    with pytest.warns(UserWarning, match="this step is skipped") as said:
+    with pytest.warns(UserWarning, match="this step is skipped, and the step size halved") as said:
         assert size.choose(torch.zeros(32, 2), torch.full((32, 2), 1e9)) == 0.0
-    assert len(said) == 1 and size.settled == 1.0
+    assert len(said) == 1 and size.settled == 0.5
+
+
+def test_a_step_size_far_too_large_comes_down_to_where_it_serves() -> None:
+    size, samples, slope = StepSize(1e12, 0.05, 1), torch.zeros(32, 2), torch.ones(32, 2)
+    size.look(torch.rand(64, 2) * 2 - 1)
+    with pytest.warns(UserWarning):
+        rates = [size.choose(samples, slope) for _ in range(25)]
+    assert rates[0] == 0.0 and 1 < rates[-1] < 4 and size.settled == rates[-1]  # points may reach 3
 
 
 def test_a_halved_step_size_recovers() -> None:
@@ -568,6 +585,13 @@ def test_refine_chooses_how_many_steps_are_applied(name: str, tiny: Any) -> None
     for wrong in (-1, 4):
         with pytest.raises(UserError, match=f"refine must be from 0 to 3, .* not {wrong}"):
             reopened.sample(4, refine=wrong)
+
+
+def test_a_wrong_number_of_steps_is_told_before_anything_is_measured(tiny: Any, monkeypatch: Any) -> None:
+    run = tiny("icfg", "ring", levels=2, pool=32, steps=2)
+    monkeypatch.setattr("twoplayer.measuring.measure", lambda *_, **__: pytest.fail("measured"))
+    with pytest.raises(UserError, match="refine must be from 0 to 2"):
+        run.evaluate(n=4, refine=3)
 
 
 def test_the_command_line_refines_too(tiny: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -142,7 +142,7 @@ def evaluate_run(
     from twoplayer.aims._choice import apart, fitting
     from twoplayer.measuring import Measurement, measure, named_extractors, sample_count
     from twoplayer.opening import reopen
-    from twoplayer.sampling import refined
+    from twoplayer.sampling import check_refine, refined
     from twoplayer.training.build import target
 
     asked, chosen = _Asked(), apart(metrics)
@@ -157,6 +157,7 @@ def evaluate_run(
         raise UserError(f"cannot measure {count} samples: ask for at least 2")
     seed = run.config.seed if seed is None else seed
     step, images_seen = run.step, run.images_seen  # a run that cannot be sampled says so before anything is measured
+    check_refine(run.generator, refine)
     samples = run.stream(count, seed, "evaluation", refine)
     if names == []:  # aims alone were asked for
         measured = Measurement((), (), len(run.inputs.draw(count, seed, "evaluation")))

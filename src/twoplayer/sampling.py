@@ -16,7 +16,7 @@ from twoplayer.data._base import Dataset, point_type
 from twoplayer.errors import UserError
 from twoplayer.games._inputs import latents
 
-__all__ = ["Form", "draw", "latents", "refined", "stream", "to_stored"]
+__all__ = ["Form", "check_refine", "draw", "latents", "refined", "stream", "to_stored"]
 
 CHUNK = 500
 """Samples per pass; the result does not depend on it beyond the rounding of the network's kernels."""
@@ -39,14 +39,9 @@ class Form:
         return cls(data["kind"], *arrays)
 
 
-@contextmanager
-def refined(generator: nn.Module, levels: int | None) -> Iterator[nn.Module]:
-    """The generator with only the first `levels` of its functional gradient steps; None leaves it as it is.
-
-    Raises `UserError` where it has no such steps, or fewer.
-    """
+def check_refine(generator: nn.Module, levels: int | None) -> None:
+    """Raise `UserError` where the generator has no functional gradient steps, or fewer than `levels`; None is all."""
     if levels is None:
-        yield generator
         return
     if not isinstance(generator, Refined):
         raise UserError(
@@ -55,6 +50,18 @@ def refined(generator: nn.Module, levels: int | None) -> Iterator[nn.Module]:
     most = int(generator.steps.taken)
     if not 0 <= levels <= most:
         raise UserError(f"refine must be from 0 to {most}, the steps that this run's generator has, not {levels}")
+
+
+@contextmanager
+def refined(generator: nn.Module, levels: int | None) -> Iterator[nn.Module]:
+    """The generator with only the first `levels` of its functional gradient steps; None leaves it as it is.
+
+    Raises `UserError` as `check_refine` does.
+    """
+    check_refine(generator, levels)
+    if levels is None or not isinstance(generator, Refined):
+        yield generator
+        return
     before, generator.refine = generator.refine, levels
     try:
         yield generator

@@ -35,8 +35,9 @@ class StepSize:
     on a grid of 25 Gaussians a fixed η lost 17 of 25 modes that it had covered.
 
     A step that would take more than 5 % of all values farther out of the data's range, margin included, than the
-    least share of any step before is halved until it does not, or skipped after 20 halvings. η stays halved, and
-    doubles again after 20 steps without; so a given η may recover too.
+    least share of any step before is halved until it does not; where 20 halvings do not do, the step is skipped and
+    the next one begins with half of η. η stays halved, and doubles again after 20 steps without; so a given η may
+    recover too.
     """
 
     def __init__(self, given: float | None, share: float, trials: int) -> None:
@@ -96,10 +97,15 @@ class StepSize:
         now = self._strays(samples)
         self.least = min(self.least, now)
         allowed = max(self.least + STRAYS, now)  # samples that begin outside must be able to come in
-        for halvings in range(MOST_HALVINGS):
+        for halvings in range(MOST_HALVINGS + 1):
             if self._strays(samples + rate / 2**halvings * slope) <= allowed:
                 return self._cut(rate, halvings)
-        warnings.warn("samples would leave the range of the data at any step size: this step is skipped", stacklevel=3)
+        self.cut, self.calm = self.cut / 2, 0  # so that an η far too large comes down to where it serves
+        warnings.warn(
+            "samples would leave the range of the data at every step size tried: this step is skipped, and the step "
+            "size halved",
+            stacklevel=3,
+        )
         return 0.0
 
     def _cut(self, rate: float, halvings: int) -> float:

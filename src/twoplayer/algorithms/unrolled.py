@@ -31,7 +31,8 @@ class Unrolled(Turns):
     backward passes, and memory for all of them.
 
     A departure: the players move in turns, as in alternating, so that the look-ahead starts from a critic that
-    already stepped on this minibatch; in the paper both players' gradients are taken at the same weights.
+    already stepped on this minibatch; in the paper both players' gradients are taken at the same weights. Any objective
+    serves; the paper's f is minimax (eq. 4), the preset's non-saturating.
     """
 
     def __init__(

@@ -11,6 +11,7 @@ The map is halved (28 to 14 to 7 to 3, 64 to 4) until its side is at most 5. Cha
 default one per halving, and at least three. With fewer, the coarsest map is larger; more are 3x3
 convolutions of stride 1, spread over the maps. `kernel` 5 and `pointwise` make the extension of DCGAN that Johnson &
 Zhang 2018 take for their functional gradients: 5x5 kernels, each but the image's own followed by a 1x1 convolution.
+Theirs starts from N(0, 0.01²) and does not normalize the projected latents.
 
 Source: Radford, Metz & Chintala 2016, Unsupervised Representation Learning with Deep Convolutional
 Generative Adversarial Networks (arXiv 1511.06434), section 3 and figure 1.
