@@ -4,7 +4,8 @@
     python experiments/augment/run.py --images 1000 --steps 5000 --seeds 1 --augment none translation,cutout adaptive
 
 Every run of a seed trains on the same `--images` training images; its samples are held against the whole data set,
-whose own held-out part stands beside them as the ceiling, and a run on all images, without augmentation, as the goal.
+whose own held-out part stands beside them as the ceiling, and a run on all images, without augmentation, as the goal
+(--no-goal: without it).
 Runs that are finished are not trained again, and an interrupted one goes on, so the command can be repeated. With more
 than one job the processor's cores are shared out.
 
@@ -85,6 +86,7 @@ def main() -> None:
     parser.add_argument("--ramp", type=int, default=100_000, help="images in which adaptive strength can reach 1")
     parser.add_argument("--augment", nargs="+", default=list(AUGMENT), choices=list(AUGMENT))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--goal", action=argparse.BooleanOptionalAction, default=True, help="a run on all images too")
     parser.add_argument("--jobs", type=int, default=1, help="runs side by side")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where the run folders lie")
     parser.add_argument(
@@ -93,7 +95,7 @@ def main() -> None:
     options = parser.parse_args()
     # Seed by seed, so that a study that is cut short has compared all.
     chosen = [Case(a, options.images, seed) for seed in range(options.seeds) for a in options.augment]
-    chosen.append(Case("none", None, 0))
+    chosen += [Case("none", None, 0)] if options.goal else []
     with ThreadPoolExecutor(options.jobs) as pool:
         codes = list(pool.map(lambda case: train(case, options), chosen))
     if any(codes):
@@ -145,10 +147,11 @@ def table(measured: list[Measured], options: argparse.Namespace) -> str:
     """Means over seeds, with their standard deviations."""
     names = list(measured[0].figures)
     environment = twoplayer.Run(options.runs / measured[0].case.folder).folder.environment()
+    goal = "; the run on all images is seed 0" if options.goal else ""
     lines = [
         f"# {options.data}: {options.images:,} images, {options.steps:,} rounds of {options.method}",
         "",
-        f"{_seeds(options.seeds)}; the run on all images is seed 0. 10,000 samples against all training images.",
+        f"{_seeds(options.seeds)}{goal}. 10,000 samples against all training images.",
         f"Strength is the probability of each change at the end; an adaptive one begins at 0 and can reach 1 in "
         f"{options.ramp:,} images.",
         "",
