@@ -415,7 +415,7 @@ def test_games_say_what_data_they_need() -> None:
     for game in (PairedTranslation, UnpairedTranslation):
         with pytest.raises(UserError, match="has one side"):
             game.study(one_sided, 0)
-    with pytest.raises(UserError, match=r"not paired \(8 and 5 images\)"):
+    with pytest.raises(UserError, match=r"not paired \(12 and 9 images\)"):
         PairedTranslation.study(dataset(paired=False, partner_train=dataset().partner_train[:5]), 0)
     UnpairedTranslation.study(dataset(paired=False), 0)
 

@@ -133,9 +133,11 @@ def check_sides(dataset: Dataset, *, paired: bool) -> None:
             "trainA and trainB, or pictures with both sides beside each other"
         )
     if paired and not dataset.paired:
+        others = 0 if dataset.partner_held_out is None else len(dataset.partner_held_out)
+        sides = len(dataset.train) + len(dataset.held_out), len(dataset.partner_train) + others
         raise UserError(
-            f"the two sides of {dataset.name} are not paired ({len(dataset.train):,} and "
-            f"{len(dataset.partner_train):,} images): give files of equal names in A and B, or take the method cyclegan"
+            f"the two sides of {dataset.name} are not paired ({sides[0]:,} and {sides[1]:,} images): give files of "
+            "equal names in A and B, or take the method cyclegan"
         )
 
 
