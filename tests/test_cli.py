@@ -390,6 +390,12 @@ def test_a_cache_that_cannot_be_written_is_a_note(
     assert len(said) == 1 and "cannot keep the classifier (No space left on device): set TWOPLAYER_CACHE" in said[0]
 
 
+def test_a_member_says_what_its_options_do(cli: Callable[..., Outcome]) -> None:
+    told = cli("list algorithms xicfg").out
+    assert "`levels` (T) functional steps" in told and told.index("`levels` (T)") < told.index("levels: int >= 1")
+    assert "`checker`" in json.loads(cli("list games conditional --json").out)["about"]
+
+
 def test_options_are_listed_with_their_ranges(cli: Callable[..., Outcome]) -> None:
     def types(member: str) -> dict[str, str]:
         options = json.loads(cli(f"list {member} --json").out)["options"]
@@ -415,6 +421,11 @@ def test_warnings_are_notes(cli: Callable[..., Outcome], recwarn: pytest.Warning
         noted = cli(f"{RING} --run noted --critic.normalization batch --regularizers gradient-penalty")
     assert noted.code == 0
     assert any(s.startswith("note: gradient-penalty sets the critic's slope") for s in noted.sentences)
+
+
+def test_points_are_not_called_images(cli: Callable[..., Outcome]) -> None:
+    lines = cli(f"{RING} --run points").sentences
+    assert any("points  " in line for line in lines) and not any("images  " in line for line in lines)
 
 
 def test_what_is_known_of_the_judge_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:

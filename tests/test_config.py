@@ -282,6 +282,11 @@ def test_every_mistake_at_once_each_with_the_nearest_name() -> None:
     assert len(found) == 9
 
 
+def test_settings_are_found_by_what_papers_call_them() -> None:
+    for method, symbol, name in (("icfg", "eta", "step_size"), ("xicfg", "T", "levels"), ("unrolled", "k", "unroll")):
+        assert mistakes(method, "ring", **{symbol: 3}) == [f"no setting is called '{symbol}': did you mean {name}?"]
+
+
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [

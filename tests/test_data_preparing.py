@@ -415,12 +415,14 @@ def cli(settings: Settings, capsys: pytest.CaptureFixture[str]) -> Callable[...,
 
 def test_the_command_line(cli: Callable[..., tuple[int, str, str]], packages: Path) -> None:
     code, out, _ = cli("data", "prepare", "emoji", "--size", "32", "-o", "small", "--from", "node_modules")
-    assert code == 0 and out.startswith("emoji is made in small: ") and out.endswith("held out, of 32 pixels\n")
+    assert code == 0 and out.startswith("emoji, made in small: ") and out.endswith("held out, of 32 pixels\n")
     code, out, _ = cli("data", "prepare", "emoji", "--size", "32", "-o", "small", "--json")
     document = json.loads(out)
     assert code == 0 and document["fresh"] is False and document["folder"] == "small" and document["side"] == 32
     code, out, _ = cli("data", "prepare", "emoji", "--pairs", "google", "twitter", "-o", "pairs")
     assert code == 0 and (Path("pairs/A/train").is_dir() and Path("pairs", NAME).is_file())
+    code, _, err = cli("data", "prepare", "emoji", "--size", "32", "-o", "small", "--from", "nowhere")
+    assert code == 2 and err.count("\n") == 1 and "there is no file or folder nowhere: give a package" in err
     code, _, err = cli("data", "prepare", "emojo")
     assert code == 2 and err.count("\n") == 1 and "did you mean emoji" in err
     code, out, _ = cli("data", "prepare", "--help")

@@ -575,7 +575,7 @@ def test_no_step_moves_farther_than_its_share_of_the_deviation() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_refine_chooses_how_many_steps_are_applied(name: str, tiny: Any) -> None:
-    run = tiny(name, "ring", levels=3, pool=32, **({"critic_steps": 20} if name == "cfg" else {}))
+    run = tiny(name, "ring", levels=3, pool=32, steps=3, **({"critic_steps": 20} if name == "cfg" else {}))
     reopened = Run(run.path)
     assert isinstance(reopened.generator, Refined)
     clouds = [reopened.sample(50, refine=n).array for n in range(4)]
@@ -638,9 +638,11 @@ def test_averaging_shares_the_snapshots_and_so_does_a_checkpoint() -> None:
 
 
 def test_a_run_ends_when_all_levels_are_taken(tiny: Any) -> None:
-    run = tiny("icfg", "ring", levels=3, pool=32, steps=50)
+    with pytest.warns(UserWarning, match="icfg is done after 3 rounds, when all its levels are taken: for 50 give it"):
+        run = tiny("icfg", "ring", levels=3, pool=32, steps=50)
     assert (run.status["state"], run.status["step"]) == ("finished", 3)
-    again = tiny("icfg", "ring", levels=3, pool=32, steps=60)
+    with pytest.warns(UserWarning, match="for 60"):
+        again = tiny("icfg", "ring", levels=3, pool=32, steps=60)
     assert again.status["step"] == 3
 
 
@@ -714,7 +716,7 @@ class Heard:
 @pytest.mark.parametrize(("trials", "words"), [(50, "at first, by the"), (2, "chosen by the critic's first slopes")])
 def test_a_run_says_which_step_size_it_chose(trials: int, words: str, tiny: Any) -> None:
     heard = Heard()
-    run = tiny("icfg", "ring", levels=3, pool=32, trials=trials, listeners=[heard])
+    run = tiny("icfg", "ring", levels=3, pool=32, steps=3, trials=trials, listeners=[heard])
     assert words in heard.notes[-1] and len(heard.notes) == (2 if trials == 2 else 1)
     last, chosen = run.progress[-1]["step_size"], run.status["chosen"]["step_size"]
     assert 0 < last <= chosen * (1 + 1e-6)  # a settled η is the most that a step takes
@@ -846,7 +848,9 @@ def test_games_and_critics_that_cannot_play() -> None:
         made("xicfg", Generation(generator(), Flat(), objectives.create("non-saturating")))
     with pytest.raises(UserError, match="this critic returns an energy"):
         made("xicfg", Generation(generator(), TinyCritic(output="energy"), objectives.create("began")))
-    with pytest.raises(UserError, match="critic judges more than samples: set game to generation"):
+    with pytest.raises(
+        UserError, match="critic judges more than samples: leave the algorithm out, or set game to generation"
+    ):
         made("xicfg", Pairs())
 
 

@@ -31,6 +31,8 @@ FAMILY = {"game": "games", "objective": "objectives", "generator": "networks", "
 STOPS = ("steps", "images", "budget")
 FEWEST = 100
 """Generated samples of which a figure says anything."""
+SYMBOLS = {"eta": "step_size", "t": "levels", "u": "critic_steps", "k": "unroll", "lr": "learning_rate"}
+"""What papers and other libraries call a setting."""
 FINITE = ConfigDict(allow_inf_nan=False)
 FREE_TO_CHANGE = frozenset(
     (*STOPS, "device", "log_every", "sample_every", "checkpoint_every", "evaluate_every", "keep_checkpoints",
@@ -307,7 +309,8 @@ def _place(
         mistakes.append(f"{key} sets a regularizer that this run does not have: add {rule} to regularizers")
     elif not homes:
         known = [*Config.model_fields, *_paths(schemas)] if where else [*Config.model_fields, *_bare(schemas)]
-        mistakes.append(f"no setting is called {key!r}: {did_you_mean(key.replace('-', '_'), known)}")
+        meant = SYMBOLS.get(key.lower(), key).replace("-", "_")
+        mistakes.append(f"no setting is called {key!r}: {did_you_mean(meant, known)}")
     elif len(homes) > 1 and set(homes) != {"generator", "critic"}:
         places = " or ".join(f"{h}.{option}" for h in homes)
         mistakes.append(f"{key!r} could be {places}: write which")

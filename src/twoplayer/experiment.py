@@ -8,6 +8,7 @@ import os
 import platform
 import shlex
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -78,10 +79,13 @@ def train(
     folder = RunFolder(run) if run is not None else _default_folder(resolved, source)
     accelerator.wait_for_everyone()
     with folder.locked() if accelerator.is_main_process else contextlib.nullcontext():
-        return _train_in(folder, resolved, source, placement, listeners)
+        wished = resolved.steps if settings.get("steps") is not None else None
+        return _train_in(folder, resolved, source, placement, listeners, wished)
 
 
-def _train_in(folder: RunFolder, config: Config, source: Any, placement: Any, listeners: Sequence[Any]) -> Run:
+def _train_in(
+    folder: RunFolder, config: Config, source: Any, placement: Any, listeners: Sequence[Any], wished: int | None
+) -> Run:
     accelerator = placement.accelerator
     main = accelerator.is_main_process
     known = main and folder.exists  # other hosts may not see the folder: the main process speaks for all
@@ -93,6 +97,12 @@ def _train_in(folder: RunFolder, config: Config, source: Any, placement: Any, li
         raise UserError(f"the data of {folder.path} have changed since it began: give another --run folder")
     heard = [*listeners, *_events(config)] if main else []
     trainer = _trainer(folder, config, dataset, placement, heard)
+    if wished is not None and trainer.algorithm.rounds is not None and wished > trainer.algorithm.rounds:
+        warnings.warn(
+            f"{config.algorithm['name']} is done after {trainer.algorithm.rounds:,} rounds, when all its levels are "
+            f"taken: for {wished:,} give it as many (algorithm.levels)",
+            stacklevel=3,
+        )
     trainer.resume()
     accelerator.wait_for_everyone()  # what does not fit has said so before a file is written
     if main:

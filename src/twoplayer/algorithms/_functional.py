@@ -67,7 +67,7 @@ class Functional(Algorithm, ABC):
         if not isinstance(game, SlopedGame):
             raise UserError(
                 "functional gradient steps move samples along the critic's slope, and this game's critic judges more "
-                "than samples: set game to generation or conditional"
+                "than samples: leave the algorithm out, or set game to generation or conditional"
             )
         if game.unheard is not None:
             raise UserError(f"functional gradient steps follow the critic alone and would not hear {game.unheard}")

@@ -40,6 +40,7 @@ class Console:
         self.printed = float("-inf")
         self.noted: dict[str, float] = {}
         self.judged = ""
+        self.samples = "images"
 
     def __enter__(self) -> Console:
         return self
@@ -51,6 +52,7 @@ class Console:
 
     def on_start(self, folder: Any, config: Any, dataset: Any, placement: Any) -> None:
         status = f"on {placement}"
+        self.samples = dataset.kind
         held_out = f", {len(dataset.held_out):,} held out" if len(dataset.held_out) else ""
         self._say(f"{config.method} on {dataset.name}: {len(dataset.train):,} {_kind(dataset)}{held_out}, {status}")
         if dataset.kind == "points":
@@ -69,10 +71,10 @@ class Console:
 
     def on_progress(self, progress: Any) -> None:
         if self.live is not None:
-            self.live.update(_panel(progress))
+            self.live.update(_panel(progress, self.samples))
         elif not self.quiet and (time.monotonic() - self.printed > PLAIN_SECONDS or progress.fraction >= 1):
             self.printed = time.monotonic()
-            self._say(_line(progress))
+            self._say(_line(progress, self.samples))
 
     def on_note(self, text: str) -> None:
         """Say it; of one sentence with other numbers again and again, only the latest now and then."""
@@ -127,19 +129,19 @@ def _figure(figure: Any) -> str:
     return f"{figure.name} {figure.value:.4g}{real}"
 
 
-def _line(progress: Any) -> str:
+def _line(progress: Any, samples: str) -> str:
     left = _left(progress)
     values = "  ".join(f"{word} {progress.values[k]:.3g}" for k, word in SHOWN.items() if k in progress.values)
     return (
-        f"{progress.fraction:4.0%}  round {progress.step:,}  {progress.images_seen:,} images  "
+        f"{progress.fraction:4.0%}  round {progress.step:,}  {progress.images_seen:,} {samples}  "
         f"{progress.images_per_second:,.0f}/s  {left}  {values}"
     )
 
 
-def _panel(progress: Any) -> Table:
+def _panel(progress: Any, samples: str) -> Table:
     table = Table.grid(padding=(0, 2))
     row: list[Any] = [ProgressBar(total=1.0, completed=progress.fraction, width=24), f"{progress.fraction:.0%}"]
-    row += [f"round {progress.step:,}", f"{progress.images_per_second:,.0f} images/s", _left(progress)]
+    row += [f"round {progress.step:,}", f"{progress.images_per_second:,.0f} {samples}/s", _left(progress)]
     table.add_row(*row)
     values = Table.grid(padding=(0, 2))
     shown = [(word, progress.values[k]) for k, word in SHOWN.items() if k in progress.values]

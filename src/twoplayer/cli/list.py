@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -76,7 +77,12 @@ def _member(label: str, name: str) -> dict[str, Any]:
     if label == "methods":
         return {**document, "settings": about.settings}
     options = {o.name: {"type": _type(o.annotation), "default": _default(o)} for o in _options(label, name).values()}
-    return {**document, "options": options}
+    return {**document, "about": _about(members.find(name)), "options": options}
+
+
+def _about(member: type) -> str:
+    """What a member says of itself and its options: its class's docstring."""
+    return inspect.cleandoc(member.__doc__ or "")
 
 
 def _options(label: str, name: str) -> Mapping[str, Option]:
@@ -98,6 +104,9 @@ def _show_member(document: dict[str, Any]) -> str:
 
         settings = yaml.safe_dump(document["settings"], sort_keys=False, default_flow_style=None).rstrip()
         lines += [f"  {line}" for line in settings.splitlines()]
+    if document.get("about"):
+        lines += ["", *(f"  {line}".rstrip() for line in document["about"].splitlines())]
+        lines += [""] if document["options"] else []
     for name, option in document.get("options", {}).items():
         default = "required" if option["default"] == "required" else f"default {option['default']}"
         lines.append(f"  {name}: {option['type']} ({default})")

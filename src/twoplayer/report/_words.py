@@ -127,7 +127,7 @@ def _how_far(record: Record) -> str:
         return "nothing has been trained yet"
     words = f"the critic saw {count(images_seen)} {seen_unit(record)}"
     words += f" in {duration(seconds)}" if seconds else ""
-    return words + (f", the generator took {count(step)} steps" if step else "")
+    return words + (f", the generator took {count(step)} {'step' if step == 1 else 'steps'}" if step else "")
 
 
 def _name(value: Any) -> str:

@@ -46,4 +46,8 @@ def prepare(
         raise UserError(f"{name} has no options: leave {next(iter(options))} out")
     recipe = family.create(name, **options)
     where = None if folder is None else Path(folder).expanduser()
-    return _prepared.make(name, recipe, where, [Path(path).expanduser() for path in given], say)
+    packages = [Path(path).expanduser() for path in given]
+    for path in packages:
+        if not path.exists():
+            raise UserError(f"there is no file or folder {path}: give a package with --from, or leave it out")
+    return _prepared.make(name, recipe, where, packages, say)

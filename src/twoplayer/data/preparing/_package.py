@@ -56,8 +56,6 @@ def package(name: str, ingredients: Ingredients, choose: Choose) -> Package:
 
 def _places(given: Path, name: str) -> Sequence[Path]:
     """Where below a path the package is: the path itself, a folder of its name, or its tarball."""
-    if not given.exists():
-        raise UserError(f"there is no file or folder {given}: give a package with --from")
     folders = [given, given / name, given / "node_modules" / name, given / "package"]
     found = [folder for folder in folders if folder.is_dir() and _name_of(folder) == name]
     tarballs = [given] if given.is_file() else sorted(given.glob(f"{name}-*.tgz"))

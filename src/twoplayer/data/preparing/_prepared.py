@@ -33,7 +33,7 @@ class Prepared:
     def __str__(self) -> str:
         about, there = self.manifest, "made" if self.fresh else "there and whole"
         counts = f"{about.counts['train']:,} pictures to train on and {about.counts['held_out']:,} held out"
-        return f"{about.name} is {there} in {self.folder}: {counts}, of {about.side} pixels"
+        return f"{about.name}, {there} in {self.folder}: {counts}, of {about.side} pixels"
 
 
 def make(
