@@ -172,10 +172,11 @@ def duel(
 
     A block has `rounds` rounds, by default as many as the rival plays in `seconds`.
     """
+    from twoplayer.api.train import train
     from twoplayer.cli._console import Console
-    from twoplayer.experiment import settle, train
+    from twoplayer.config.layers import settle
+    from twoplayer.core.device import place
     from twoplayer.training.events import Events
-    from twoplayer.training.placement import place
 
     images = bumps()
     config = settle(method, images, **settings)
@@ -202,8 +203,8 @@ def duel(
 
 def _upkeep(run: Path) -> tuple[float, float]:
     """Seconds for one checkpoint and for one grid of 64 samples, medians of five."""
-    from twoplayer.run import Run
-    from twoplayer.training import checkpoint
+    from twoplayer.api.run import Run
+    from twoplayer.runs import checkpoint
 
     state = checkpoint.load(next((run / "checkpoints").iterdir()))
     saves, grids = [], []
@@ -243,7 +244,7 @@ def machine() -> dict[str, Any]:
     import torch
 
     from twoplayer import __version__
-    from twoplayer.hardware import processor
+    from twoplayer.core.hardware import processor
 
     return {
         "processor": processor(),

@@ -143,13 +143,13 @@ def few(sizes: dict[str, int]) -> Case:
 
 def prdc(sizes: dict[str, int]) -> Case:
     """All four at once, in tiles and by full matrices."""
-    from twoplayer.metrics._base import Extracted, Real
+    from twoplayer.metrics._base import FeatureSet, ReferenceFeatures
 
     count, dimensions = sizes["samples"], sizes["dimensions"]
     real, samples = inception_like(count, dimensions, 0), inception_like(count, dimensions, 1)
 
     def ours() -> list[float]:
-        return [estimate.value for estimate in four(samples, Real(Extracted(real)))]
+        return [estimate.value for estimate in four(samples, ReferenceFeatures(FeatureSet(real)))]
 
     title = f"precision, recall, density, coverage at {count:,} x {count:,} x {dimensions}"
     sides = [Side("twoplayer", ours), Side("full matrices", lambda: full_matrix_prdc(real, samples, 5), 3.0)]
@@ -173,7 +173,7 @@ def stream(sizes: dict[str, int]) -> Case:
     import numpy as np
 
     from twoplayer import extractors
-    from twoplayer.streaming import StreamedMetric
+    from twoplayer.measurement.torchmetrics_adapter import StreamedMetric
 
     count, extractor = sizes["images"], extractors.create("random-conv")
 
@@ -193,14 +193,14 @@ def vector(sizes: dict[str, int]) -> Case:
     """The published test vector of precision, recall, density and coverage."""
     import numpy as np
 
-    from twoplayer.metrics._base import Extracted, Real
+    from twoplayer.metrics._base import FeatureSet, ReferenceFeatures
 
     count = sizes["samples"]
     real, samples = (np.random.default_rng(seed).normal(size=(count, 1000)).astype(np.float32) for seed in (0, 1))
     found: list[Any] = []
 
     def ours() -> list[float]:
-        found[:] = four(samples, Real(Extracted(real)))
+        found[:] = four(samples, ReferenceFeatures(FeatureSet(real)))
         return [estimate.value for estimate in found]
 
     def note() -> str:

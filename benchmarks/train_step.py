@@ -212,18 +212,18 @@ def check(method: str, rounds: int = 3) -> float:
     """The largest distance between a weight of ours and the bare loop's after so many rounds, in learning rates."""
     import torch
 
+    from twoplayer.config.layers import settle
+    from twoplayer.core.device import place
     from twoplayer.data._base import Dataset
-    from twoplayer.experiment import settle
-    from twoplayer.games._kit import Facts
+    from twoplayer.games._factory import DataSpec
     from twoplayer.training.batches import Batches
     from twoplayer.training.build import build
-    from twoplayer.training.placement import place
 
     images = bumps(512)
     config = settle(method, images, batch=16, precision="fp32", filters=16)
     placement = place(config.device, config.precision, config.memory_format, "images")
     dataset = Dataset("bumps", "images", images[..., None], images[:0, ..., None])
-    players = build(config, Facts(dataset.shape), placement)
+    players = build(config, DataSpec(dataset.shape), placement)
     feed = [Batches(dataset, config.batch, config.seed, placement) for _ in range(2)]
     bare = BareLoop(config, placement, TrainerDraws(feed[1], players.game), our_norm=True)
     pairs = [(players.game.generator, bare.generator), (players.game.critic, bare.critic)]

@@ -47,11 +47,11 @@ def time_all(dimensions: int, tests: list[str] | None, repeats: int) -> dict[str
     """Seconds of every test that takes so many dimensions, for each turn."""
     import numpy as np
 
-    from twoplayer import twosample
+    from twoplayer.two_sample import statistics
 
     random = np.random.default_rng(0)
     a, b = random.standard_normal((2, PER_SIDE, dimensions)).astype(np.float32)
-    made = [twosample.create(name) for name in tests or twosample.names()]
+    made = [statistics.create(name) for name in tests or statistics.names()]
     made = [test for test in made if test.objection(dimensions, PER_SIDE) is None]
     times: dict[str, list[float]] = {test.name: [] for test in made}
     for turn in range(repeats + 1):

@@ -31,12 +31,12 @@ from torch.nn.functional import softplus
 
 from _duel import Lap, machine, write
 from twoplayer import networks
-from twoplayer.experiment import settle
+from twoplayer.config.layers import settle
+from twoplayer.core.device import place
+from twoplayer.core.rng import torch_generator
 from twoplayer.games._base import Batch
-from twoplayer.games._kit import Facts
-from twoplayer.rng import torch_generator
+from twoplayer.games._factory import DataSpec
 from twoplayer.training.build import build
-from twoplayer.training.placement import place
 
 SHAPE, LATENT, BATCH, PHASES = (1, 32, 32), 100, 64, ("critic", "refining", "fitting")
 PUBLISHED_EPOCHS = 10
@@ -108,7 +108,7 @@ def ours(epochs: int, setting: argparse.Namespace) -> tuple[Side, Callable[[], N
     config = settle("xicfg", "mnist", levels=setting.levels, critic_steps=setting.updates, pool=setting.pool,
                     fit_epochs=epochs, step_size=0.5, device="cpu", **architecture(setting))  # fmt: skip
     placement = place("cpu", config.precision, config.memory_format, "images")
-    algorithm: Any = build(config, Facts(SHAPE), placement).algorithm
+    algorithm: Any = build(config, DataSpec(SHAPE), placement).algorithm
     for phase, method in zip(PHASES, ("move_critic", "advance", "_fit"), strict=True):
         setattr(algorithm, method, _timed(side, phase, getattr(algorithm, method)))
     steps = algorithm.refined.steps

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from twoplayer.printing import browser
+from twoplayer.pages.pdf import browser
 
 __all__ = ["Browser", "Tab", "running"]
 

@@ -132,15 +132,15 @@ def _leave_half_a_line(path: str) -> None:
 
 
 def _signal_in_round(number: signal.Signals, at: int) -> None:
-    from twoplayer.games.generation import Generation
+    from twoplayer.games.generation import GenerationGame
 
-    rounds, end = 0, Generation.end_round
+    rounds, end = 0, GenerationGame.end_round
 
-    def end_round(self: Generation) -> None:
+    def end_round(self: GenerationGame) -> None:
         nonlocal rounds
         rounds += 1
         if rounds == at:
             os.kill(os.getpid(), number)
         end(self)
 
-    Generation.end_round = end_round  # type: ignore[method-assign]
+    GenerationGame.end_round = end_round  # type: ignore[method-assign]

@@ -5,12 +5,12 @@ import torch
 import torch._dynamo  # the first optimizer would, a second each time
 
 import twoplayer.algorithms.alternating
+import twoplayer.api.train
 import twoplayer.cli._console
 import twoplayer.cli.main
 import twoplayer.cli.train
-import twoplayer.experiment
-import twoplayer.measuring
-import twoplayer.report._page
+import twoplayer.measurement
+import twoplayer.reporting._page
 import twoplayer.training.trainer  # noqa: F401
 
 torch.set_num_threads(1)  # a fork keeps no other thread

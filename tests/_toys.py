@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from twoplayer.core.rng import torch_generator
 from twoplayer.games._base import Batch
-from twoplayer.rng import torch_generator
 
 LATENT, FEATURES = 3, 2
 
@@ -82,7 +82,7 @@ def tensors(tree: Any, path: str = "") -> dict[str, Tensor]:
 
 def state(folder: Path) -> dict[str, Any]:
     """The state in the newest checkpoint of a run folder."""
-    from twoplayer.training import checkpoint
+    from twoplayer.runs import checkpoint
 
     newest = checkpoint.latest(folder / "checkpoints")
     assert newest is not None
@@ -104,15 +104,15 @@ def unmeasured(replace: Callable[..., Any]) -> None:
     import numpy as np
     from PIL import Image
 
-    import twoplayer.measuring
-    import twoplayer.samples
-    from twoplayer.measuring import Measurement
-    from twoplayer.metrics import Figure
+    import twoplayer.measurement
+    import twoplayer.sampling.samples
+    from twoplayer.measurement import Measurement
+    from twoplayer.metrics import MetricValue
 
     def measure(samples: Any, data: Any, **_: Any) -> Measurement:
         whole = samples if isinstance(samples, np.ndarray) else np.concatenate(list(samples))
-        figure = Figure(f"toy_{len(whole)}", float(whole.mean()), True)
+        figure = MetricValue(f"toy_{len(whole)}", float(whole.mean()), True)
         return Measurement((figure,), ("a stand-in",), len(whole))
 
-    replace(twoplayer.measuring, "measure", measure)
-    replace(twoplayer.samples.Samples, "picture", lambda self, columns=None: Image.new("L", (2, 2)))
+    replace(twoplayer.measurement, "measure", measure)
+    replace(twoplayer.sampling.samples.Samples, "picture", lambda self, columns=None: Image.new("L", (2, 2)))

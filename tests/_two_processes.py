@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 
 from _toys import unmeasured
-from twoplayer.experiment import train
-from twoplayer.parallel import process_count, process_index
+from twoplayer.api.train import train
+from twoplayer.core.distributed import process_count, process_index
 from twoplayer.training.trainer import Trainer
 
 

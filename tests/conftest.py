@@ -55,7 +55,7 @@ def tiny(tmp_path: Path, cheap: None) -> Callable[..., Any]:
     """Train a tiny run: ``tiny(method, data, folder="run", **settings)``."""
 
     def train(method: str = "gan1", data: Any = "ring", folder: str = "run", **settings: Any) -> Any:
-        from twoplayer.experiment import train
+        from twoplayer.api.train import train
 
         base = {k: v for k, v in TINY.items() if k != "data.count" or isinstance(data, str)}
         return train(method, data, run=tmp_path / folder, **{**base, **settings})

@@ -15,15 +15,15 @@ from _toys import LATENT, FixedBatch, Stream, TinyCritic, adam, generator
 from twoplayer import algorithms, data, networks, objectives, regularizers
 from twoplayer.algorithms._base import Algorithm
 from twoplayer.algorithms.alternating import Alternating
-from twoplayer.data._base import Settings
-from twoplayer.errors import UserError
-from twoplayer.games.generation import Generation
-from twoplayer.rng import derive, numpy_generator, torch_generator
+from twoplayer.core.errors import UserError
+from twoplayer.core.rng import derive, numpy_generator, torch_generator
+from twoplayer.data._base import DataSettings
+from twoplayer.games.generation import GenerationGame
 
 
-def game(objective: str = "minimax", critic: nn.Module | None = None, *rules: str) -> Generation:
+def game(objective: str = "minimax", critic: nn.Module | None = None, *rules: str) -> GenerationGame:
     players = generator(), critic or TinyCritic()
-    return Generation(*players, objectives.create(objective), [regularizers.create(r) for r in rules])
+    return GenerationGame(*players, objectives.create(objective), [regularizers.create(r) for r in rules])
 
 
 # ---- the contract
@@ -123,7 +123,7 @@ def test_training_equals_a_bare_loop_bit_for_bit(tiny) -> None:
 
     found = state(run.path)
 
-    dataset = data.load("ring", Settings(), count=400)
+    dataset = data.load("ring", DataSettings(), count=400)
     torch.manual_seed(derive(5, "weights"))
     recipe = networks.create("mlp", filters=8)
     mover, critic = recipe.generator(2, (2,)), recipe.critic((2,))

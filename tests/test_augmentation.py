@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from _toys import FixedBatch, Stream, adam, assert_same_state, state
-from twoplayer import objectives, parallel, regularizers
+from twoplayer import objectives, regularizers
 from twoplayer.algorithms.alternating import Alternating
-from twoplayer.errors import UserError
-from twoplayer.experiment import settle
-from twoplayer.games.generation import Generation
-from twoplayer.regularizers._base import Adapting
+from twoplayer.config.layers import settle
+from twoplayer.core import distributed
+from twoplayer.core.errors import UserError
+from twoplayer.games.generation import GenerationGame
+from twoplayer.regularizers._base import AdaptivePerturbation
 
 KINDS = ("colour", "translation", "cutout", "flip")
 
@@ -127,10 +128,10 @@ def test_two_processes_change_what_one_would(monkeypatch: pytest.MonkeyPatch) ->
     x = images(8)
     whole = changed(x)
     assert not torch.equal(whole, changed(x, seed=2))
-    monkeypatch.setattr(parallel, "process_count", lambda: 2)
+    monkeypatch.setattr(distributed, "process_count", lambda: 2)
     halves = []
     for index in range(2):
-        monkeypatch.setattr(parallel, "process_index", lambda index=index: index)
+        monkeypatch.setattr(distributed, "process_index", lambda index=index: index)
         halves.append(changed(x[4 * index : 4 * index + 4]))
     assert torch.equal(torch.cat(halves), whole)
 
@@ -139,7 +140,7 @@ def test_two_processes_change_what_one_would(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_strength_follows_the_sign_of_the_critic() -> None:
-    augment: Adapting = regularizers.create("diff-augment", target=0.5, ramp=640)
+    augment: AdaptivePerturbation = regularizers.create("diff-augment", target=0.5, ramp=640)
     assert augment.adapts and augment.strength == 0
     high, low = torch.ones(16), torch.tensor([1.0] * 11 + [-1.0] * 5)  # r_t of 1 and of 0.375
     seen = []
@@ -158,17 +159,17 @@ def test_strength_follows_the_sign_of_the_critic() -> None:
     for _ in range(60):
         augment.adapt(-high)
     assert augment.strength == 0
-    fixed: Adapting = regularizers.create("diff-augment", probability=0.25)
+    fixed: AdaptivePerturbation = regularizers.create("diff-augment", probability=0.25)
     fixed.adapt(high)
     assert not fixed.adapts and fixed.strength == 0.25
 
 
 def test_strength_starts_where_it_is_told_and_is_saved() -> None:
-    augment: Adapting = regularizers.create("diff-augment", target=0.6, probability=0.4)
+    augment: AdaptivePerturbation = regularizers.create("diff-augment", target=0.6, probability=0.4)
     assert augment.strength.item() == pytest.approx(0.4)
     for _ in range(6):
         augment.adapt(torch.ones(64))
-    other: Adapting = regularizers.create("diff-augment", target=0.6)
+    other: AdaptivePerturbation = regularizers.create("diff-augment", target=0.6)
     other.load_state_dict(augment.state_dict())
     for each in (augment, other):
         each.adapt(torch.ones(64))
@@ -190,14 +191,14 @@ class Picture(FixedBatch):
         return torch.rand(self.size, 1, 8, 8, generator=self.random("data")) * 2 - 1
 
 
-def game(objective: str, **options: Any) -> Generation:
+def game(objective: str, **options: Any) -> GenerationGame:
     from twoplayer import networks
 
     torch.manual_seed(0)
     architecture = networks.create("dcgan", filters=4)
     augment = regularizers.create("diff-augment", **options)
     players = architecture.generator(3, (1, 8, 8)), architecture.critic((1, 8, 8))
-    return Generation(*players, objectives.create(objective), [augment])
+    return GenerationGame(*players, objectives.create(objective), [augment])
 
 
 @pytest.mark.parametrize(("objective", "middle"), [("non-saturating", 0.0), ("least-squares", 0.5)])
@@ -206,7 +207,7 @@ def test_a_game_adapts_to_the_output_that_means_as_likely_as_not(
 ) -> None:
     played = game(objective, target=0.6, ramp=1000)
     augment = played.perturbations[0]
-    assert isinstance(augment, Adapting)
+    assert isinstance(augment, AdaptivePerturbation)
     margins: list[Tensor] = []
     monkeypatch.setattr(augment, "adapt", lambda margin: margins.append(margin))
     record = Alternating(played, adam).round(Pictures()).values

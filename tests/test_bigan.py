@@ -14,20 +14,20 @@ from PIL import Image
 from torch import Tensor, nn
 
 from _children import alone_and_killed, random_moments
-from _kits import SmallKit
+from _factories import SmallKit
 from _toys import FixedBatch, adam, assert_same_state, state
 from twoplayer import networks, objectives
 from twoplayer.algorithms.alternating import Alternating
 from twoplayer.algorithms.unrolled import Unrolled
+from twoplayer.api.run import Run
+from twoplayer.api.train import train
 from twoplayer.cli import main
-from twoplayer.encoding import Reconstructed, encode_data, reconstruct_data
-from twoplayer.errors import UserError
-from twoplayer.experiment import train
-from twoplayer.games._kit import Facts
-from twoplayer.games.bigan import BiGAN, _centre
+from twoplayer.core.errors import UserError
+from twoplayer.games._factory import DataSpec
+from twoplayer.games.bigan import BiGANGame, _centre
+from twoplayer.inference.encode import Reconstructions, encode_data, reconstruct_data
 from twoplayer.networks._base import Encoder, FeatureCritic
 from twoplayer.networks._joint import InvertedGenerator, JointCritic, joined
-from twoplayer.run import Run
 
 SCORED = [name for name in objectives.names() if objectives.create(name).critic_output == "score"]
 
@@ -57,9 +57,9 @@ class ShapedStream:
         return ShapedBatch(self.number)
 
 
-def game(shape: tuple[int, ...] = (2,), *, kit: dict[str, Any] | None = None, **options: Any) -> BiGAN:
+def game(shape: tuple[int, ...] = (2,), *, kit: dict[str, Any] | None = None, **options: Any) -> BiGANGame:
     network = "mlp" if len(shape) == 1 else "dcgan"
-    return BiGAN(SmallKit(Facts(shape), **{"network": network, **(kit or {})}), **{"join_width": 16, **options})
+    return BiGANGame(SmallKit(DataSpec(shape), **{"network": network, **(kit or {})}), **{"join_width": 16, **options})
 
 
 def weights(module: nn.Module) -> dict[str, Tensor]:
@@ -326,7 +326,7 @@ def test_the_command_line_encodes_and_reconstructs(
 
 def test_reconstructions_stand_below_their_samples(tmp_path: Path) -> None:
     tall = np.arange(3, dtype=np.uint8)[:, None, None, None] * 100 + np.zeros((3, 4, 4, 1), np.uint8)
-    pairs = Reconstructed(tall, tall + 5)
+    pairs = Reconstructions(tall, tall + 5)
     assert pairs.error == 5 and "5 gray values off" in str(pairs)
     with Image.open(pairs.save(tmp_path / "p.png")) as picture:
         sheet = np.asarray(picture)

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from _toys import tensors
-from twoplayer.errors import UserError
-from twoplayer.training import checkpoint
+from twoplayer.core.errors import UserError
+from twoplayer.runs import checkpoint
 
 STATE: dict[str, Any] = {
     "step": 7,

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from twoplayer.cli import main
-from twoplayer.training import checkpoint
+from twoplayer.runs import checkpoint
 
 FAST = "--filters 4 --batch 8 --steps 4 --checkpoint-every 2 --evaluate-every 0 --tensorboard false"
 RING = f"train gan1 --data ring --data.count 100 {FAST}"
@@ -282,7 +282,7 @@ def test_samples_of_the_wrong_form(cli: Callable[..., Outcome], run: Path, tmp_p
 
 
 def test_two_trainings_do_not_share_a_run(cli: Callable[..., Outcome], run: Path) -> None:
-    from twoplayer.folder import RunFolder
+    from twoplayer.runs.run_dir import RunFolder
 
     with RunFolder(run).locked():
         refused(cli(f"{RING} --run trained --steps 9"), "another process is training")
@@ -374,13 +374,13 @@ def test_a_cache_that_cannot_be_written_is_a_note(
 ) -> None:
     import warnings
 
-    from twoplayer import cache
+    from twoplayer.core import cache
 
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     def root(*_: Any, **__: Any) -> None:
-        cache.keep(tmp_path / "judge", "key", cache.Kept({}, {}), "the classifier")
+        cache.keep(tmp_path / "judge", "key", cache.CacheEntry({}, {}), "the classifier")
 
     monkeypatch.setattr(cache, "write_atomic", full)
     monkeypatch.setattr(main.root, "main", root)
@@ -430,13 +430,13 @@ def test_points_are_not_called_images(cli: Callable[..., Outcome]) -> None:
 
 def test_what_is_known_of_the_judge_is_said_once(capfd: pytest.CaptureFixture[str]) -> None:
     from twoplayer.cli._console import Console
-    from twoplayer.metrics import Figure
+    from twoplayer.metrics import MetricValue
 
     with Console() as console:
         console.on_note("training the classifier: 2%")
         console.on_note("training the classifier: 4%")  # a moment later
         for step, note in ((1, "a fair judge"), (2, "a fair judge"), (3, "a stern judge")):
-            console.on_figures(step, [Figure("toy", 0.5, True)], note)
+            console.on_figures(step, [MetricValue("toy", 0.5, True)], note)
     assert capfd.readouterr().err.splitlines() == [
         "training the classifier: 2%",
         "round 1: toy 0.5",
@@ -450,9 +450,9 @@ def test_what_is_known_of_the_judge_is_said_once(capfd: pytest.CaptureFixture[st
 
 
 def test_without_figures_the_reason_is_said(cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
-    from twoplayer.measuring import UNLABELLED, _measure
+    from twoplayer.measurement import UNLABELLED, _measure
 
-    monkeypatch.setattr("twoplayer.measuring.measure", _measure.measure)
+    monkeypatch.setattr("twoplayer.measurement.measure", _measure.measure)
     np.save("plain.npy", np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8))
     trained = cli(f"train dcgan --data plain.npy --evaluate-count 100 {FAST}")
     assert trained.code == 0 and trained.sentences.count(UNLABELLED) == 1
@@ -480,8 +480,8 @@ def test_a_file_is_replaced_only_where_that_is_asked_for(
 
 
 def test_a_folder_of_samples_holds_one_set_and_nothing_else(tmp_path: Path) -> None:
-    from twoplayer.errors import UserError
-    from twoplayer.samples import Samples
+    from twoplayer.core.errors import UserError
+    from twoplayer.sampling.samples import Samples
 
     def names() -> list[str]:
         return sorted(path.name for path in folder.iterdir())
@@ -519,7 +519,7 @@ def test_help_tells_ranges_and_what_presets_put_in_place_of_defaults(cli: Callab
     from collections import Counter
 
     from twoplayer import methods
-    from twoplayer.experiment import settle
+    from twoplayer.config.layers import settle
 
     shown = " ".join(cli("train --help").out.split())
     batches = [
@@ -552,7 +552,7 @@ def test_a_run_may_go_without_measurements(
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("measured")
 
-    monkeypatch.setattr("twoplayer.measuring.measure", never)
+    monkeypatch.setattr("twoplayer.measurement.measure", never)
     assert cli(f"{RING} --run plain --evaluate-count 0").code == 0
     assert not (tmp_path / "plain" / "metrics.jsonl").exists()
     refused(cli(f"{RING} --evaluate-count 50"), "evaluate_count must be at least 100, or 0 for no measurements, not")
@@ -571,8 +571,8 @@ def test_advice_names_what_helps(cli: Callable[..., Outcome], run: Path) -> None
 
 
 def test_numbers_are_not_guessed_by_their_digits() -> None:
+    from twoplayer.core.errors import UserError, did_you_mean
     from twoplayer.data._attributes import Attribute
-    from twoplayer.errors import UserError, did_you_mean
 
     with pytest.raises(UserError, match=r"label is never '12': known: 0 to 9$"):
         Attribute("label", tuple(map(str, range(10)))).encode("12")
@@ -587,7 +587,7 @@ def test_twins_are_listed_apart(cli: Callable[..., Outcome]) -> None:
 
 
 def test_the_fewest_permutations_are_as_the_help_says(cli: Callable[..., Outcome]) -> None:
-    from twoplayer.twosample._base import check_level
+    from twoplayer.two_sample.statistics._base import check_level
 
     assert "19 for one test at level 0.05" in " ".join(cli("test-samples --help").out.split())
     check_level(0.05, 19, (100, 100))

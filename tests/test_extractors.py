@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from _images import Made, blobs
 from twoplayer import extractors
-from twoplayer.errors import UserError
-from twoplayer.extractors._base import Array, Extractor, Where
+from twoplayer.core.errors import UserError
+from twoplayer.extractors._base import Array, Extractor, ExtractorContext
 from twoplayer.extractors._transformer import resized
 from twoplayer.extractors.random_conv import RandomConv
 
@@ -105,7 +105,7 @@ def make(fidelity: Path, transformers: None, tmp_path: Path) -> Callable[[str], 
     def of(name: str) -> Extractor:
         options = {"inception": {"weights": fidelity}, "dinov2": {"side": 28}, "clip": {"side": 28}}.get(name, {})
         data = POINTS if name == "points" else DIGITS
-        made: Extractor = extractors.create(name, data, Where(cache=tmp_path), **options)
+        made: Extractor = extractors.create(name, data, ExtractorContext(cache=tmp_path), **options)
         return made
 
     return of
@@ -332,7 +332,7 @@ def test_a_torchvision_of_another_torch_is_one_sentence(monkeypatch: pytest.Monk
 def test_weights_that_cannot_be_fetched_are_one_sentence(fidelity: Path, tmp_path: Path) -> None:
     said: list[str] = []
     with pytest.raises(UserError, match="cannot be downloaded") as error:
-        extractors.create("inception", None, Where(say=said.append))
+        extractors.create("inception", None, ExtractorContext(say=said.append))
     assert "weights-of-a-day-0123abcd.pth" in str(error.value) and str(tmp_path / "hub") in str(error.value)
     assert said and len(str(error.value).splitlines()) == 1
 

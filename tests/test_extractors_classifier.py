@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from twoplayer import extractors
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.extractors import _convnet, classifier
-from twoplayer.extractors._base import Array, Where
+from twoplayer.extractors._base import Array, ExtractorContext
 from twoplayer.extractors._convnet import ConvNet, train
 from twoplayer.extractors.classifier import Classifier
 
@@ -45,7 +45,7 @@ def stripes(count: int, seed: int) -> tuple[Array, Array]:
 
 
 def made(data: Images, cache: Path | None = None) -> Classifier:
-    found: Classifier = extractors.create("classifier", data, Where(cache=cache))
+    found: Classifier = extractors.create("classifier", data, ExtractorContext(cache=cache))
     return found
 
 
@@ -113,7 +113,7 @@ def test_it_reads_handwritten_digits(tmp_path: Path) -> None:
     names = tuple("0123456789")
     data = Images(images[kept], digits.target[kept], images[out], digits.target[out], names, "digits", key="digits")
     lines: list[str] = []
-    found: Classifier = extractors.create("classifier", data, Where(cache=tmp_path, say=lines.append))
+    found: Classifier = extractors.create("classifier", data, ExtractorContext(cache=tmp_path, say=lines.append))
     assert found.accuracy is not None and found.accuracy >= 0.97
     assert f"{found.accuracy:.1%}" in found.note
     assert len(lines) > 10

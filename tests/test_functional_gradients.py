@@ -19,26 +19,26 @@ from torch import Tensor, nn
 from _children import alone_and_killed
 from _toys import LATENT, FixedBatch, Stream, TinyCritic, adam, assert_same_state, generator, state
 from twoplayer import algorithms, networks, objectives, regularizers
-from twoplayer.algorithms._base import Record
+from twoplayer.algorithms._base import StepRecord
 from twoplayer.algorithms._frozen_conv import FrozenConv, freeze_convolutions
-from twoplayer.algorithms._functional import Functional
-from twoplayer.algorithms._pool import Pool
-from twoplayer.algorithms._refined import Refined, Steps
+from twoplayer.algorithms._functional_gradient import FunctionalGradientAlgorithm
+from twoplayer.algorithms._refined_generator import FunctionalSteps, RefinedGenerator
+from twoplayer.algorithms._sample_pool import SamplePool
 from twoplayer.algorithms._step_size import StepSize
 from twoplayer.algorithms.cfg import CFG
 from twoplayer.algorithms.icfg import ICFG
 from twoplayer.algorithms.xicfg import XICFG
+from twoplayer.api.run import Run
 from twoplayer.cli import main
 from twoplayer.cli._console import Console
-from twoplayer.errors import UserError
-from twoplayer.experiment import settle
+from twoplayer.config.layers import settle
+from twoplayer.core.errors import UserError
+from twoplayer.core.rng import torch_generator
 from twoplayer.games._base import Game
-from twoplayer.games.generation import Generation
-from twoplayer.rng import torch_generator
-from twoplayer.run import Run
-from twoplayer.sampling import refined
-from twoplayer.training import checkpoint
-from twoplayer.training.average import Average
+from twoplayer.games.generation import GenerationGame
+from twoplayer.runs import checkpoint
+from twoplayer.sampling.generate import refined
+from twoplayer.training.ema import EMA
 from twoplayer.training.trainer import Progress
 
 NAMES = ("cfg", "icfg", "xicfg")
@@ -46,12 +46,12 @@ SMALL = {"levels": 4, "pool": 32}
 SCALINGS = ("one", "gan0", "gan1")
 
 
-def game(objective: str = "non-saturating", critic: nn.Module | None = None, *rules: str) -> Generation:
+def game(objective: str = "non-saturating", critic: nn.Module | None = None, *rules: str) -> GenerationGame:
     players = generator(), critic or TinyCritic()
-    return Generation(*players, objectives.create(objective), [regularizers.create(r) for r in rules])
+    return GenerationGame(*players, objectives.create(objective), [regularizers.create(r) for r in rules])
 
 
-def made(name: str, played: Game | None = None, **options: Any) -> Functional:
+def made(name: str, played: Game | None = None, **options: Any) -> FunctionalGradientAlgorithm:
     return algorithms.create(name, played or game(), adam, **{**SMALL, **options})
 
 
@@ -74,7 +74,7 @@ def test_a_gan_step_is_a_fit_to_the_scaled_functional_step(objective: str, scali
     played, batch = game(objective), FixedBatch(1, size=16)
     weights = list(played.generator.parameters())
     generated = played.generate(batch)
-    steps = Steps(played.critic, 1, scaling)
+    steps = FunctionalSteps(played.critic, 1, scaling)
     steps.add(played.critic, rate)
     target = steps(generated.detach(), 0)
     fit = (generated - target).square().sum(1).mean() / 2
@@ -91,7 +91,7 @@ def test_a_gan_step_is_a_fit_to_the_scaled_functional_step(objective: str, scali
 @pytest.mark.parametrize("scaling", SCALINGS)
 def test_a_step_climbs_the_scaled_slope_of_its_own_snapshot(scaling: str) -> None:
     critics = [TinyCritic(seed=seed) for seed in (1, 2)]
-    steps, x = Steps(critics[0], 3, scaling), torch.randn(6, 2)
+    steps, x = FunctionalSteps(critics[0], 3, scaling), torch.randn(6, 2)
     for critic, rate in zip(critics, (0.5, 0.25), strict=True):
         steps.add(critic, rate)
     expected = [copy.deepcopy(critic) for critic in critics]
@@ -111,7 +111,7 @@ def test_a_sample_does_not_depend_on_those_drawn_beside_it(normalization: str, p
     base, critic = recipe.generator(LATENT, shape).eval(), recipe.critic(shape)
     for _ in range(3):
         critic(torch.randn(16, *shape))  # running statistics of its own
-    refined = Refined(base, Steps(critic, 2, "one")).eval()
+    refined = RefinedGenerator(base, FunctionalSteps(critic, 2, "one")).eval()
     refined.steps.record(
         base(torch.randn(16, LATENT)), refined.steps.add(critic, 2e4)
     )  # weights of deviation 0.02 have little slope
@@ -131,7 +131,7 @@ def test_a_frozen_step_is_that_of_train_mode_for_each_sample_alone(scaling: str)
     critic = networks.create("dcgan", filters=4, normalization="batch").critic(shape).double()
     for parameter in critic.parameters():
         nn.init.normal_(parameter, std=0.3)
-    steps, x = Steps(critic, 2, scaling), torch.randn(12, *shape, dtype=torch.float64)
+    steps, x = FunctionalSteps(critic, 2, scaling), torch.randn(12, *shape, dtype=torch.float64)
     level = steps.add(critic)
     expected = slope_by_hand(copy.deepcopy(critic).train(), x, scaling)
     assert expected.abs().max() > 1e-3
@@ -146,7 +146,7 @@ def test_a_critic_in_either_layout_has_the_same_slopes(channels: int) -> None:
     critic, x = networks.create("dcgan", filters=4).critic((channels, 8, 8)), torch.randn(6, channels, 8, 8)
     slopes = []
     for layout in (torch.contiguous_format, torch.channels_last):
-        steps = Steps(critic.to(memory_format=layout), 1, "one")
+        steps = FunctionalSteps(critic.to(memory_format=layout), 1, "one")
         slopes.append(steps.record(x, steps.add(critic)))
         assert steps.channels_last == (layout == torch.channels_last)
     assert slopes[0].abs().max() > 1e-7
@@ -178,7 +178,7 @@ def test_other_convolutions_stay(conv: nn.Module) -> None:
 
 def test_spectral_norm_is_part_of_a_snapshot() -> None:
     played = game("non-saturating", TinyCritic(), "spectral-norm")
-    steps, x = Steps(played.critic, 1, "one"), torch.randn(5, 2)
+    steps, x = FunctionalSteps(played.critic, 1, "one"), torch.randn(5, 2)
     steps.add(played.critic, 1.0)
     torch.testing.assert_close(steps(x, 0), x + slope_by_hand(played.critic.eval(), x, "one"))
 
@@ -186,7 +186,7 @@ def test_spectral_norm_is_part_of_a_snapshot() -> None:
 def test_memory_is_the_snapshots_and_no_more() -> None:
     critic = TinyCritic()
     count = sum(p.numel() for p in critic.parameters())
-    sizes = {n: sum(b.numel() for b in Steps(critic, n, "one").buffers()) for n in (1, 10)}
+    sizes = {n: sum(b.numel() for b in FunctionalSteps(critic, n, "one").buffers()) for n in (1, 10)}
     assert sizes[10] - sizes[1] == 9 * (count + 1)
 
 
@@ -194,7 +194,7 @@ def test_memory_is_the_snapshots_and_no_more() -> None:
 
 
 def test_a_shuffle_meets_every_row_once_and_differs() -> None:
-    pool = Pool(torch.device("cpu"))
+    pool = SamplePool(torch.device("cpu"))
     pool.fill(torch.zeros(24, 1), torch.zeros(24, 2))
     orders = [pool.minibatches(8, torch_generator(seed, "order")) for seed in (0, 1)]
     for order in orders:
@@ -225,7 +225,7 @@ def test_a_pool_is_rounded_up_to_whole_batches() -> None:
 
 
 def test_a_pool_lies_in_memory_as_it_did_after_a_checkpoint() -> None:
-    pool, back = Pool(torch.device("cpu")), Pool(torch.device("cpu"))
+    pool, back = SamplePool(torch.device("cpu")), SamplePool(torch.device("cpu"))
     pool.fill(torch.randn(4, 3), torch.randn(4, 3, 8, 8).contiguous(memory_format=torch.channels_last))
     tree, tensors = checkpoint.pack(pool.state_dict())
     back.load_state_dict(checkpoint.unpack(tree, tensors))
@@ -331,7 +331,7 @@ class Images(FixedBatch):
 def test_images_begin_as_a_random_linear_map() -> None:
     torch.manual_seed(0)
     recipe, shape = networks.create("mlp", filters=32), (1, 8, 8)
-    played = Generation(recipe.generator(6, shape), recipe.critic(shape), objectives.create("non-saturating"))
+    played = GenerationGame(recipe.generator(6, shape), recipe.critic(shape), objectives.create("non-saturating"))
     algorithm = made("xicfg", played, pool=256, fit_epochs=20)
     batches = iter([Images(n, size=16) for n in range(1, 6)])
     with torch.no_grad():
@@ -345,7 +345,7 @@ def test_images_begin_as_a_random_linear_map() -> None:
 def test_the_beginning_fits_its_map_also_where_it_was_not_shown_it() -> None:
     torch.manual_seed(0)
     recipe, shape, seen = networks.create("dcgan", filters=8), (1, 8, 8), dict[str, Tensor]()
-    played = Generation(recipe.generator(20, shape), recipe.critic(shape), objectives.create("non-saturating"))
+    played = GenerationGame(recipe.generator(20, shape), recipe.critic(shape), objectives.create("non-saturating"))
     algorithm = made("xicfg", played, pool=640)
     fit = algorithm._fit
 
@@ -382,7 +382,7 @@ def test_cfgs_critic_comes_near_the_log_density_ratio() -> None:
     nn.init.zeros_(base.bias)
     base.latent_dim = 1
     critic = nn.Sequential(nn.Linear(1, 16), nn.Tanh(), nn.Linear(16, 1), nn.Flatten(0))
-    played = Generation(base, critic, objectives.create("non-saturating"))
+    played = GenerationGame(base, critic, objectives.create("non-saturating"))
     algorithm = made("cfg", played, levels=1, pool=4096, critic_steps=1000)
     algorithm.round(Line(n, size=64) for n in range(1, 2000))
     x = torch.linspace(-1.5, 2.5, 41)[:, None]
@@ -395,10 +395,10 @@ def test_one_noisy_block_does_not_end_the_fit_of_cfgs_critic() -> None:
     algorithm, played = made("cfg", critic_steps=1000), list[float]()
     blocks = [1.0, 1.1, 0.5, 0.6, 0.7, 0.1]
 
-    def move(batch: Any, rows: Tensor) -> Record:
+    def move(batch: Any, rows: Tensor) -> StepRecord:
         algorithm.step_size.look(batch.real)
         played.append(blocks[len(played) // 20])
-        return Record({"critic_loss": torch.tensor(played[-1])})
+        return StepRecord({"critic_loss": torch.tensor(played[-1])})
 
     algorithm.move_critic = move  # type: ignore[method-assign]
     algorithm.round(Stream())
@@ -488,7 +488,7 @@ def test_a_snapshot_moves_no_sample_where_its_slope_is_not_finite() -> None:
         def forward(self, input: Tensor) -> Tensor:
             return super().forward(input.sqrt()).squeeze(1)
 
-    steps, x = Steps(Root(2, 1), 1, "one"), torch.tensor([[0.0, 1.0], [2.0, 1.0]])
+    steps, x = FunctionalSteps(Root(2, 1), 1, "one"), torch.tensor([[0.0, 1.0], [2.0, 1.0]])
     steps.add(Root(2, 1), 1.0)
     assert torch.equal(steps(x, 0)[0], x[0]) and steps(x, 0).isfinite().all()
     assert not torch.equal(steps(x, 0)[1], x[1])
@@ -577,7 +577,7 @@ def test_no_step_moves_farther_than_its_share_of_the_deviation() -> None:
 def test_refine_chooses_how_many_steps_are_applied(name: str, tiny: Any) -> None:
     run = tiny(name, "ring", levels=3, pool=32, steps=3, **({"critic_steps": 20} if name == "cfg" else {}))
     reopened = Run(run.path)
-    assert isinstance(reopened.generator, Refined)
+    assert isinstance(reopened.generator, RefinedGenerator)
     clouds = [reopened.sample(50, refine=n).array for n in range(4)]
     assert all(not np.array_equal(a, b) for a, b in pairwise(clouds))
     assert np.array_equal(clouds[3], reopened.sample(50).array)
@@ -589,7 +589,7 @@ def test_refine_chooses_how_many_steps_are_applied(name: str, tiny: Any) -> None
 
 def test_a_wrong_number_of_steps_is_told_before_anything_is_measured(tiny: Any, monkeypatch: Any) -> None:
     run = tiny("icfg", "ring", levels=2, pool=32, steps=2)
-    monkeypatch.setattr("twoplayer.measuring.measure", lambda *_, **__: pytest.fail("measured"))
+    monkeypatch.setattr("twoplayer.measurement.measure", lambda *_, **__: pytest.fail("measured"))
     with pytest.raises(UserError, match="refine must be from 0 to 2"):
         run.evaluate(n=4, refine=3)
 
@@ -622,7 +622,7 @@ def test_refine_is_for_generators_that_refine(tiny: Any) -> None:
 
 def test_averaging_shares_the_snapshots_and_so_does_a_checkpoint() -> None:
     algorithm, stream = made("xicfg"), Stream()
-    average = Average(algorithm.sampler, 0.5)
+    average = EMA(algorithm.sampler, 0.5)
     for _ in range(2):
         algorithm.round(stream)
         average.update()
@@ -729,7 +729,7 @@ def test_an_average_of_the_approximator_is_warned_of(tiny: Any) -> None:
 
 
 def test_a_pool_keeps_its_type_of_numbers() -> None:
-    pool, back = Pool(torch.device("cpu")), Pool(torch.device("cpu"))
+    pool, back = SamplePool(torch.device("cpu")), SamplePool(torch.device("cpu"))
     pool.fill(torch.randn(4, 3), torch.randn(4, 2, dtype=torch.float64))
     back.load_state_dict(pool.state_dict())
     assert back.samples.dtype == torch.float64 and torch.equal(back.samples, pool.samples)
@@ -845,9 +845,9 @@ def test_settings_of_some_without_meaning(name: str, options: dict[str, Any], wo
 
 def test_games_and_critics_that_cannot_play() -> None:
     with pytest.raises(UserError, match="need the critic's gradient by its input, and this critic has none"):
-        made("xicfg", Generation(generator(), Flat(), objectives.create("non-saturating")))
+        made("xicfg", GenerationGame(generator(), Flat(), objectives.create("non-saturating")))
     with pytest.raises(UserError, match="this critic returns an energy"):
-        made("xicfg", Generation(generator(), TinyCritic(output="energy"), objectives.create("began")))
+        made("xicfg", GenerationGame(generator(), TinyCritic(output="energy"), objectives.create("began")))
     with pytest.raises(
         UserError, match="critic judges more than samples: leave the algorithm out, or set game to generation"
     ):

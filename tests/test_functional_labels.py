@@ -16,18 +16,19 @@ from torch.nn.functional import softplus
 from _children import alone_and_killed
 from _toys import adam, assert_same_state, state
 from test_conditional import SHAPES, ToldBatch, codes, game
-from twoplayer import algorithms, parallel
-from twoplayer.algorithms._functional import Functional
-from twoplayer.algorithms._refined import Refined
+from twoplayer import algorithms
+from twoplayer.algorithms._functional_gradient import FunctionalGradientAlgorithm
+from twoplayer.algorithms._refined_generator import RefinedGenerator
+from twoplayer.api.run import Run
 from twoplayer.cli import main
+from twoplayer.config.layers import settle
+from twoplayer.core import distributed
+from twoplayer.core.device import place
+from twoplayer.core.errors import UserError
 from twoplayer.data._base import Dataset
-from twoplayer.errors import UserError
-from twoplayer.experiment import settle
-from twoplayer.games._kit import Knowledge
-from twoplayer.games.conditional import Conditional
-from twoplayer.run import Run
+from twoplayer.games._factory import ConditioningData
+from twoplayer.games.conditional import ConditionalGame
 from twoplayer.training.batches import Batches
-from twoplayer.training.placement import place
 
 NAMES = ("cfg", "icfg", "xicfg")
 WAYS = [
@@ -48,12 +49,12 @@ def batches(kind: str) -> Any:
     return (Labelled(number, SHAPES[kind]) for number in count(1))
 
 
-def made(name: str, played: Conditional, **options: Any) -> Functional:
+def made(name: str, played: ConditionalGame, **options: Any) -> FunctionalGradientAlgorithm:
     small = {"levels": 3, "pool": 24, "step_size": 0.3, **({"critic_steps": 2} if name != "xicfg" else {})}
     return algorithms.create(name, played, adam, **{**small, **options})
 
 
-def played(kind: str = "points", normalization: str = "none", **options: Any) -> Conditional:
+def played(kind: str = "points", normalization: str = "none", **options: Any) -> ConditionalGame:
     return game(kind, kit={"normalization": normalization}, **options)
 
 
@@ -125,7 +126,7 @@ def test_rules_hold_too(rules: tuple[str, ...]) -> None:
 
 def stream(size: int = 6) -> Batches:
     data = Dataset("rows", "points", np.zeros((50, 2), np.float32), np.zeros((0, 2), np.float32))
-    knowledge = Knowledge(lambda rows, random: rows[:, None].astype(np.float32))
+    knowledge = ConditioningData(lambda rows, random: rows[:, None].astype(np.float32))
     return Batches(data, size, 0, place("cpu", "fp32", "contiguous", "points"), knowledge)
 
 
@@ -138,10 +139,10 @@ def test_a_pools_conditions_are_those_of_any_training_samples(monkeypatch: pytes
     next(both)
     second = next(both)
     assert not torch.equal(second.others(40), drawn) and both.read == 0
-    monkeypatch.setattr(parallel, "process_count", lambda: 2)
+    monkeypatch.setattr(distributed, "process_count", lambda: 2)
     halves = []
     for index in range(2):
-        monkeypatch.setattr(parallel, "process_index", lambda index=index: index)
+        monkeypatch.setattr(distributed, "process_index", lambda index=index: index)
         halves.append(next(stream()).others(40))
     assert torch.equal(torch.cat(halves), drawn)
 
@@ -184,7 +185,7 @@ def test_a_run_is_asked_for_labels_and_refined(
     }
     run = tiny("icfg", heaps, game="conditional", **settings)
     run = Run(run.path)
-    assert isinstance(run.generator, Refined)
+    assert isinstance(run.generator, RefinedGenerator)
     for label, centre in (("low", -2), ("high", 2)):
         start, end = run.sample(200, label=label, refine=0).array, run.sample(200, label=label).array
         assert np.abs(end.mean(0) - centre).max() < 0.7 < np.abs(start.mean(0) - centre).max()

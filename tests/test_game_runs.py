@@ -13,14 +13,14 @@ from PIL import Image
 
 import twoplayer
 from _children import alone_and_killed, random_moments, two_processes
-from _pictures import captioned, two_sides
+from _picture_folders import captioned, two_sides
 from _toys import assert_same_state, state, tensors, unmeasured
+from twoplayer.api.run import Run
 from twoplayer.cli.main import run as cli
-from twoplayer.errors import UserError
-from twoplayer.run import Run
-from twoplayer.texts import _towers
-from twoplayer.texts._trained import Trained
-from twoplayer.translating import nearness, translate, translate_files
+from twoplayer.core.errors import UserError
+from twoplayer.inference.translate import nearness, translate, translate_files
+from twoplayer.text_encoders import _contrastive as _towers
+from twoplayer.text_encoders._contrastive_encoder import ContrastiveTextEncoder
 
 SMALL = {"resolution": 16, "batch": 4, "filters": 4, "tensorboard": False, "log_every": 1, "device": "cpu"}
 CASES: dict[str, dict[str, Any]] = {
@@ -176,7 +176,7 @@ def test_more_pictures_than_are_read_at_a_time(
     runs: dict[str, Run], folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = translate_files(runs["pix2pix"], [folders / "sides" / "A"], tmp_path / "whole")
-    monkeypatch.setattr("twoplayer.translating.READ", 5)
+    monkeypatch.setattr("twoplayer.inference.translate.READ", 5)
     parts = translate_files(runs["pix2pix"], [folders / "sides" / "A"], tmp_path / "parts")
     assert len(whole) == len(parts) == 24
     for one, other in zip(whole, parts, strict=True):
@@ -284,7 +284,7 @@ def test_a_text_run_goes_on_with_its_own_encoder(tmp_path: Path, monkeypatch: py
     def refuse(*_: Any) -> None:
         raise AssertionError("learned again")
 
-    monkeypatch.setattr(Trained, "fit", refuse)
+    monkeypatch.setattr(ContrastiveTextEncoder, "fit", refuse)
     with pytest.raises(AssertionError, match="learned again"):
         train("gan-cls", tmp_path, tmp_path / "another", steps=2, **settings)
     train("gan-cls", tmp_path, plain.path, steps=4, **settings)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from twoplayer import hardware
+from twoplayer.core import hardware
 
 CPUINFO = "processor\t: 0\nmodel name\t: Some Processor @ 2 GHz\nflags\t\t: fpu avx512f{more}\nbugs\t\t: none\n"
 

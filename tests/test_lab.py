@@ -12,16 +12,16 @@ import pytest
 
 from twoplayer import lab
 from twoplayer.cli.main import run
-from twoplayer.errors import UserError
-from twoplayer.lab._findings import Check, Findings, Picture, Table, shown
+from twoplayer.core.errors import UserError
+from twoplayer.core.registry import Description
 from twoplayer.lab._page import contents_page, findings_page
-from twoplayer.registry import Description
+from twoplayer.lab._result import DemonstrationResult, ResultCheck, ResultPicture, ResultTable, shown
 
 QUICK, OTHER = "earth-mover", "strong-and-weak"
 
 
-def findings() -> Findings:
-    return Findings(Description("made-up", "lab", "A title", "A source", "twoplayer.lab"), "A claim.", 0)
+def findings() -> DemonstrationResult:
+    return DemonstrationResult(Description("made-up", "lab", "A title", "A source", "twoplayer.lab"), "A claim.", 0)
 
 
 # ---- checks
@@ -30,28 +30,28 @@ def findings() -> Findings:
 @pytest.mark.parametrize(
     ("check", "held"),
     [
-        (Check("x", 1.0, "=", 1.05, 0.1), True),
-        (Check("x", 1.0, "=", 1.2, 0.1), False),
-        (Check("x", math.inf, "=", math.inf), True),
-        (Check("x", 5.0, "=", math.inf), False),
-        (Check("x", math.nan, "=", 0.0, 9.0), False),
-        (Check("x", 1.0, "<=", 1.0), True),
-        (Check("x", 1.2, "<=", 1.0, 0.1), False),
-        (Check("x", 0.8, ">=", 1.0, 0.1), False),
-        (Check("x", 0.95, ">=", 1.0, 0.1), True),
-        (Check("x", math.nan, ">=", 0.0), False),
+        (ResultCheck("x", 1.0, "=", 1.05, 0.1), True),
+        (ResultCheck("x", 1.0, "=", 1.2, 0.1), False),
+        (ResultCheck("x", math.inf, "=", math.inf), True),
+        (ResultCheck("x", 5.0, "=", math.inf), False),
+        (ResultCheck("x", math.nan, "=", 0.0, 9.0), False),
+        (ResultCheck("x", 1.0, "<=", 1.0), True),
+        (ResultCheck("x", 1.2, "<=", 1.0, 0.1), False),
+        (ResultCheck("x", 0.8, ">=", 1.0, 0.1), False),
+        (ResultCheck("x", 0.95, ">=", 1.0, 0.1), True),
+        (ResultCheck("x", math.nan, ">=", 0.0), False),
     ],
 )
-def test_a_check_holds_when_its_number_does(check: Check, held: bool) -> None:
+def test_a_check_holds_when_its_number_does(check: ResultCheck, held: bool) -> None:
     assert check.held is held
     assert check.verdict.startswith("held" if held else "did not hold")
 
 
 def test_the_excess_says_by_how_much() -> None:
-    assert Check("x", 1.3, "=", 1.0, 0.1).excess == pytest.approx(0.2)
-    assert Check("x", 0.7, ">=", 1.0).excess == pytest.approx(0.3)
-    assert Check("x", 1.0, "<=", 3.0).excess == pytest.approx(-2.0)
-    assert "by 0.2" in Check("x", 1.3, "=", 1.0, 0.1).verdict
+    assert ResultCheck("x", 1.3, "=", 1.0, 0.1).excess == pytest.approx(0.2)
+    assert ResultCheck("x", 0.7, ">=", 1.0).excess == pytest.approx(0.3)
+    assert ResultCheck("x", 1.0, "<=", 3.0).excess == pytest.approx(-2.0)
+    assert "by 0.2" in ResultCheck("x", 1.3, "=", 1.0, 0.1).verdict
 
 
 def test_one_failed_check_breaks_the_verdict() -> None:
@@ -161,28 +161,30 @@ TRAINED = {
 
 
 @pytest.fixture(scope="module")
-def small() -> dict[str, Findings]:
+def small() -> dict[str, DemonstrationResult]:
     return {name: lab.perform(name, **options) for name, options in SMALL.items()}
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_small_demonstrations_show_tables_pictures_and_checks(name: str, small: dict[str, Findings]) -> None:
+def test_small_demonstrations_show_tables_pictures_and_checks(name: str, small: dict[str, DemonstrationResult]) -> None:
     found = small[name]
     assert found.checks and len({c.label for c in found.checks}) == len(found.checks)
-    pictures = [p for p in found.parts if isinstance(p, Picture)]
+    pictures = [p for p in found.parts if isinstance(p, ResultPicture)]
     assert pictures and all(p.svg.startswith(b"<?xml") and p.caption for p in pictures)
-    for table in (p for p in found.parts if isinstance(p, Table)):
+    for table in (p for p in found.parts if isinstance(p, ResultTable)):
         assert table.rows and all(len(row) == len(table.columns) for row in table.rows), table.title
     assert "nan" not in findings_page(found).split("</style>")[1].replace("data:image", "").split("svg")[0]
 
 
 @pytest.mark.parametrize("name", [n for n in SMALL if n not in TRAINED])
-def test_what_is_exact_holds_at_any_size(name: str, small: dict[str, Findings]) -> None:
+def test_what_is_exact_holds_at_any_size(name: str, small: dict[str, DemonstrationResult]) -> None:
     assert small[name].held, small[name].verdict
 
 
 @pytest.mark.parametrize(("name", "label"), TRAINED.items())
-def test_a_critic_that_hardly_trained_is_found_out(name: str, label: str, small: dict[str, Findings]) -> None:
+def test_a_critic_that_hardly_trained_is_found_out(
+    name: str, label: str, small: dict[str, DemonstrationResult]
+) -> None:
     broken = [c.label for c in small[name].checks if not c.held]
     assert any(label in b for b in broken), broken
     exact = [c for c in small[name].checks if c.tolerance and c.tolerance <= 1e-9]
@@ -228,7 +230,7 @@ def performed(monkeypatch: pytest.MonkeyPatch, interrupted: str = "") -> list[st
     """The demonstrations that are performed from now on; at one of that name somebody presses Ctrl-C."""
     seen: list[str] = []
 
-    def perform(name: str, **options: Any) -> Findings:
+    def perform(name: str, **options: Any) -> DemonstrationResult:
         if name == interrupted:
             raise KeyboardInterrupt
         seen.append(name)

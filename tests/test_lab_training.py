@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from twoplayer import lab
-from twoplayer.errors import UserError
-from twoplayer.lab._findings import Check, Findings, Picture, Table
-from twoplayer.lab._play import small_critic
+from twoplayer.core.errors import UserError
+from twoplayer.lab._lab_game import small_critic
+from twoplayer.lab._result import DemonstrationResult, ResultCheck, ResultPicture, ResultTable
 from twoplayer.regularizers.spectral_norm import SpectralNorm
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -35,11 +35,11 @@ EACH = pytest.mark.parametrize("name", SMALL)
 
 
 @cache
-def small(name: str) -> Findings:
+def small(name: str) -> DemonstrationResult:
     return lab.perform(name, **SMALL[name])
 
 
-def check(findings: Findings, start: str) -> Check:
+def check(findings: DemonstrationResult, start: str) -> ResultCheck:
     """The one check whose label starts so."""
     (found,) = [c for c in findings.checks if c.label.startswith(start)]
     return found
@@ -51,8 +51,8 @@ def check(findings: Findings, start: str) -> Check:
 @EACH
 def test_findings_are_whole(name: str) -> None:
     findings = small(name)
-    tables = [p for p in findings.parts if isinstance(p, Table)]
-    pictures = [p for p in findings.parts if isinstance(p, Picture)]
+    tables = [p for p in findings.parts if isinstance(p, ResultTable)]
+    pictures = [p for p in findings.parts if isinstance(p, ResultPicture)]
     assert tables and all(t.rows and all(len(row) == len(t.columns) for row in t.rows) for t in tables)
     assert len(pictures) == PICTURES[name]
     assert all(p.caption and p.svg.startswith(b"<?xml") for p in pictures)
@@ -70,8 +70,8 @@ def test_checks_are_finite_and_told_apart(name: str) -> None:
 def test_a_seed_decides_everything(name: str) -> None:
     again = lab.perform(name, **SMALL[name])
     assert [c.measured for c in again.checks] == [c.measured for c in small(name).checks]
-    assert [p.svg for p in again.parts if isinstance(p, Picture)] == [
-        p.svg for p in small(name).parts if isinstance(p, Picture)
+    assert [p.svg for p in again.parts if isinstance(p, ResultPicture)] == [
+        p.svg for p in small(name).parts if isinstance(p, ResultPicture)
     ]
     other = lab.perform(name, seed=1, **SMALL[name])
     assert [c.measured for c in other.checks] != [c.measured for c in again.checks]
@@ -167,7 +167,7 @@ def test_the_optimal_critic_under_noise_is_the_log_ratio_of_the_blurred_curves()
 
 def test_gradients_through_clipped_layers_keep_below_the_theorems_bound() -> None:
     """Ten layers of 128 inputs above the first, one output, two inputs: c·128 per layer, c·√(2·128) for the rest."""
-    tables = [p for p in small("clipping-and-penalty").parts if isinstance(p, Table)]
+    tables = [p for p in small("clipping-and-penalty").parts if isinstance(p, ResultTable)]
     rows = {str(row[0]): row[-2:] for row in tables[-1].rows}
     for c in (0.1, 0.01, 0.001):
         orders, most = (float(x) for x in rows[f"clip {c:g}"] if x is not None)
@@ -247,11 +247,13 @@ def test_a_training_too_short_to_learn_shows_no_better_samples() -> None:
 def test_an_estimate_that_follows_is_told_from_one_that_only_orders(last: float, held: bool) -> None:
     """Both series fall with the distance, rank by rank; only in the first case does the second hardly change."""
     module = importlib.import_module("twoplayer.lab.critic_as_metric")
-    findings = Findings(lab.describe("critic-as-metric"), "", 0)
+    findings = DemonstrationResult(lab.describe("critic-as-metric"), "", 0)
     distances = np.linspace(9, 4, 5)
 
     def looks(estimates: Any) -> list[Any]:
-        return [module._Look(k, e, e, d, None) for k, (e, d) in enumerate(zip(estimates, distances, strict=True))]
+        return [
+            module._EstimateReading(k, e, e, d, None) for k, (e, d) in enumerate(zip(estimates, distances, strict=True))
+        ]
 
     module.CriticAsMetric()._checks(findings, looks(np.linspace(9, 2, 5)), looks(np.linspace(0.69, last, 5)))
     assert [row[1] for row in findings.parts[0].rows] == pytest.approx([1, 1])  # type: ignore[union-attr]
@@ -273,7 +275,7 @@ def test_orbits_follow_the_eigenvalues() -> None:
 
 
 def test_without_r1_nothing_draws_the_players_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.import_module("twoplayer.lab.oscillation").Oscillation, "_ring", lambda *_: None)
+    monkeypatch.setattr(importlib.import_module("twoplayer.lab.oscillation").GameOscillation, "_ring", lambda *_: None)
     findings = lab.perform("oscillation", gamma=0.0, **SMALL["oscillation"])
     assert not check(findings, "taking turns under R1").held
     assert check(findings, "factor per round").held  # the theory of the unregularized game holds all the same
@@ -282,9 +284,9 @@ def test_without_r1_nothing_draws_the_players_in(monkeypatch: pytest.MonkeyPatch
 
 def test_the_rounds_matrix_is_the_librarys_round() -> None:
     """The matrix against a finite difference of one played round, at a rate and penalty of its own."""
-    from twoplayer.lab.oscillation import Oscillation
+    from twoplayer.lab.oscillation import GameOscillation
 
-    shown = Oscillation(turns=1, rate=0.4, gamma=0.7)
+    shown = GameOscillation(turns=1, rate=0.4, gamma=0.7)
     matrix = shown._matrix(False, 0.7)
     orbit = shown._orbit("gan0", importlib.import_module("twoplayer.objectives.minimax").Minimax(), *_in_turn(0.7))
     np.testing.assert_allclose(orbit.path[1], matrix @ orbit.path[0], atol=1e-7)
@@ -300,7 +302,7 @@ def _in_turn(gamma: float) -> tuple[Any, Any]:
 def test_where_no_critic_lags_nothing_moves_more(monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module("twoplayer.lab.oscillation")
     monkeypatch.setattr(module, "SPEEDS", dict.fromkeys(module.SPEEDS, module.RATE))
-    monkeypatch.setattr(module.Oscillation, "_dirac", lambda self, findings: None)
+    monkeypatch.setattr(module.GameOscillation, "_dirac", lambda self, findings: None)
     findings = lab.perform("oscillation", rounds=12)
     for method in ("gan0", "gan1", "wgan-gp, 5 steps"):
         alike = check(findings, f"{method}: moves per look, lagging critic")

@@ -14,13 +14,13 @@ from PIL import Image
 from torch import Tensor, nn
 
 from twoplayer import data, extractors
-from twoplayer.copies import closest, sheet
-from twoplayer.data._base import Settings
-from twoplayer.errors import UserError
-from twoplayer.extractors._base import Where
+from twoplayer.api.run import Run
+from twoplayer.core.errors import UserError
+from twoplayer.data._base import DataSettings
+from twoplayer.evaluation.nearest_neighbours import closest, sheet
+from twoplayer.extractors._base import ExtractorContext
 from twoplayer.extractors._exact import Exact
-from twoplayer.latent import interpolations, largest_step, latent_figures, lerp, path_length, slerp
-from twoplayer.run import Run
+from twoplayer.inference.latent_paths import interpolations, largest_step, latent_figures, lerp, path_length, slerp
 
 A = torch.randn(5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 RANDOM = np.random.default_rng(0)
@@ -136,19 +136,19 @@ def test_the_largest_step_tells_jumps_from_even_change() -> None:
 @pytest.mark.parametrize(("name", "options"), [("random-conv", {}), ("pixels", {"side": 5}), ("pixels", {})])
 def test_exact_features_are_those_of_whole_pixels(name: str, options: dict[str, Any], tmp_path: Path) -> None:
     images = RANDOM.integers(0, 256, (6, 12, 12, 3), np.uint8)
-    extractor = extractors.create(name, None, Where(cache=tmp_path), **options)
+    extractor = extractors.create(name, None, ExtractorContext(cache=tmp_path), **options)
     assert isinstance(extractor, Exact)
     _same(extractor, images, torch.from_numpy(images).double().permute(0, 3, 1, 2))
 
 
 def test_exact_features_of_points_and_of_the_classifier(tmp_path: Path) -> None:
     points = RANDOM.normal(5.0, 3.0, (60, 2))
-    opened = data.load(points, Settings())
+    opened = data.load(points, DataSettings())
     extractor = extractors.create("points", opened)
     _same(extractor, points, torch.from_numpy(points))
     images, labels = RANDOM.integers(0, 256, (60, 8, 8, 1), np.uint8), np.arange(60) % 2
-    labelled = data.load((images, labels), Settings())
-    extractor = extractors.create("classifier", labelled, Where(cache=tmp_path))
+    labelled = data.load((images, labels), DataSettings())
+    extractor = extractors.create("classifier", labelled, ExtractorContext(cache=tmp_path))
     _same(extractor, images[:9], torch.from_numpy(images[:9]).double().permute(0, 3, 1, 2))
 
 
@@ -170,7 +170,7 @@ def ring(tiny: Callable[..., Any]) -> Run:
 
 
 def test_figures_of_a_run(ring: Run) -> None:
-    from twoplayer.opening import reopen
+    from twoplayer.runs.dataset import reopen
 
     extractor = extractors.create("points", reopen(ring.folder))
     found = latent_figures(ring, extractor, count=100, paths=4)
@@ -185,7 +185,7 @@ def test_figures_of_a_run(ring: Run) -> None:
 
 def test_features_of_the_run_are_in_the_extractors_units(ring: Run) -> None:
     """The length is that of the generator's samples as the extractor has them: doubled coordinates, four times."""
-    from twoplayer.opening import reopen
+    from twoplayer.runs.dataset import reopen
 
     extractor = extractors.create("points", reopen(ring.folder))
     before = latent_figures(ring, extractor, count=50, paths=2)[0].value

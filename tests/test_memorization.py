@@ -11,8 +11,8 @@ from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
 from twoplayer import metrics
-from twoplayer.errors import UserError
-from twoplayer.metrics._base import Array, Estimate, Parts
+from twoplayer.core.errors import UserError
+from twoplayer.metrics._base import Array, Estimate, ReferenceParts
 from twoplayer.metrics._covered import covered
 from twoplayer.metrics.authenticity import authenticity
 from twoplayer.metrics.classes_covered import classes_covered
@@ -37,7 +37,7 @@ def copied(train: Array, count: int, seed: int, noise: float = 0.01) -> Array:
 
 
 TRAIN, HELD_OUT, FRESH = real(1500, 0), real(700, 1), real(800, 2)
-PARTS = Parts(TRAIN, HELD_OUT)
+PARTS = ReferenceParts(TRAIN, HELD_OUT)
 
 
 # ---- the memorization test
@@ -170,7 +170,10 @@ def test_authenticity_does_not_depend_on_the_order_of_the_training_samples(dimen
     assert (nearest.sum(1) > 1).mean() > 0.1
     for order in (np.arange(120), random.permutation(120), random.permutation(120)):
         assert authenticity(samples, train[order]).value == expected.mean()
-        assert metrics.create("authenticity").measure(samples, Parts(train[order], train)).value == expected.mean()
+        assert (
+            metrics.create("authenticity").measure(samples, ReferenceParts(train[order], train)).value
+            == expected.mean()
+        )
 
 
 # ---- the birthday paradox

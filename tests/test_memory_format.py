@@ -10,9 +10,9 @@ from torch import nn
 
 from twoplayer import networks, objectives, regularizers
 from twoplayer.algorithms.alternating import Alternating
+from twoplayer.core.rng import torch_generator
 from twoplayer.games._base import Batch
-from twoplayer.games.generation import Generation
-from twoplayer.rng import torch_generator
+from twoplayer.games.generation import GenerationGame
 
 SHAPE = (3, 16, 16)
 
@@ -43,7 +43,7 @@ def learned(layout: torch.memory_format, rule: str, optimizer: Any, *, resume: b
         critic = networks.create("dcgan", filters=8, normalization="none")
         players = [networks.create("dcgan", filters=8).generator(4, SHAPE), critic.critic(SHAPE)]
         players = [p.to(memory_format=layout) for p in players]
-        game = Generation(*players, objectives.create("wasserstein"), [regularizers.create(rule)])
+        game = GenerationGame(*players, objectives.create("wasserstein"), [regularizers.create(rule)])
         return Alternating(game, optimizer)
 
     algorithm = make()

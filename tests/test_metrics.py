@@ -12,8 +12,8 @@ import pytest
 from scipy import stats
 
 from twoplayer import metrics
-from twoplayer.errors import UserError
-from twoplayer.metrics._base import Array, Estimate, Extracted, Metric, Modes, Parts, Real
+from twoplayer.core.errors import UserError
+from twoplayer.metrics._base import Array, Estimate, FeatureSet, Metric, Modes, ReferenceFeatures, ReferenceParts
 from twoplayer.metrics.diversity_score import diversity_score
 from twoplayer.metrics.high_quality_share import high_quality_share
 from twoplayer.metrics.inception_score import inception_score
@@ -50,7 +50,7 @@ def view(need: str, count: int, seed: int) -> Any:
         case "density":
             return corners(count, seed)
         case "classes":
-            return Extracted(features(count, seed), log_probabilities(count, CLASSES, seed))
+            return FeatureSet(features(count, seed), log_probabilities(count, CLASSES, seed))
         case "stacked":
             return np.random.default_rng(seed).integers(0, 1000, count)
     return features(count, seed) + 0.05 * seed
@@ -58,21 +58,23 @@ def view(need: str, count: int, seed: int) -> Any:
 
 def reference(need: str, order: Array | None = None) -> Any:
     """What samples are held against; real ones come in the `order` given."""
-    real = Extracted(features(300, 8), log_probabilities(300, CLASSES, 8))
+    real = FeatureSet(features(300, 8), log_probabilities(300, CLASSES, 8))
     if order is not None:
-        real = Extracted(real.features[order], real.logs[order])
+        real = FeatureSet(real.features[order], real.logs[order])
     match need:
         case "density":
             return SQUARE
         case "stacked":
             return np.full(1000, 1e-3)
         case "copies":
-            return Parts(real.features, features(200, 9))
-    return Real(real)
+            return ReferenceParts(real.features, features(200, 9))
+    return ReferenceFeatures(real)
 
 
 def rows(samples: Any, order: Array) -> Any:
-    return Extracted(samples.features[order], samples.logs[order]) if isinstance(samples, Extracted) else samples[order]
+    return (
+        FeatureSet(samples.features[order], samples.logs[order]) if isinstance(samples, FeatureSet) else samples[order]
+    )
 
 
 # ---- the family
@@ -184,7 +186,7 @@ def test_what_is_no_log_probability_is_refused(name: str) -> None:
         (good.logs[:, 0], "one row per sample"),
     ):
         with pytest.raises(UserError, match=said):
-            metric.measure(Extracted(good.features, logs), reference("classes"))
+            metric.measure(FeatureSet(good.features, logs), reference("classes"))
 
 
 def test_scores_do_not_mind_in_how_many_parts_samples_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:

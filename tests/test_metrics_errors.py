@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from twoplayer.metrics import create
-from twoplayer.metrics._base import Array, Estimate, Extracted, Modes, Moments, Real
+from twoplayer.metrics._base import Array, Estimate, FeatureSet, Modes, Moments, ReferenceFeatures
 from twoplayer.metrics._histogram import divergence
 from twoplayer.metrics._jackknife import by_content, influence_error, left_out_error, mean, shuffled
 from twoplayer.metrics._manifold import manifold
@@ -93,7 +93,7 @@ def test_the_stated_errors_of_what_balls_tell_are_how_far_draws_scatter(shift: f
     random, names = np.random.default_rng(0), ("precision", "recall", "density", "coverage")
     found = []
     for _ in range(DRAWS):
-        samples, real = points(random, shift=shift), Real(Extracted(points(random)))
+        samples, real = points(random, shift=shift), ReferenceFeatures(FeatureSet(points(random)))
         found.append([create(name).measure(samples, real) for name in names])
     for place, name in enumerate(names):
         errors, values = zip(*((draw[place].error, draw[place].value) for draw in found), strict=True)
@@ -119,7 +119,7 @@ def test_errors_of_what_balls_tell_hold_where_smaller_parts_understate_them(
     random, names, draws = np.random.default_rng(1), ("precision", "recall", "density", "coverage"), 40
     found = []
     for _ in range(draws):
-        samples, real = draw(random), Real(Extracted(draw(random)))
+        samples, real = draw(random), ReferenceFeatures(FeatureSet(draw(random)))
         found.append([create(name).measure(samples, real) for name in names])
     ratios = []
     for place in range(len(names)):

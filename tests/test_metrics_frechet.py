@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.metrics._base import Array, Moments
 from twoplayer.metrics._frechet import frechet_distance, influence, moments, of_spread, spread
-from twoplayer.metrics._sums import Spread
+from twoplayer.metrics._sums import MomentSums
 from twoplayer.metrics.fd import fd
 from twoplayer.metrics.fd_infinity import fd_infinity
 
@@ -169,7 +169,7 @@ def test_moments_of_unequal_features_are_refused() -> None:
 def test_sums_add_up_far_from_the_origin() -> None:
     # Sums of squares would leave no digit of a variance of 1 at 10⁹.
     rows = np.random.default_rng(0).normal(size=(1000, 3)) + 1e9
-    parts = [Spread.of(rows[cut]) for cut in (slice(0, 1), slice(1, 400), slice(400, 1000))]
+    parts = [MomentSums.of(rows[cut]) for cut in (slice(0, 1), slice(1, 400), slice(400, 1000))]
     total = of_spread(parts[0] + parts[1] + parts[2])
     assert total.covariance == pytest.approx(np.cov(rows, rowvar=False), abs=1e-6)
     assert spread(rows).count == 1000
@@ -179,7 +179,7 @@ def test_sums_do_not_mind_how_samples_are_cut() -> None:
     rows, real = normal(700, 20, 0), moments(normal(500, 20, 1))
     whole = frechet_distance(moments(rows), real)
     for size in (1, 7, 333):
-        parts = [Spread.of(rows[start : start + size]) for start in range(0, 700, size)]
+        parts = [MomentSums.of(rows[start : start + size]) for start in range(0, 700, size)]
         assert frechet_distance(of_spread(sum(parts[1:], parts[0])), real) == pytest.approx(whole, rel=1e-10)
 
 

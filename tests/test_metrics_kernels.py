@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.metrics import _mmd, create
-from twoplayer.metrics._base import Array, Extracted, Real
+from twoplayer.metrics._base import Array, FeatureSet, ReferenceFeatures
 from twoplayer.metrics._mmd import median_distance
 from twoplayer.metrics.cmmd import cmmd
 from twoplayer.metrics.kid import kid
@@ -130,7 +130,7 @@ def test_cmmd_is_that_of_the_authors_code() -> None:
 
 def test_a_reference_that_keeps_its_kernel_gives_the_same() -> None:
     a, b = normal(40, 6, 0), normal(30, 6, 1, 0.4)
-    real = Real(Extracted(b))
+    real = ReferenceFeatures(FeatureSet(b))
     for name, direct in (("kid", kid(a, b)), ("kid-rbf", kid_rbf(a, b)), ("cmmd", cmmd(a, b))):
         assert create(name).measure(a, real) == direct
         assert create(name).measure(a, real) == direct

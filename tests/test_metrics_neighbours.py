@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.metrics import _nearest, _reach, create
-from twoplayer.metrics._base import Array, Extracted, Real
+from twoplayer.metrics._base import Array, FeatureSet, ReferenceFeatures
 from twoplayer.metrics._manifold import manifold
-from twoplayer.metrics._nearest import Pairs, nearest, nearest_squares
+from twoplayer.metrics._nearest import DistancePairs, nearest, nearest_squares
 from twoplayer.metrics._reach import reach
 from twoplayer.metrics.coverage import coverage
 from twoplayer.metrics.density import density
@@ -134,7 +134,7 @@ def test_too_few_points_are_refused() -> None:
 @pytest.mark.parametrize("precision_of_products", [np.float32, np.float64])
 def test_bounds_hold(precision_of_products: Any) -> None:
     a, b = clustered(1e-3).astype(np.float32), normal(40, 64, 1, 20)
-    pairs = Pairs(a, b, precision_of_products)
+    pairs = DistancePairs(a, b, precision_of_products)
     squares = one_by_one(a, b) ** 2
     limit = np.array([[np.median(squares)]])
     for found in pairs.tiles():
@@ -196,7 +196,7 @@ def test_all_four_agree_with_torch_fidelity() -> None:
 def test_the_published_vector_in_small() -> None:
     # N(0, I₁₀₀₀) against itself at 10,000 samples: .4772, .4705, 1.0555, .9735; benchmarks/metrics.py takes it in full.
     real, samples = normal(300, 64, 0), normal(300, 64, 1)
-    found = {name: create(name).measure(samples, Real(Extracted(real))) for name in PRDC}
+    found = {name: create(name).measure(samples, ReferenceFeatures(FeatureSet(real))) for name in PRDC}
     expected = by_definition(samples, real, 5)
     for name, estimate in found.items():
         assert estimate.value == pytest.approx(expected[name], rel=1e-12)

@@ -10,7 +10,7 @@ from scipy import stats
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.metrics._base import Array
 from twoplayer.metrics.sliced_wasserstein import directions, sliced_wasserstein
 from twoplayer.metrics.wasserstein import wasserstein

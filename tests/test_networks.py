@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from twoplayer import networks
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.networks._activations import ACTIVATIONS, activation, expansion, gain
 from twoplayer.networks._base import Critic, Generator
 from twoplayer.networks._normalization import NORMALIZATIONS, BatchNorm, normalization
@@ -432,7 +432,7 @@ def test_resnet_by_default_has_the_papers_blocks(resolution: int) -> None:
     generator, critic = players("resnet", (3, resolution, resolution))
     ups = [m for m in generator.modules() if isinstance(m, UpsampleConv)]
     downs = [m for m in critic.modules() if isinstance(m, ConvPool)]
-    blocks = [m for m in critic.modules() if type(m).__name__ == "Residual"]
+    blocks = [m for m in critic.modules() if type(m).__name__ == "ResidualBlock"]
     expected = {28: (2, 2, 4), 32: (3, 2, 4), 64: (4, 4, 5)}
     assert (len(ups), len(downs), len(blocks)) == expected[resolution]
 
@@ -498,7 +498,7 @@ def test_autoencoder_scores_are_reconstruction_errors() -> None:
 
 def test_r3gan_blocks_start_as_the_identity_in_groups_of_sixteen() -> None:
     for player in players("r3gan", (3, 32, 32), filters=32):
-        blocks = [m for m in player.modules() if type(m).__name__ == "Residual"]
+        blocks = [m for m in player.modules() if type(m).__name__ == "ResidualBlock"]
         assert len(blocks) == 8  # two per level: 4, 8, 16, 32
         for block in blocks:
             x = torch.randn(2, 32, 4, 4)

@@ -14,11 +14,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from twoplayer import objectives, ranges, theory
-from twoplayer.config import resolve
-from twoplayer.errors import UserError
+from twoplayer import objectives, theory
+from twoplayer.config.schema import resolve
+from twoplayer.core import ranges
+from twoplayer.core.errors import UserError
 from twoplayer.objectives._base import Objective
-from twoplayer.objectives._claim import Divergence
+from twoplayer.objectives._divergence import Divergence
 from twoplayer.objectives._omega import log_omega
 from twoplayer.objectives._separable import Separable
 from twoplayer.objectives._variational import Variational

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from twoplayer import objectives
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.objectives._base import Adaptive, Objective
 
 CASES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in objectives.names()]

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from test_report import make_run
-from test_report_diagnosis import diagnose
-from twoplayer.compare import compare_runs
-from twoplayer.config import Config
-from twoplayer.files import write_atomic, write_json
-from twoplayer.folder import RunFolder
-from twoplayer.printing import browser
-from twoplayer.report import write_report
+from test_reporting import make_run
+from test_reporting_diagnosis import diagnose
+from twoplayer.comparison import compare_runs
+from twoplayer.config.schema import Config
+from twoplayer.core.files import write_atomic, write_json
+from twoplayer.pages.pdf import browser
+from twoplayer.reporting import write_report
+from twoplayer.runs.run_dir import RunFolder
 
 pytestmark = pytest.mark.skipif(browser() is None, reason="no browser here")
 

@@ -13,9 +13,9 @@ from torch.nn.utils import parametrize
 from _toys import FixedBatch, Stream, TinyCritic, adam, generator
 from twoplayer import networks, objectives, regularizers
 from twoplayer.algorithms.alternating import Alternating
-from twoplayer.errors import UserError
-from twoplayer.games.generation import Generation
-from twoplayer.regularizers._base import Constraint, Penalty, Perturbation, Regularizer, Scored
+from twoplayer.core.errors import UserError
+from twoplayer.games.generation import GenerationGame
+from twoplayer.regularizers._base import Constraint, CriticBatch, Penalty, Perturbation, Regularizer
 
 WEIGHTS = torch.tensor([3.0, 4.0], dtype=torch.float64)
 """Of length 5."""
@@ -40,15 +40,15 @@ class Bowl(nn.Module):
         return x.square().sum(1) / 2
 
 
-def scored(critic: nn.Module, real: Tensor | None = None, fake: Tensor | None = None) -> Scored:
+def scored(critic: nn.Module, real: Tensor | None = None, fake: Tensor | None = None) -> CriticBatch:
     random = torch.Generator().manual_seed(0)
     draw = [torch.randn(64, 2, generator=random, dtype=torch.float64) for _ in range(2)]
     real = (draw[0] + 2 if real is None else real).requires_grad_()
     fake = (draw[1] if fake is None else fake).requires_grad_()
-    return Scored(real, fake, critic(real), critic(fake))
+    return CriticBatch(real, fake, critic(real), critic(fake))
 
 
-def penalty(name: str, critic: nn.Module, at: Scored, **options: float | bool) -> Tensor:
+def penalty(name: str, critic: nn.Module, at: CriticBatch, **options: float | bool) -> Tensor:
     term: Tensor = regularizers.create(name, **options).penalty(critic, at, torch.Generator().manual_seed(1))
     return term
 
@@ -182,7 +182,7 @@ def test_spectral_norm_of_a_weight_that_starts_at_zero() -> None:
     """R3GAN's blocks end in zero convolutions, and its last layer is a basis of maps."""
     torch.manual_seed(0)
     architecture = networks.create("r3gan", filters=8, depth=8)
-    game = Generation(
+    game = GenerationGame(
         architecture.generator(3, (1, 8, 8)),
         architecture.critic((1, 8, 8)),
         objectives.create("hinge"),
@@ -251,7 +251,7 @@ def test_instance_noise_lets_the_generator_learn() -> None:
 def test_all_at_once_in_one_round(without: str) -> None:
     names = [n for n in regularizers.names() if n not in (without, "diff-augment")]  # which takes images
     critic = TinyCritic()
-    game = Generation(generator(), critic, objectives.create("hinge"), [regularizers.create(n) for n in names])
+    game = GenerationGame(generator(), critic, objectives.create("hinge"), [regularizers.create(n) for n in names])
     before = {k: v.clone() for k, v in game.state_dict().items()}
     record = Alternating(game, adam).round(Stream()).values
     kinds = {n: regularizers.create(n) for n in names}

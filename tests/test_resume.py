@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 
 from _children import killed_and_resumed, operations, random_moments, twoplayer
 from _toys import assert_same_state, state
-from twoplayer.files import read_json_lines
-from twoplayer.run import Run
-from twoplayer.training import checkpoint
+from twoplayer.api.run import Run
+from twoplayer.core.files import read_json_lines
+from twoplayer.runs import checkpoint
 
 COMMON = "--run run --batch 8 --filters 4 --tensorboard false --log-every 1 --checkpoint-every 2 --evaluate-every 3"
 COMMANDS = {

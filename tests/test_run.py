@@ -16,9 +16,9 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 import twoplayer
-from twoplayer.errors import UserError
-from twoplayer.run import Run
-from twoplayer.samples import Samples
+from twoplayer.api.run import Run
+from twoplayer.core.errors import UserError
+from twoplayer.sampling.samples import Samples
 
 RANDOM = np.random.default_rng(0)
 FACES = RANDOM.integers(0, 256, (40, 8, 8), dtype=np.uint8)
@@ -144,13 +144,13 @@ def test_points_come_back_in_the_users_units(tiny: Callable[..., Any]) -> None:
 
 def test_listeners_hear_of_everything(tiny: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[str] = []
-    measure = twoplayer.measuring.measure  # a stand-in
+    measure = twoplayer.measurement.measure  # a stand-in
 
     def talk(samples: Any, data: Any, *, say: Callable[[str], None], **options: Any) -> Any:
         say("training the classifier: 100%")
         return measure(samples, data, **options)
 
-    monkeypatch.setattr(twoplayer.measuring, "measure", talk)
+    monkeypatch.setattr(twoplayer.measurement, "measure", talk)
 
     class Ear:
         def on_start(self, folder: Any, config: Any, dataset: Any, placement: Any) -> None:

@@ -10,11 +10,11 @@ import pytest
 from scipy import stats
 
 from twoplayer import data, extractors
-from twoplayer.data._base import Dataset, Settings
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
+from twoplayer.data._base import Dataset, DataSettings
 from twoplayer.extractors import stacked_classifier
-from twoplayer.extractors._base import Where
-from twoplayer.measuring import measure
+from twoplayer.extractors._base import ExtractorContext
+from twoplayer.measurement import measure
 from twoplayer.metrics import create
 from twoplayer.metrics._stacked import weights
 from twoplayer.metrics.stacked_kl import stacked_kl
@@ -24,12 +24,12 @@ UNIFORM = np.full(1000, 1e-3)
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataSettings:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TWOPLAYER_DATA", raising=False)
     monkeypatch.setenv("TWOPLAYER_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("twoplayer.data.stacked_digits.HELD_OUT", 500)
-    return Settings(progress=False)
+    return DataSettings(progress=False)
 
 
 def by_pixels(single: Dataset, part: str) -> dict[bytes, int]:
@@ -42,7 +42,7 @@ def by_pixels(single: Dataset, part: str) -> dict[bytes, int]:
 # ---- the data
 
 
-def test_every_channel_is_a_digit_of_its_own_part(settings: Settings) -> None:
+def test_every_channel_is_a_digit_of_its_own_part(settings: DataSettings) -> None:
     single, stacked = data.load("digits", settings), data.load("stacked-digits", settings, count=700)
     assert stacked.shape == (3, 8, 8) and stacked.stacked and not single.stacked
     assert (len(stacked.train), len(stacked.held_out)) == (700, 500)
@@ -55,9 +55,9 @@ def test_every_channel_is_a_digit_of_its_own_part(settings: Settings) -> None:
             assert label == 100 * a + 10 * b + c
 
 
-def test_pairing_follows_from_the_seed_alone(settings: Settings) -> None:
+def test_pairing_follows_from_the_seed_alone(settings: DataSettings) -> None:
     def opened(seed: int = 0, **options: int) -> Dataset:
-        return data.load("stacked-digits", Settings(seed=seed, progress=False), **{"count": 300, **options})
+        return data.load("stacked-digits", DataSettings(seed=seed, progress=False), **{"count": 300, **options})
 
     one, again, other, more = opened(), opened(), opened(seed=1), opened(count=301)
     assert np.array_equal(one.train, again.train) and one.key == again.key
@@ -65,14 +65,14 @@ def test_pairing_follows_from_the_seed_alone(settings: Settings) -> None:
     assert len({one.key, other.key, more.key}) == 3
 
 
-def test_all_thousand_modes_are_there(settings: Settings) -> None:
+def test_all_thousand_modes_are_there(settings: DataSettings) -> None:
     stacked = data.load("stacked-digits", settings, count=20_000)
     assert stacked.train_labels is not None
     assert stacked_modes(stacked.train_labels).value == 1000
     assert stats.chisquare(np.bincount(stacked.train_labels // 100)).pvalue > 1e-6  # digits are about as common
 
 
-def test_mnist_is_stacked_where_it_is_found(settings: Settings) -> None:
+def test_mnist_is_stacked_where_it_is_found(settings: DataSettings) -> None:
     from test_data import write_mnist
 
     write_mnist(Path("data/mnist"))
@@ -85,13 +85,13 @@ def test_mnist_is_stacked_where_it_is_found(settings: Settings) -> None:
     assert np.array_equal(again.train, stacked.train) and again.stacked
 
 
-def test_mistakes_are_told(settings: Settings) -> None:
+def test_mistakes_are_told(settings: DataSettings) -> None:
     with pytest.raises(UserError, match="must be digits or mnist"):
         data.load("stacked-digits", settings, digits="letters")
     with pytest.raises(UserError, match="count"):
         data.load("stacked-digits", settings, count=0)
     with pytest.raises(UserError, match="held_out above 0"):
-        data.load("stacked-digits", Settings(held_out=0.0, progress=False), count=10)
+        data.load("stacked-digits", DataSettings(held_out=0.0, progress=False), count=10)
     Path("data").mkdir()
     np.save("data/mnist.npy", np.zeros((30, 28, 28), np.uint8))
     with pytest.raises(UserError, match="no labels 0 to 9"):
@@ -101,10 +101,10 @@ def test_mistakes_are_told(settings: Settings) -> None:
 # ---- the classifier
 
 
-def test_channels_are_classified_one_by_one(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_channels_are_classified_one_by_one(settings: DataSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stacked_classifier, "TRIPLES", 300)
     stacked = data.load("stacked-digits", settings, count=600)
-    extractor = extractors.create("stacked-classifier", stacked, Where())
+    extractor = extractors.create("stacked-classifier", stacked, ExtractorContext())
     seen = extractor.extract(stacked.held_out[:300])
     assert seen.features.shape == (300, extractor.size) and seen.logits is not None
     assert np.exp(seen.logits.astype(float)).sum(1) == pytest.approx(1, abs=1e-4)
@@ -122,7 +122,7 @@ def test_channels_are_classified_one_by_one(settings: Settings, monkeypatch: pyt
     # Of 600 training triples few have the same modes: what is expected follows from how common their digits are.
     assert divergence.value == pytest.approx(stacked_kl(seen.logits.argmax(1), weights(stacked.train_labels)).value)
     with pytest.raises(UserError, match="stacked digits"):
-        extractors.create("stacked-classifier", data.load("digits", settings), Where())
+        extractors.create("stacked-classifier", data.load("digits", settings), ExtractorContext())
 
 
 # ---- modes

@@ -12,15 +12,15 @@ import torch
 
 from _children import alone_and_killed, random_moments
 from _toys import assert_same_state, state, tensors
-from twoplayer.errors import UserError
-from twoplayer.files import read_json_lines
-from twoplayer.folder import RunFolder
-from twoplayer.run import Run
-from twoplayer.training import checkpoint
+from twoplayer.api.run import Run
+from twoplayer.core.errors import UserError
+from twoplayer.core.files import read_json_lines
+from twoplayer.runs import checkpoint
+from twoplayer.runs.run_dir import RunFolder
 from twoplayer.training.stopping import AUTO, CRITERIA
 from twoplayer.training.stopping_gap import DualityGap, perturb
-from twoplayer.training.stopping_held_out import HeldOut, mean_and_error
-from twoplayer.training.stopping_rule import Judgement, Rule, best, counted, noise
+from twoplayer.training.stopping_held_out import HeldOutBatches, mean_and_error
+from twoplayer.training.stopping_rule import Judgement, PatienceRule, best, counted, noise
 
 Tiny = Callable[..., Any]
 
@@ -29,9 +29,9 @@ def course(values: Sequence[float], every: int = 10, error: float | None = None)
     return [Judgement(i * every, i * every * 8, float(i), value, error) for i, value in enumerate(values)]
 
 
-def stops_at(values: Sequence[float], rule: Rule | None = None, error: float | None = None) -> int | None:
+def stops_at(values: Sequence[float], rule: PatienceRule | None = None, error: float | None = None) -> int | None:
     """The number of judgements after which the rule ends the run."""
-    whole, rule = course(values, error=error), rule or Rule()
+    whole, rule = course(values, error=error), rule or PatienceRule()
     return next((n for n in range(1, len(whole) + 1) if rule.over(whole[:n])), None)
 
 
@@ -40,13 +40,13 @@ def stops_at(values: Sequence[float], rule: Rule | None = None, error: float | N
 
 def test_a_run_that_stands_still_ends_when_patience_is_over() -> None:
     falling = [10.0 - i for i in range(9)]  # rounds 0 to 80
-    assert stops_at([*falling, *[2.0] * 20], Rule(least=4)) == 13  # at round 120, half as much again as 80
+    assert stops_at([*falling, *[2.0] * 20], PatienceRule(least=4)) == 13  # at round 120, half as much again as 80
     assert stops_at([*falling, *[2.0] * 20]) == 15  # six judgements after it
-    assert stops_at([*falling, *[2.0] * 20], Rule(patience=1.0)) == 17
+    assert stops_at([*falling, *[2.0] * 20], PatienceRule(patience=1.0)) == 17
     assert stops_at([5.0] * 20) is None  # it has not begun to learn
     assert stops_at([9.0, *[5.0] * 20]) is None  # no more than better than untrained networks
     assert stops_at([9.0, *[5.0] * 20, 4.0, *[4.0] * 20]) is not None
-    assert Rule().last_gain(course([*falling, 2.0])).step == 80  # type: ignore[union-attr]
+    assert PatienceRule().last_gain(course([*falling, 2.0])).step == 80  # type: ignore[union-attr]
 
 
 def test_a_steady_descent_never_ends() -> None:
@@ -81,7 +81,7 @@ def test_noise_is_told_from_scatter(deviation: float) -> None:
 def test_what_is_no_number_is_no_gain() -> None:
     assert best(course([float("nan"), 3.0, float("inf"), 2.0, 2.0])) == course([0, 3, 0, 2.0])[3]
     assert best(course([1.0, 3.0])) == course([1.0, 3.0])[1]  # round 0 is nothing to keep
-    assert best(course([float("nan")])) is None and not Rule().over(course([float("nan")] * 20))
+    assert best(course([float("nan")])) is None and not PatienceRule().over(course([float("nan")] * 20))
     assert stops_at([3.0, 2.5, 2.0, *[float("nan")] * 10]) == 9
     assert stops_at([float("nan"), *[5.0] * 20]) is None  # its first number is no gain over anything
     assert stops_at([float("nan"), 5.0, *[3.0] * 20]) is not None
@@ -108,19 +108,19 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[float]], Non
     """The yardstick gives these values, one for each judgement, and the last one for ever."""
 
     def script(values: Sequence[float]) -> None:
-        import twoplayer.measuring
-        from twoplayer.measuring import Measurement
-        from twoplayer.metrics import Figure
+        import twoplayer.measurement
+        from twoplayer.measurement import Measurement
+        from twoplayer.metrics import MetricValue
 
         left = list(values)
 
         def measure(samples: Any, data: Any, *, quick: bool = False, **_: Any) -> Measurement:
             if quick:
-                return Measurement((Figure("toy_100", 1.0, True),), (), 100)
+                return Measurement((MetricValue("toy_100", 1.0, True),), (), 100)
             value = left.pop(0) if len(left) > 1 else left[0]
-            return Measurement((Figure("fd_toy_100", value, False, error=0.01),), (), 100)
+            return Measurement((MetricValue("fd_toy_100", value, False, error=0.01),), (), 100)
 
-        monkeypatch.setattr(twoplayer.measuring, "measure", measure)
+        monkeypatch.setattr(twoplayer.measurement, "measure", measure)
 
     return script
 
@@ -174,10 +174,10 @@ def test_without_a_period_a_run_is_judged_thirty_times(tiny: Tiny, scripted: Cal
 
 
 def test_plateau_needs_a_figure(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    import twoplayer.measuring
+    import twoplayer.measurement
 
-    nothing = twoplayer.measuring.Measurement((), (), 100)
-    monkeypatch.setattr(twoplayer.measuring, "measure", lambda *_, **__: nothing)
+    nothing = twoplayer.measurement.Measurement((), (), 100)
+    monkeypatch.setattr(twoplayer.measurement, "measure", lambda *_, **__: nothing)
     with pytest.raises(UserError, match="--stop plateau follows a figure, and none can be measured on ring"):
         tiny(stop="plateau")
 
@@ -200,9 +200,9 @@ def trainer(tiny: Tiny) -> Callable[..., Any]:
     """A run's trainer as it was left."""
 
     def make(method: str = "gan1", **settings: Any) -> Any:
-        from twoplayer.experiment import restored
-        from twoplayer.opening import reopen
-        from twoplayer.training.placement import place
+        from twoplayer.core.device import place
+        from twoplayer.runs.dataset import reopen
+        from twoplayer.training.assemble import restored
 
         run = tiny(method, **{"batch": 8, **settings})
         return restored(run.folder, reopen(run.folder), place("cpu", "fp32", "contiguous", "points"))
@@ -244,7 +244,7 @@ def test_the_critics_estimate_is_its_own_loss_turned_round(trainer: Callable[...
     """For a Wasserstein critic: the mean output on held-out data less that on the averaged generator's samples."""
     subject = trainer("wgan", steps=5)
     found, error = CRITERIA["critic"](subject).judge(5)
-    held_out = HeldOut(subject.config, subject.dataset, subject.placement, "estimate")
+    held_out = HeldOutBatches(subject.config, subject.dataset, subject.placement, "estimate")
     differences = []
     with torch.no_grad():
         for batch in held_out.batches(5):

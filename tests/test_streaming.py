@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 from test_metrics import SQUARE, features, log_probabilities, reference, view
 from twoplayer import metrics
-from twoplayer.errors import UserError
-from twoplayer.extractors._base import Extractor, Seen
-from twoplayer.metrics._base import Extracted, Real
+from twoplayer.core.errors import UserError
+from twoplayer.extractors._base import Extractor, Features
+from twoplayer.measurement.torchmetrics_adapter import StreamedMetric
+from twoplayer.metrics._base import FeatureSet, ReferenceFeatures
 from twoplayer.metrics.fd import fd
-from twoplayer.streaming import StreamedMetric
 
 STREAMED = [name for name in metrics.names() if metrics.family.find(name).needs in {"features", "classes", "copies"}]
 ADDITIVE = {"fd", "inception-score", "diversity-score"}
@@ -169,9 +169,9 @@ class Means(Extractor):
     def batch(self, shape: tuple[int, ...]) -> int:
         return 16
 
-    def see(self, batch: Any) -> Seen:
+    def see(self, batch: Any) -> Features:
         means = batch.mean((1, 2)).astype(np.float32)
-        return Seen(means, means)
+        return Features(means, means)
 
 
 def test_images_through_a_module() -> None:
@@ -206,7 +206,7 @@ def test_images_through_an_extractor_of_the_family() -> None:
     metric.update(images[40:].permute(0, 2, 3, 1).numpy(), real=True)
     means = images.float().mean((2, 3)).numpy()
     assert float(metric.compute()) == pytest.approx(
-        metrics.create("kid").measure(means[:40], Real(Extracted(means[40:]))).value, rel=1e-5
+        metrics.create("kid").measure(means[:40], ReferenceFeatures(FeatureSet(means[40:]))).value, rel=1e-5
     )
     score.update(images)
     assert 1 <= float(score.compute()) <= 3
@@ -224,7 +224,7 @@ def test_logits_serve_as_well_as_their_logarithms() -> None:
 
 
 def test_a_fixed_reference_takes_the_place_of_real_samples() -> None:
-    real = Real(Extracted(features(300, 8), log_probabilities(300, 5, 8)))
+    real = ReferenceFeatures(FeatureSet(features(300, 8), log_probabilities(300, 5, 8)))
     for name in ("fd", "kid", "diversity-score"):
         metric, needs = StreamedMetric(name, reference=real), metrics.create(name).needs
         metric.update(sets(needs)["samples"])
@@ -313,7 +313,7 @@ PROCESS = """
 import sys, torch, torch.distributed as dist
 from test_streaming import SHARED, feed, sets
 from twoplayer import metrics
-from twoplayer.streaming import StreamedMetric
+from twoplayer.measurement.torchmetrics_adapter import StreamedMetric
 
 rank = int(sys.argv[1])
 torch.set_num_threads(1)

@@ -12,20 +12,20 @@ from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 from torch.nn.functional import softplus
 
-from _kits import SmallKit
+from _factories import SmallKit
 from _toys import FixedBatch, adam
 from twoplayer.algorithms.alternating import Alternating
+from twoplayer.core.device import place
+from twoplayer.core.errors import UserError
+from twoplayer.core.rng import numpy_generator
 from twoplayer.data._base import Dataset
-from twoplayer.errors import UserError
-from twoplayer.games._captions import Captions, encoder_of, fitted, kept_captions
-from twoplayer.games._kit import Facts, Kept, Knowledge
-from twoplayer.games._sentences import Sentences
-from twoplayer.games.text import Text
+from twoplayer.games._captions import CaptionVectors, encoder_of, fitted, kept_captions
+from twoplayer.games._factory import ConditioningData, DataSpec, StoredConditions
+from twoplayer.games._sentence_inputs import SentenceInputs
+from twoplayer.games.text import TextGame
 from twoplayer.networks._conditioning import AugmentedGenerator
-from twoplayer.rng import numpy_generator
-from twoplayer.texts import _towers
+from twoplayer.text_encoders import _contrastive as _towers
 from twoplayer.training.batches import Batches
-from twoplayer.training.placement import place
 
 WIDTH, SIDE = 5, 8
 GIVEN = {"encoder": "bag-of-words", "options": {}, "state": {}, "width": WIDTH}
@@ -48,12 +48,12 @@ class Told(FixedBatch):
         return self.given.roll(-1, 0)
 
 
-def game(objective: str = "non-saturating", rules: tuple[str, ...] = (), **options: Any) -> Text:
+def game(objective: str = "non-saturating", rules: tuple[str, ...] = (), **options: Any) -> TextGame:
     kit = SmallKit(
-        Facts((1, SIDE, SIDE), given=GIVEN), network="dcgan", objective=objective, rules=rules, filters=4,
+        DataSpec((1, SIDE, SIDE), given=GIVEN), network="dcgan", objective=objective, rules=rules, filters=4,
         normalization="none",
     )  # fmt: skip
-    return Text.assemble(kit, embedded=4, **options)
+    return TextGame.assemble(kit, embedded=4, **options)
 
 
 @pytest.mark.parametrize("into_critic", ["projection", "concatenation"])
@@ -106,14 +106,14 @@ def test_conditioning_augmentation_draws_around_the_text_and_pays_for_distance()
     before = {name: weight.clone() for name, weight in generator.named_parameters()}
     Alternating(played, adam).move("generator", played.generator_loss(batch, played.generate(batch)))
     assert [n for n, w in generator.named_parameters() if torch.equal(w, before[n]) and not n.endswith("bias")] == []
-    inputs = played.inputs(Kept({"vectors": batch.given}, ("text",) * 8))
+    inputs = played.inputs(StoredConditions({"vectors": batch.given}, ("text",) * 8))
     assert inputs.draw(4, 0, "sample").shape == (4, 3 + 4 + WIDTH)
 
 
 def test_conditioning_augmentation_needs_normal_latents() -> None:
-    kit = SmallKit(Facts((1, SIDE, SIDE), given=GIVEN), network="dcgan", filters=4, prior="uniform")
+    kit = SmallKit(DataSpec((1, SIDE, SIDE), given=GIVEN), network="dcgan", filters=4, prior="uniform")
     with pytest.raises(UserError, match="draws from a normal distribution: set prior to normal"):
-        Text.assemble(kit, embedded=4, conditioning_augmentation=1.0)
+        TextGame.assemble(kit, embedded=4, conditioning_augmentation=1.0)
     with pytest.raises(UserError, match="conditioning_augmentation must be greater than or equal to 0"):
         game(conditioning_augmentation=-1.0)
 
@@ -150,7 +150,9 @@ def test_objectives_of_reconstruction_errors_have_no_place() -> None:
 
 def test_critics_without_a_score_of_whole_images_have_no_place() -> None:
     with pytest.raises(UserError, match="needs a critic that scores samples as a whole"):
-        Text.assemble(SmallKit(Facts((1, SIDE, SIDE), given=GIVEN), network="autoencoder", filters=4), embedded=4)
+        TextGame.assemble(
+            SmallKit(DataSpec((1, SIDE, SIDE), given=GIVEN), network="autoencoder", filters=4), embedded=4
+        )
 
 
 # ---- wrong texts
@@ -168,11 +170,11 @@ class Bag:
         return np.array(rows, np.float32)
 
 
-def captions_of(*several: tuple[str, ...]) -> Captions:
-    return Captions(Bag(), several)  # type: ignore[arg-type]
+def captions_of(*several: tuple[str, ...]) -> CaptionVectors:
+    return CaptionVectors(Bag(), several)  # type: ignore[arg-type]
 
 
-def said(captions: Captions, vectors: np.ndarray) -> list[int]:
+def said(captions: CaptionVectors, vectors: np.ndarray) -> list[int]:
     """Which of its distinct captions each vector is."""
     return [int(np.abs(captions.vectors - vector).sum(1).argmin()) for vector in vectors]
 
@@ -209,7 +211,7 @@ def test_without_another_text_none_is_wrong() -> None:
 def test_a_batch_has_wrong_texts_of_its_own(captioned: Dataset) -> None:
     """Whichever process holds a row."""
     captions = captions_of(*captioned.train_captions)  # type: ignore[misc]
-    knowledge = Knowledge(captions, wrong=captions.wrong)
+    knowledge = ConditioningData(captions, wrong=captions.wrong)
     batches = Batches(captioned, 10, 0, place("cpu", "fp32", "contiguous", "images"), knowledge)
     batch = next(batches)
     right, wrong = said(captions, batch.given.numpy()), said(captions, batch.mismatched.numpy())
@@ -236,7 +238,7 @@ def test_captions_are_drawn_as_often_as_in_training(captioned: Dataset) -> None:
     encoder = fitted(encoder_of("bag-of-words", None, WIDTH), captioned)
     kept = kept_captions(encoder, captioned)
     assert sorted(kept.words) == ["a cat", "a dog", "a puppy"]
-    inputs = Sentences(2, "normal", kept, lambda: encoder)
+    inputs = SentenceInputs(2, "normal", kept, lambda: encoder)
     drawn = inputs.draw(2_000, 0, "evaluation")[:, 2:]
     shares = {
         word: float((drawn == vector).all(1).double().mean())
@@ -250,12 +252,12 @@ def test_captions_are_drawn_as_often_as_in_training(captioned: Dataset) -> None:
 def test_captions_kept_without_how_often_they_are_given_are_drawn_alike(captioned: Dataset) -> None:
     encoder = fitted(encoder_of("bag-of-words", None, WIDTH), captioned)
     kept = kept_captions(encoder, captioned)
-    older = Kept({name: tensor for name, tensor in kept.tensors.items() if name != "weights"}, kept.words)
-    drawn = Sentences(2, "normal", older, lambda: encoder).draw(3_000, 0, "evaluation")[:, 2:]
+    older = StoredConditions({name: tensor for name, tensor in kept.tensors.items() if name != "weights"}, kept.words)
+    drawn = SentenceInputs(2, "normal", older, lambda: encoder).draw(3_000, 0, "evaluation")[:, 2:]
     cats = (drawn == kept.tensors["vectors"][kept.words.index("a cat")]).all(1).double().mean()
     assert float(cats) == pytest.approx(1 / 3, abs=0.04)
 
 
 def test_a_run_that_lost_its_captions_says_so() -> None:
     with pytest.raises(UserError, match="has lost the captions"):
-        Sentences(2, "normal", None, lambda: None)  # type: ignore[arg-type, return-value]
+        SentenceInputs(2, "normal", None, lambda: None)  # type: ignore[arg-type, return-value]

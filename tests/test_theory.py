@@ -21,16 +21,16 @@ from scipy.integrate import quad
 from scipy.spatial.distance import cdist
 
 from twoplayer import theory
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.theory import (
     Density,
     Empirical,
     Gaussian,
     Gridded,
     Mixture,
-    Plan,
     Potential,
     Segment,
+    TransportPlan,
     Uniform,
     alpha,
     cross_entropy,
@@ -664,8 +664,8 @@ TWO_SIDED: list[Callable[[Any, Any], object]] = [
         (lambda: wasserstein(BELL, BELL, 3), "1 or 2"),
         (lambda: plan(BELL, ATOMS), "draw samples"),
         (lambda: potential(PLANE, TILTED), "density on the line"),
-        (lambda: Plan(np.eye(2), 0.0, ATOMS, ATOMS), "must sum to the weights"),
-        (lambda: Plan(np.ones((1, 2)), 0.0, ATOMS, ATOMS), r"shape \(2, 2\)"),
+        (lambda: TransportPlan(np.eye(2), 0.0, ATOMS, ATOMS), "must sum to the weights"),
+        (lambda: TransportPlan(np.ones((1, 2)), 0.0, ATOMS, ATOMS), r"shape \(2, 2\)"),
         (lambda: grid(), "one continuous density"),
         (lambda: grid(BELL, ATOMS), "one continuous density"),
         (lambda: grid(Gaussian([0] * 3)), "one or two dimensions"),

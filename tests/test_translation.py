@@ -13,19 +13,19 @@ from torch import Tensor
 from _toys import adam
 from twoplayer import networks, objectives, regularizers
 from twoplayer.algorithms.alternating import Alternating
+from twoplayer.config.layers import settle
+from twoplayer.core.device import place
+from twoplayer.core.errors import UserError
+from twoplayer.core.rng import torch_generator
 from twoplayer.data._base import Dataset
-from twoplayer.errors import UserError
-from twoplayer.experiment import settle
 from twoplayer.games._base import Batch
-from twoplayer.games._history import History
+from twoplayer.games._image_pool import ImagePool
 from twoplayer.games._jitter import jittered
-from twoplayer.games._translation import Pictures, kept_pictures
-from twoplayer.games.paired_translation import PairedTranslation
-from twoplayer.games.unpaired_translation import UnpairedTranslation
-from twoplayer.rng import torch_generator
-from twoplayer.sampling import Form, draw
+from twoplayer.games._translation import ImageInputs, kept_pictures
+from twoplayer.games.paired_translation import PairedTranslationGame
+from twoplayer.games.unpaired_translation import UnpairedTranslationGame
+from twoplayer.sampling.generate import SampleFormat, draw
 from twoplayer.training.batches import Batches
-from twoplayer.training.placement import place
 
 SIDE = 8
 A, B = (1, SIDE, SIDE), (3, SIDE, SIDE)
@@ -62,17 +62,17 @@ def translator(inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Any:
     return networks.create("resnet-translator", filters=4, depth=1).translator(inputs, outputs)
 
 
-def paired(objective: str = "non-saturating", *rules: str, **options: Any) -> PairedTranslation:
+def paired(objective: str = "non-saturating", *rules: str, **options: Any) -> PairedTranslationGame:
     torch.manual_seed(0)
     given, wanted = (A, B) if options.get("direction") != "BtoA" else (B, A)
     made = [regularizers.create(r) for r in rules]
-    return PairedTranslation(translator(given, wanted), critic(4), objectives.create(objective), made, **options)
+    return PairedTranslationGame(translator(given, wanted), critic(4), objectives.create(objective), made, **options)
 
 
 def unpaired(partner: tuple[int, ...] = B, objective: str = "least-squares", *rules: str, **options: Any) -> Any:
     torch.manual_seed(0)
     made = [regularizers.create(r) for r in rules]
-    return UnpairedTranslation(
+    return UnpairedTranslationGame(
         (translator(A, partner), translator(partner, A)), (critic(1), critic(partner[0])), (A, partner),
         objectives.create(objective), made, **options,
     )  # fmt: skip
@@ -110,7 +110,9 @@ def test_each_step_moves_its_own_player_alone(make: Any, objective: str) -> None
     between = weights(game)
     assert moved(start, between) <= {"critic", "histories"} and "critic" in moved(start, between)
     algorithm.move("generator", game.generator_loss(batch, generated))
-    assert moved(between, weights(game)) == ({"translator"} if isinstance(game, PairedTranslation) else {"generator"})
+    assert moved(between, weights(game)) == (
+        {"translator"} if isinstance(game, PairedTranslationGame) else {"generator"}
+    )
 
 
 @pytest.mark.parametrize("rules", [("gradient-penalty",), ("r1",), ("spectral-norm",), ("instance-noise",), ("clip",)])
@@ -165,8 +167,8 @@ def test_without_the_critic_it_is_a_regression() -> None:
 def test_the_other_direction_swaps_the_sides() -> None:
     game, batch = paired(direction="BtoA"), Pairs(1)
     assert game.generate(batch).shape == (4, *A)
-    assert PairedTranslation.target(dataset(), direction="BtoA").train.shape[-1] == 1
-    assert PairedTranslation.target(dataset()).train.shape[-1] == 3
+    assert PairedTranslationGame.target(dataset(), direction="BtoA").train.shape[-1] == 1
+    assert PairedTranslationGame.target(dataset()).train.shape[-1] == 3
 
 
 def test_there_and_back_again_is_what_the_cycle_measures() -> None:
@@ -261,7 +263,7 @@ def test_the_weights_of_the_cycle_are_the_papers() -> None:
 
 
 def test_large_pictures_pass_the_sampler_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("twoplayer.sampling.PIXELS", 5 * SIDE * SIDE)
+    monkeypatch.setattr("twoplayer.sampling.generate.PIXELS", 5 * SIDE * SIDE)
     sizes: list[int] = []
 
     def generator(images: Tensor) -> Tensor:
@@ -269,7 +271,7 @@ def test_large_pictures_pass_the_sampler_a_few_at_a_time(monkeypatch: pytest.Mon
         return images
 
     pictures = torch.rand(12, *A) * 2 - 1
-    made = draw(generator, pictures, Form("images"), place("cpu", "fp32", "contiguous", "images"))  # type: ignore[arg-type]
+    made = draw(generator, pictures, SampleFormat("images"), place("cpu", "fp32", "contiguous", "images"))  # type: ignore[arg-type]
     assert sizes == [5, 5, 2] and made.shape == (12, SIDE, SIDE, 1)
 
 
@@ -281,7 +283,7 @@ def images(count: int, first: int = 0) -> Tensor:
 
 
 def test_a_history_fills_and_then_exchanges_half() -> None:
-    history = History(50, A)
+    history = ImagePool(50, A)
     random = torch.Generator().manual_seed(0)
     assert torch.equal(history.exchange(images(50), random), images(50))
     fresh = images(400, first=50)
@@ -292,12 +294,12 @@ def test_a_history_fills_and_then_exchanges_half() -> None:
 
 
 def test_a_history_is_part_of_the_state_and_may_be_empty() -> None:
-    one, other = History(4, A), History(4, A)
+    one, other = ImagePool(4, A), ImagePool(4, A)
     one.exchange(images(4), torch.Generator().manual_seed(0))
     other.load_state_dict(one.state_dict())
     draws = [h.exchange(images(9, 4), torch.Generator().manual_seed(1)) for h in (one, other)]
     assert torch.equal(*draws)
-    assert torch.equal(History(0, A).exchange(images(3), torch.Generator()), images(3))
+    assert torch.equal(ImagePool(0, A).exchange(images(3), torch.Generator()), images(3))
 
 
 # ---- jitter
@@ -375,7 +377,7 @@ def test_each_picture_of_a_pair_is_changed_by_its_own_colours() -> None:
 
 def test_pictures_are_held_out_ones_each_once() -> None:
     kept = kept_pictures(dataset(), "AtoB")
-    pictures = Pictures(kept, "AtoB")
+    pictures = ImageInputs(kept, "AtoB")
     drawn = pictures.draw(100, 0, "evaluation")
     assert drawn.shape == (4, *A) and drawn.abs().max() <= 1
     assert torch.equal(drawn, pictures.draw(100, 0, "evaluation"))
@@ -391,14 +393,14 @@ def test_one_held_out_picture_is_too_few_to_be_kept_alone() -> None:
 
 
 def test_the_grid_shows_given_translated_and_true_beside_each_other() -> None:
-    grid = Pictures(kept_pictures(dataset(), "AtoB"), "AtoB").grid(64, 0)
+    grid = ImageInputs(kept_pictures(dataset(), "AtoB"), "AtoB").grid(64, 0)
     assert grid.columns == 12 and grid.captions[:3] == ("given", "translated", "true")
     shown = grid.arrange(np.full((4, SIDE, SIDE, 3), 7, np.uint8))
     assert shown.shape == (12, SIDE, SIDE, 3)
     np.testing.assert_array_equal(shown[0, ..., :1], dataset().held_out[0])
     assert (shown[1] == 7).all()
     np.testing.assert_array_equal(shown[2], 255 - dataset().held_out[0].repeat(3, -1))
-    alone = Pictures(kept_pictures(dataset(paired=False), "BtoA"), "BtoA").grid(64, 0)
+    alone = ImageInputs(kept_pictures(dataset(paired=False), "BtoA"), "BtoA").grid(64, 0)
     assert alone.captions[:2] == ("given", "translated") and alone.inputs.shape == (4, *B)
 
 
@@ -412,12 +414,12 @@ def test_real_pictures_are_of_the_side_that_is_aimed_at(make: Any) -> None:
 
 def test_games_say_what_data_they_need() -> None:
     one_sided = dataset(partner_train=None, partner_held_out=None, paired=False)
-    for game in (PairedTranslation, UnpairedTranslation):
+    for game in (PairedTranslationGame, UnpairedTranslationGame):
         with pytest.raises(UserError, match="has one side"):
             game.study(one_sided, 0)
     with pytest.raises(UserError, match=r"not paired \(12 and 9 images\)"):
-        PairedTranslation.study(dataset(paired=False, partner_train=dataset().partner_train[:5]), 0)
-    UnpairedTranslation.study(dataset(paired=False), 0)
+        PairedTranslationGame.study(dataset(paired=False, partner_train=dataset().partner_train[:5]), 0)
+    UnpairedTranslationGame.study(dataset(paired=False), 0)
 
 
 def test_the_pairing_is_hidden_from_the_unpaired_game_alone() -> None:
@@ -432,18 +434,18 @@ def test_the_pairing_is_hidden_from_the_unpaired_game_alone() -> None:
         values = [[((side[:, 0, 0, 0] + 1) * 127.5).round().numpy() for side in both] for both in sides]
         return np.array(values).transpose(1, 0, 2).reshape(2, 10, 8)  # side, epoch, sample
 
-    real, partner = drawn(PairedTranslation)
+    real, partner = drawn(PairedTranslationGame)
     np.testing.assert_array_equal(real, partner)
-    own, other = drawn(UnpairedTranslation)
+    own, other = drawn(UnpairedTranslationGame)
     np.testing.assert_array_equal(own, real)
     assert (np.sort(other, 1) == np.arange(8)).all()
     assert 2 <= (own == other).sum() <= 20  # by chance 10 of 80 meet their partner
-    kept = UnpairedTranslation.study(made, 0).kept
+    kept = UnpairedTranslationGame.study(made, 0).kept
     np.testing.assert_array_equal(kept.tensors["partner"], made.partner_held_out)
 
 
 def test_a_run_that_lost_its_pictures_says_so() -> None:
     with pytest.raises(UserError, match="lost the images"):
-        Pictures(None, "AtoB")
+        ImageInputs(None, "AtoB")
     with pytest.raises(UserError, match="cannot be asked for a label"):
-        Pictures(kept_pictures(dataset(), "AtoB"), "AtoB").wanting({"label": "cat"})
+        ImageInputs(kept_pictures(dataset(), "AtoB"), "AtoB").wanting({"label": "cat"})

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from twoplayer import networks, parallel
-from twoplayer.errors import UserError
+from twoplayer import networks
+from twoplayer.core import distributed
+from twoplayer.core.errors import UserError
 from twoplayer.networks._dropout import Dropout
 from twoplayer.networks._translation import Translator
 from twoplayer.networks.unet import Skip
@@ -98,10 +99,10 @@ def test_two_processes_drop_what_one_would(layout: torch.memory_format, monkeypa
     whole = Dropout(0.5)(x)
     torch.manual_seed(1)
     assert torch.equal(whole, nn.Dropout(0.5)(x))
-    monkeypatch.setattr(parallel, "process_count", lambda: 2)
+    monkeypatch.setattr(distributed, "process_count", lambda: 2)
     halves = []
     for index in range(2):
-        monkeypatch.setattr(parallel, "process_index", lambda index=index: index)
+        monkeypatch.setattr(distributed, "process_index", lambda index=index: index)
         torch.manual_seed(1)
         halves.append(Dropout(0.5)(x[2 * index : 2 * index + 2]))
     assert torch.equal(torch.cat(halves), whole)

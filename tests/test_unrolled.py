@@ -14,17 +14,17 @@ from twoplayer import objectives, regularizers
 from twoplayer.algorithms._lookahead import Lookahead
 from twoplayer.algorithms.alternating import Alternating
 from twoplayer.algorithms.unrolled import Unrolled
-from twoplayer.errors import UserError
-from twoplayer.games.generation import Generation
+from twoplayer.core.errors import UserError
+from twoplayer.games.generation import GenerationGame
 
 RATE = 1e-2
 
 
-def game(*rules: str, critic: nn.Module | None = None, double: bool = False) -> Generation:
+def game(*rules: str, critic: nn.Module | None = None, double: bool = False) -> GenerationGame:
     players = [generator(), critic or TinyCritic()]
     if double:
         players = [p.double() for p in players]
-    return Generation(*players, objectives.create("minimax"), [regularizers.create(r) for r in rules])
+    return GenerationGame(*players, objectives.create("minimax"), [regularizers.create(r) for r in rules])
 
 
 class Double(FixedBatch):
@@ -124,7 +124,7 @@ def test_the_critic_moves_once_and_its_buffers_know_nothing_of_the_look_ahead() 
 def test_a_clipped_critic_stays_clipped_looking_ahead() -> None:
     """Against finite differences of the loss after two real steps, each of them clipped."""
     players, batch = (generator().double(), TinyCritic().double()), Double(1)
-    played = Generation(*players, objectives.create("minimax"), [regularizers.create("clip", limit=0.2)])
+    played = GenerationGame(*players, objectives.create("minimax"), [regularizers.create("clip", limit=0.2)])
     algorithm = Unrolled(played, adam, unroll=2, inner="sgd")
     algorithm.optimizers["critic"].param_groups[0]["lr"] = 1.0
     weight = next(played.generator.parameters())

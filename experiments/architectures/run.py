@@ -13,10 +13,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from twoplayer.compare import compare
-from twoplayer.compare.page import tally_text
-from twoplayer.compare.writing import markdown
-from twoplayer.files import write_atomic, write_json
+from twoplayer.comparison import compare
+from twoplayer.comparison.page import tally_text
+from twoplayer.comparison.table_formats import markdown
+from twoplayer.core.files import write_atomic, write_json
 
 HERE = Path(__file__).parent
 

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 import twoplayer
-from twoplayer.pictures import image_grid, png_bytes
+from twoplayer.sampling.image_grid import image_grid, png_bytes
 
 HERE = Path(__file__).parent
 AUGMENT = {

@@ -20,13 +20,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import twoplayer
-from twoplayer.aims._base import Asked
-from twoplayer.aims.probes import neighbour_is_right, probe_is_right, raw_values, untrained_encoder
-from twoplayer.aims.reconstruction import Reconstruction
-from twoplayer.encoding import Reconstructed
-from twoplayer.opening import reopen
-from twoplayer.rng import numpy_generator
-from twoplayer.run import Run
+from twoplayer.api.run import Run
+from twoplayer.core.rng import numpy_generator
+from twoplayer.evaluation.tasks._base import TaskContext
+from twoplayer.evaluation.tasks.linear_probes import neighbour_is_right, probe_is_right, raw_values, untrained_encoder
+from twoplayer.evaluation.tasks.reconstruction import Reconstruction
+from twoplayer.inference.encode import Reconstructions
+from twoplayer.runs.dataset import reopen
 
 HERE = Path(__file__).parent
 FLAT = {
@@ -80,7 +80,7 @@ def main() -> None:
     output.with_suffix(".json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     spread = np.linspace(0, len(test_part.images) - 1, 64).round().astype(int)  # rows may lie class by class
     shown = np.asarray(test_part.images)[spread]
-    Reconstructed(shown, bigan.reconstruct(shown).array).save(output.with_suffix(".png"))
+    Reconstructions(shown, bigan.reconstruct(shown).array).save(output.with_suffix(".png"))
     print(output.read_text(encoding="utf-8"))
 
 
@@ -113,7 +113,7 @@ def about(run: Run) -> dict[str, Any]:
 
 def reconstruction(run: Run) -> dict[str, float]:
     """Mean absolute error in gray values of held-out images, and of what a wrong or no encoding would give."""
-    found = Reconstruction().measure(Asked(run, reopen(run.folder), 10_000, run.config.seed))
+    found = Reconstruction().measure(TaskContext(run, reopen(run.folder), 10_000, run.config.seed))
     return dict(zip(("own", "of another image", "mean image"), (255 * f.value for f in found.figures), strict=True))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from twoplayer.data import load
-from twoplayer.data._base import Settings
+from twoplayer.data._base import DataSettings
 
 __all__ = ["RECIPES", "Recipe", "write_data"]
 
@@ -27,7 +27,7 @@ class Recipe:
 
 
 def _digits(count: int = 1_200) -> np.ndarray:
-    return np.asarray(load("digits", Settings()).train[:count])
+    return np.asarray(load("digits", DataSettings()).train[:count])
 
 
 def _coloured() -> np.ndarray:

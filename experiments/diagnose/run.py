@@ -24,8 +24,8 @@ from typing import Any
 from recipes import RECIPES, Recipe, write_data
 
 import twoplayer
-from twoplayer import diagnose
-from twoplayer.files import write_atomic, write_json
+from twoplayer import diagnosis
+from twoplayer.core.files import write_atomic, write_json
 
 HERE = Path(__file__).parent
 COMMON: dict[str, Any] = {"evaluate_every": 0, "evaluate_count": 100, "tensorboard": False, "device": "cpu"}
@@ -85,7 +85,7 @@ def examined(recipe: Recipe, seed: int, options: argparse.Namespace) -> Patient:
         trained = time.process_time()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            document = diagnose.diagnose(folder).document()
+            document = diagnosis.diagnose(folder).document()
         spent = {"training": trained - began, "diagnosing": time.process_time() - trained}
         write_json(kept, {"processor_seconds": spent, **document})
         told = ", ".join(f"{f['disease']} {f['confidence']:.2f}" for f in document["findings"])
@@ -103,7 +103,7 @@ def train(recipe: Recipe, seed: int, folder: Path, data: Path) -> None:
 
 def matrix(patients: Sequence[Patient]) -> str:
     """Runs by diseases: ● made and found, ○ made and missed, + found besides in a sick run, ✗ a healthy run accused."""
-    names = diagnose.names()
+    names = diagnosis.names()
     lines = ["# Runs and diseases", "", *_summary(patients), ""]
     lines += ["| run | seed | " + " | ".join(names) + " |", "| --- | ---: |" + " :-: |" * len(names)]
     for patient in patients:

@@ -18,8 +18,9 @@ SPAWNER = multiprocessing.get_context("forkserver")
 SPAWNER.set_forkserver_preload(
     ["PIL.PngImagePlugin", "torch._dynamo", "accelerate", "scipy.stats", "sklearn.neighbors", "sklearn.linear_model",
      "twoplayer.cli.main", "twoplayer.cli.train", "twoplayer.cli._console", "twoplayer.training.trainer",
-     "twoplayer.training.build", "twoplayer.algorithms.alternating", "twoplayer.report._page", "twoplayer.evaluation",
-     "twoplayer.evaluation_files", "twoplayer.measuring", "twoplayer.latent", "twoplayer.diagnose._diagnosis"]
+     "twoplayer.training.build", "twoplayer.algorithms.alternating", "twoplayer.reporting._page",
+     "twoplayer.evaluation.evaluate", "twoplayer.evaluation.storage", "twoplayer.measurement",
+     "twoplayer.inference.latent_paths", "twoplayer.diagnosis._diagnosis"]
 )  # fmt: skip
 PATIENCE = 600
 """Seconds after which a command hangs."""

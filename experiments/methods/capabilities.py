@@ -37,8 +37,8 @@ import numpy as np
 from _commands import Fault, call, ended, started
 
 from twoplayer import methods
-from twoplayer.errors import UserError
-from twoplayer.files import read_json, write_atomic, write_json
+from twoplayer.core.errors import UserError
+from twoplayer.core.files import read_json, write_atomic, write_json
 
 HERE = Path(__file__).parent
 
@@ -266,7 +266,7 @@ def command(name: str, run: str, **more: Any) -> list[str]:
 
 def state(run: Path, step: int | None = None) -> dict[str, Any]:
     """What the newest checkpoint of a run holds, or that of a round."""
-    from twoplayer.training import checkpoint
+    from twoplayer.runs import checkpoint
 
     path = checkpoint.latest(run / "checkpoints") if step is None else checkpoint.at(run / "checkpoints", step)
     if path is None:
@@ -327,7 +327,7 @@ def write(output: Path, found: Mapping[str, Mapping[str, Mapping[str, Any]]]) ->
     """The table, what was seen of every cell that says no, and everything as JSON."""
     import torch
 
-    from twoplayer.hardware import processor
+    from twoplayer.core.hardware import processor
 
     where = {"processor": processor(), "cores": os.cpu_count(), "torch": torch.__version__}
     works = sum(trial["works"] for trials in found.values() for trial in trials.values())

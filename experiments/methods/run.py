@@ -13,9 +13,9 @@ import sys
 from pathlib import Path
 
 from twoplayer import methods
-from twoplayer.compare import Comparison, compare
-from twoplayer.compare.writing import markdown
-from twoplayer.files import write_atomic, write_json
+from twoplayer.comparison import Comparison, compare
+from twoplayer.comparison.table_formats import markdown
+from twoplayer.core.files import write_atomic, write_json
 
 HERE = Path(__file__).parent
 

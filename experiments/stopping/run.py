@@ -25,15 +25,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from twoplayer.errors import UserError
-from twoplayer.experiment import restored
-from twoplayer.files import read_json, write_atomic, write_json
-from twoplayer.folder import RunFolder
-from twoplayer.opening import reopen
-from twoplayer.training import checkpoint
-from twoplayer.training.placement import place
+from twoplayer.core.device import place
+from twoplayer.core.errors import UserError
+from twoplayer.core.files import read_json, write_atomic, write_json
+from twoplayer.runs import checkpoint
+from twoplayer.runs.dataset import reopen
+from twoplayer.runs.run_dir import RunFolder
+from twoplayer.training.assemble import restored
 from twoplayer.training.stopping import CRITERIA
-from twoplayer.training.stopping_rule import Judgement, Rule, best, counted
+from twoplayer.training.stopping_rule import Judgement, PatienceRule, best, counted
 
 HERE = Path(__file__).parent
 METHODS = ("default", "gan1", "lsgan", "wgan-gp", "sngan", "r3gan")
@@ -138,7 +138,7 @@ def replayed(data: str, method: str, lines: Sequence[dict[str, Any]]) -> Iterato
         course = [judgement(line, name) for line in lines if name in line]
         from_peak = CRITERIA[name].from_peak
         for patience in PATIENCE if course else ():
-            rule = Rule(patience)
+            rule = PatienceRule(patience)
             lengths = range(1, len(course) + 1)
             end = next((n for n in lengths if rule.over(counted(course[:n], from_peak=from_peak))), len(course))
             kept = best(counted(course[:end], from_peak=from_peak))

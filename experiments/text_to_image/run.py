@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 import twoplayer
-from twoplayer.matching import Matching, caption_matching
-from twoplayer.pictures import image_grid, png_bytes
+from twoplayer.evaluation.caption_retrieval import RetrievalRanks, caption_matching
+from twoplayer.sampling.image_grid import image_grid, png_bytes
 
 HERE = Path(__file__).parent
 SENTENCES = (
@@ -68,7 +68,7 @@ def main() -> None:
     (options.output / "sentences.png").write_bytes(png_bytes(image_grid(np.concatenate(samples), columns=EACH)))
 
 
-def line(what: str, found: Matching) -> str:
+def line(what: str, found: RetrievalRanks) -> str:
     mean = f"{found.mean_rank:.1f} ± {found.error:.1f}"
     return f"| {what} | {found.count} | {mean} | {found.first:.3f} | {found.in_first_ten:.3f} |"
 

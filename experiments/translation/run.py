@@ -24,11 +24,11 @@ import numpy as np
 
 import twoplayer
 from twoplayer import Run, extractors
+from twoplayer.inference.translate import nearness, translate
 from twoplayer.metrics._base import Moments
 from twoplayer.metrics._frechet import frechet_distance, moments
-from twoplayer.opening import reopen
-from twoplayer.pictures import image_grid, png_bytes
-from twoplayer.translating import nearness, translate
+from twoplayer.runs.dataset import reopen
+from twoplayer.sampling.image_grid import image_grid, png_bytes
 
 HERE = Path(__file__).parent
 RUNS: dict[str, dict[str, Any]] = {

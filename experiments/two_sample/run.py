@@ -23,10 +23,11 @@ from typing import Any
 
 import numpy as np
 
-from twoplayer import __version__, twosample
-from twoplayer.hardware import processor
-from twoplayer.lab._drawing import COLOURS, DASHES, house_style
-from twoplayer.rng import numpy_generator
+from twoplayer import __version__
+from twoplayer.core.hardware import processor
+from twoplayer.core.rng import numpy_generator
+from twoplayer.pages.plot_style import COLOURS, DASHES, house_style
+from twoplayer.two_sample import statistics
 
 HERE = Path(__file__).parent
 LEVEL = 0.05
@@ -110,7 +111,7 @@ class Share:
 def count(case: tuple[str, Draw, float], repetitions: int, n: int, permutations: int, seed: int) -> Share:
     """Test so many pairs of sets with one test."""
     test, draw, dose = case
-    made = twosample.create(test)
+    made = statistics.create(test)
     rejections = 0
     for repetition in range(repetitions):
         random = numpy_generator(seed, f"{draw.__name__} {dose:g}", repetition)
@@ -168,7 +169,7 @@ def draw_picture(powers: Sequence[Share], path: Path) -> None:
         figure = Figure(figsize=(11, 4), layout="constrained", dpi=110)
         panels = figure.subplots(1, len(DOSES), sharey=True)
         for panel, (draw, (words, doses)) in zip(panels, DOSES.items(), strict=True):
-            for test, colour, dash in zip(twosample.names(), COLOURS, DASHES, strict=True):
+            for test, colour, dash in zip(statistics.names(), COLOURS, DASHES, strict=True):
                 shares = [p.share for p in powers if (p.case, p.test) == (draw.__name__, test)]
                 panel.plot(doses, shares, color=colour, linestyle=dash, label=test)
             panel.axhline(LEVEL, color="#68655e", linewidth=0.8)
@@ -187,7 +188,7 @@ def _torch() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tests", nargs="+", default=twosample.names())
+    parser.add_argument("--tests", nargs="+", default=statistics.names())
     parser.add_argument("--n", type=int, default=150, help="samples of each set [150]")
     parser.add_argument("--permutations", type=int, default=199, help="[199]")
     parser.add_argument("--repetitions", type=int, default=500, help="pairs for a size [500]")
@@ -208,7 +209,7 @@ def main() -> None:
     (options.output / "two_sample.md").write_text(text, encoding="utf-8")
     document = {"sizes": [asdict(s) for s in sizes], "powers": [asdict(p) for p in powers]}
     (options.output / "two_sample.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    if options.tests == twosample.names():
+    if options.tests == statistics.names():
         draw_picture(powers, options.output / "two_sample.png")
     print(text)
 

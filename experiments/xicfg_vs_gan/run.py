@@ -28,9 +28,9 @@ from typing import Any
 import numpy as np
 
 from twoplayer import Run
-from twoplayer.experiment import settle
-from twoplayer.lab._drawing import COLOURS, DASHES
-from twoplayer.pictures import image_grid
+from twoplayer.config.layers import settle
+from twoplayer.pages.plot_style import COLOURS, DASHES
+from twoplayer.sampling.image_grid import image_grid
 
 HERE = Path(__file__).parent
 METHODS = ("xicfg", "gan0", "gan1", "wgan", "wgan-gp")

@@ -10,6 +10,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from twoplayer.core.version import __version__
+
 __all__ = [
     "GAN",
     "Diverged",
@@ -23,28 +25,26 @@ __all__ = [
     "train",
 ]
 
-__version__ = "0.1.0"
-
 _HOMES = {
-    "GAN": "estimator",
-    "Diverged": "errors",
-    "Interrupted": "errors",
-    "Run": "run",
-    "Samples": "samples",
-    "UserError": "errors",
-    "evaluate": "evaluation",
-    "test_samples": "sameness",
-    "train": "experiment",
+    "GAN": "api.estimator",
+    "Diverged": "core.errors",
+    "Interrupted": "core.errors",
+    "Run": "api.run",
+    "Samples": "sampling.samples",
+    "UserError": "core.errors",
+    "evaluate": "evaluation.evaluate",
+    "test_samples": "two_sample.compare_sets",
+    "train": "api.train",
 }
 
 if TYPE_CHECKING:
-    from twoplayer.errors import Diverged, Interrupted, UserError
-    from twoplayer.estimator import GAN
-    from twoplayer.evaluation import evaluate
-    from twoplayer.experiment import train
-    from twoplayer.run import Run
-    from twoplayer.sameness import test_samples
-    from twoplayer.samples import Samples
+    from twoplayer.api.estimator import GAN
+    from twoplayer.api.run import Run
+    from twoplayer.api.train import train
+    from twoplayer.core.errors import Diverged, Interrupted, UserError
+    from twoplayer.evaluation.evaluate import evaluate
+    from twoplayer.sampling.samples import Samples
+    from twoplayer.two_sample.compare_sets import test_samples
 
 
 def __getattr__(name: str) -> Any:

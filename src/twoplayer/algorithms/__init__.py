@@ -1,6 +1,6 @@
 """The family of algorithms: one file each, discovered by name."""
 
-from twoplayer.registry import Family
+from twoplayer.core.registry import Family
 
 __all__ = ["create", "describe", "family", "names"]
 

@@ -11,17 +11,17 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from twoplayer import parallel
+from twoplayer.core import distributed
 from twoplayer.games._base import Batch, Game, Loss
 
-__all__ = ["Algorithm", "Memory", "OptimizerFactory", "Record"]
+__all__ = ["Algorithm", "OptimizerFactory", "Stateful", "StepRecord"]
 
 OptimizerFactory = Callable[[str, list[nn.Parameter]], Optimizer]
 """Makes the optimizer of the player of that name."""
 
 
 @dataclass
-class Record:
+class StepRecord:
     """What one round did: detached scalars by name, such as ``critic_loss`` and ``generator_gradient_norm``."""
 
     values: dict[str, Tensor] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Record:
         self.values.update(values)
 
 
-class Memory(Protocol):
+class Stateful(Protocol):
     """Something that an algorithm keeps from round to round, as modules and optimizers keep their state."""
 
     def state_dict(self) -> dict[str, Any]: ...
@@ -66,11 +66,11 @@ class Algorithm(ABC):
         self.rates = {name: [group["lr"] for group in o.param_groups] for name, o in self.optimizers.items()}
         self.share = 1.0
         self.updates = dict.fromkeys(self.parameters, 0)
-        self.memories: dict[str, Memory] = {}
+        self.memories: dict[str, Stateful] = {}
         self.chosen: dict[str, float] = {}  # settings as it chose or changed them, for a person to see
 
     @abstractmethod
-    def round(self, batches: Iterator[Batch]) -> Record:
+    def round(self, batches: Iterator[Batch]) -> StepRecord:
         """One round: each player has moved at least once when it returns."""
 
     def pace(self, share: float) -> None:
@@ -90,7 +90,7 @@ class Algorithm(ABC):
         parameters = self.parameters[player]
         found = torch.autograd.grad(loss.total, parameters, allow_unused=True)
         moved = [(p, g) for p, g in zip(parameters, found, strict=True) if g is not None]
-        gradients = parallel.average_gradients([g for _, g in moved])
+        gradients = distributed.average_gradients([g for _, g in moved])
         for (parameter, _), gradient in zip(moved, gradients, strict=True):
             parameter.grad = _laid_out_like(parameter, gradient)
         self.optimizers[player].step()

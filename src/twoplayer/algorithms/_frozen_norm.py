@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from twoplayer import parallel
+from twoplayer.core import distributed
 
 __all__ = ["FrozenNorm", "freeze_norms"]
 
@@ -86,7 +86,7 @@ def _affine(x: Tensor, slope: Tensor, offset: Tensor) -> Tensor:
 
 def _over_batch(x: Tensor) -> Tensor:
     """The mean per channel over samples, positions and processes."""
-    return parallel.mean(x.float().mean([0, *range(2, x.dim())]))
+    return distributed.mean(x.float().mean([0, *range(2, x.dim())]))
 
 
 def _per_channel(statistic: Tensor, like: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from twoplayer import parallel
+from twoplayer.core import distributed
 
 __all__ = ["Lookahead", "Rule"]
 
@@ -71,8 +71,8 @@ class Lookahead:
 
 def _over_processes(gradients: dict[str, Tensor]) -> dict[str, Tensor]:
     """The gradients averaged over processes, differentiably."""
-    if parallel.process_count() == 1:
+    if distributed.process_count() == 1:
         return gradients
-    flat = parallel.mean(torch.cat([g.reshape(-1) for g in gradients.values()]))
+    flat = distributed.mean(torch.cat([g.reshape(-1) for g in gradients.values()]))
     pieces = torch.split(flat, [g.numel() for g in gradients.values()])
     return {name: piece.view(gradients[name].shape) for name, piece in zip(gradients, pieces, strict=True)}

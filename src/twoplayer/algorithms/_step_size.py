@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from twoplayer import parallel
-from twoplayer.errors import UserError
-from twoplayer.ranges import Share, at_least, within
+from twoplayer.core import distributed
+from twoplayer.core.errors import UserError
+from twoplayer.core.ranges import Share, at_least, within
 
 __all__ = ["StepSize", "stay_where_not_finite"]
 
@@ -56,11 +56,13 @@ class StepSize:
         """Learn the data's box and standard deviation from a real minibatch; images lie in [−1, 1]."""
         if real.dim() > 2 and self.deviation:
             return
-        low, high = (-1.0, 1.0) if real.dim() > 2 else (-float(parallel.largest(-real)), float(parallel.largest(real)))
+        low, high = (
+            (-1.0, 1.0) if real.dim() > 2 else (-float(distributed.largest(-real)), float(distributed.largest(real)))
+        )
         self.box = (low, high) if self.box is None else (min(low, self.box[0]), max(high, self.box[1]))
         if not self.deviation:
-            mean = parallel.mean(real.mean(0))
-            self.deviation = float(parallel.mean((real - mean).square().mean())) ** 0.5
+            mean = distributed.mean(real.mean(0))
+            self.deviation = float(distributed.mean((real - mean).square().mean())) ** 0.5
 
     @property
     def settled(self) -> float | None:
@@ -78,10 +80,10 @@ class StepSize:
         Rows of `slope` that are not finite are set to 0 in place, so that those samples stay. `room` in (0, 1] is
         how much of `share` this step may use. Warns once where η was halved, a step skipped, or samples stayed.
         """
-        lost = float(parallel.mean(stay_where_not_finite(slope).float().mean()))
+        lost = float(distributed.mean(stay_where_not_finite(slope).float().mean()))
         if lost:
             warnings.warn(f"{lost:.2%} of the samples stay: the critic's slope there is not finite", stacklevel=2)
-        size = float(parallel.mean(slope.square().mean())) ** 0.5
+        size = float(distributed.mean(slope.square().mean())) ** 0.5
         if not 0 < size < math.inf:
             return 0.0
         most, rate = room * self.share * self.deviation / size, self.settled
@@ -123,7 +125,7 @@ class StepSize:
         low, high = self.box
         margin = MARGIN["images" if samples.dim() > 2 else "points"] * (high - low)
         inside = (samples >= low - margin) & (samples <= high + margin)  # false for NaN
-        return 1 - float(parallel.mean(inside.float().mean()))
+        return 1 - float(distributed.mean(inside.float().mean()))
 
     def state_dict(self) -> dict[str, Any]:
         return {

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from torch.fx import GraphModule
 from torch.nn import functional as F
 
-from twoplayer.algorithms._refined import Refined, Steps, beside
+from twoplayer.algorithms._refined_generator import FunctionalSteps, RefinedGenerator, beside
 
-__all__ = ["TracedRefined"]
+__all__ = ["TracedRefinedGenerator"]
 
 
 @final
-class TracedRefined(nn.Module):
-    """What a `Refined` does in its first `levels` steps, without autograd, for samples of that shape.
+class TracedRefinedGenerator(nn.Module):
+    """What a `RefinedGenerator` does in its first `levels` steps, without autograd, for samples of that shape.
 
     One step is traced with autograd running inside it, for any number of samples. All levels share that trace, each
     with its own row of weights. Stays on the device of `refined`.
@@ -27,7 +27,7 @@ class TracedRefined(nn.Module):
     weights: Tensor
     rates: Tensor
 
-    def __init__(self, refined: Refined, levels: int, shape: tuple[int, ...]) -> None:
+    def __init__(self, refined: RefinedGenerator, levels: int, shape: tuple[int, ...]) -> None:
         super().__init__()
         steps = refined.steps
         self.base, self.told_from = refined.base, refined.told_from
@@ -44,7 +44,7 @@ class TracedRefined(nn.Module):
         return samples
 
 
-def _trace(steps: Steps, shape: tuple[int, ...], width: int) -> GraphModule:
+def _trace(steps: FunctionalSteps, shape: tuple[int, ...], width: int) -> GraphModule:
     """A step as a graph of samples, η, a snapshot's row, and, where `width` is not 0, what its critic is told."""
     from torch.fx.experimental.proxy_tensor import make_fx
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 from typing import Any, final
 
 from twoplayer.algorithms._base import OptimizerFactory
-from twoplayer.algorithms._turns import Turns
+from twoplayer.algorithms._critic_then_generator import CriticThenGenerator
+from twoplayer.core.ranges import Count
 from twoplayer.games._base import Batch, Game, Loss
-from twoplayer.ranges import Count
 
 __all__ = ["Alternating"]
 
 
 @final
-class Alternating(Turns):
+class Alternating(CriticThenGenerator):
     """`critic_steps` critic steps, then one of the generator against the critic as it is.
 
     With `reuse` the generator answers on the samples that the last critic step saw, else on new ones.

@@ -12,13 +12,13 @@ from typing import final
 import torch
 from torch import Tensor
 
-from twoplayer import parallel
-from twoplayer.algorithms._base import OptimizerFactory, Record
-from twoplayer.algorithms._growing import Growing
-from twoplayer.algorithms._refined import Scaling
+from twoplayer.algorithms._base import OptimizerFactory, StepRecord
+from twoplayer.algorithms._growing_generator import GrowingGenerator
+from twoplayer.algorithms._refined_generator import Scaling
 from twoplayer.algorithms._step_size import StepSize
+from twoplayer.core import distributed
+from twoplayer.core.ranges import Count, Positive, Share, at_least
 from twoplayer.games._base import Batch, Game
-from twoplayer.ranges import Count, Positive, Share, at_least
 
 __all__ = ["CFG"]
 
@@ -29,7 +29,7 @@ PATIENCE = 2
 
 
 @final
-class CFG(Growing):
+class CFG(GrowingGenerator):
     """Each of `levels` (T) rounds fits the critic and moves the `pool` once.
 
     The critic moves until the mean loss of 20 steps was no lower than the least so far twice in a row, and
@@ -61,11 +61,11 @@ class CFG(Growing):
         if fresh:
             self.memories["first critic"] = self.first = copy.deepcopy(self.game.critic)
 
-    def fit_critic(self, batches: Iterator[Batch], rows: Iterator[Tensor]) -> Record:
+    def fit_critic(self, batches: Iterator[Batch], rows: Iterator[Tensor]) -> StepRecord:
         if self.fresh:
             self.game.critic.load_state_dict(self.first.state_dict())
             self.optimizers["critic"].state.clear()
-        record, losses, best, failures = Record(), list[Tensor](), float("inf"), 0
+        record, losses, best, failures = StepRecord(), list[Tensor](), float("inf"), 0
         for _ in range(self.critic_steps):  # Algorithm 1: D_t, near its optimum
             record.add(self.move_critic(next(batches), next(rows)).values)
             losses.append(record.values["critic_loss"])
@@ -79,4 +79,4 @@ class CFG(Growing):
 
 def _mean(losses: list[Tensor]) -> float:
     """The mean of the last block, over all processes."""
-    return float(parallel.mean(torch.stack(losses[-BLOCK:]).mean()))
+    return float(distributed.mean(torch.stack(losses[-BLOCK:]).mean()))

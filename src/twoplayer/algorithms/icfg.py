@@ -11,18 +11,18 @@ from typing import final
 
 from torch import Tensor
 
-from twoplayer.algorithms._base import OptimizerFactory, Record
-from twoplayer.algorithms._growing import Growing
-from twoplayer.algorithms._refined import Scaling
+from twoplayer.algorithms._base import OptimizerFactory, StepRecord
+from twoplayer.algorithms._growing_generator import GrowingGenerator
+from twoplayer.algorithms._refined_generator import Scaling
 from twoplayer.algorithms._step_size import StepSize
+from twoplayer.core.ranges import Count, Positive, Share, at_least
 from twoplayer.games._base import Batch, Game
-from twoplayer.ranges import Count, Positive, Share, at_least
 
 __all__ = ["ICFG"]
 
 
 @final
-class ICFG(Growing):
+class ICFG(GrowingGenerator):
     """Each of `levels` (T) rounds moves the critic `critic_steps` (U) times and the `pool` once.
 
     `scaling` is s(x): one, gan0 or gan1. `step_size` is η; left out, each of the first `trials` steps moves samples
@@ -50,8 +50,8 @@ class ICFG(Growing):
         super().__init__(game, make_optimizer, levels=levels, pool=pool, scaling=scaling, step_size=size)
         self.critic_steps = critic_steps
 
-    def fit_critic(self, batches: Iterator[Batch], rows: Iterator[Tensor]) -> Record:
-        record = Record()
+    def fit_critic(self, batches: Iterator[Batch], rows: Iterator[Tensor]) -> StepRecord:
+        record = StepRecord()
         for batch, numbers in islice(zip(batches, rows, strict=False), self.critic_steps):  # Algorithm 2: U updates
             record.add(self.move_critic(batch, numbers).values)
         return record

@@ -11,16 +11,16 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from twoplayer.algorithms._base import OptimizerFactory
+from twoplayer.algorithms._critic_then_generator import CriticThenGenerator
 from twoplayer.algorithms._lookahead import Lookahead, Rule
-from twoplayer.algorithms._turns import Turns
+from twoplayer.core.ranges import Count, NonNegativeCount, at_least, within
 from twoplayer.games._base import Batch, Game, Loss
-from twoplayer.ranges import Count, NonNegativeCount, at_least, within
 
 __all__ = ["Unrolled"]
 
 
 @final
-class Unrolled(Turns):
+class Unrolled(CriticThenGenerator):
     """The generator's gradient goes through `unroll` critic steps, second-order terms included; 0 is alternating.
 
     The steps looked ahead repeat the round's minibatch, with its real samples, latents and noise, and are never

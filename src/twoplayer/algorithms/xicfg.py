@@ -12,13 +12,13 @@ from typing import final
 import torch
 from torch import Tensor
 
-from twoplayer import parallel
-from twoplayer.algorithms._base import OptimizerFactory, Record
-from twoplayer.algorithms._functional import Functional
-from twoplayer.algorithms._refined import Scaling
+from twoplayer.algorithms._base import OptimizerFactory, StepRecord
+from twoplayer.algorithms._functional_gradient import FunctionalGradientAlgorithm
+from twoplayer.algorithms._refined_generator import Scaling
 from twoplayer.algorithms._step_size import StepSize
+from twoplayer.core import distributed
+from twoplayer.core.ranges import Count, Positive, Share, at_least, within
 from twoplayer.games._base import Batch, Game, Loss
-from twoplayer.ranges import Count, Positive, Share, at_least, within
 
 __all__ = ["XICFG"]
 
@@ -31,7 +31,7 @@ filters, 32x32, comes there in 20 epochs, and to 0.5 for other latents; at the r
 
 
 @final
-class XICFG(Functional):
+class XICFG(FunctionalGradientAlgorithm):
     """A round is a stage: a `pool` from the approximator G̃, `levels` (T) functional steps, then G̃ fitted to them.
 
     Before each step the critic moves `critic_steps` (U) times; it and its optimizer persist. G̃ takes `fit_epochs`
@@ -84,7 +84,7 @@ class XICFG(Functional):
         self.fresh_optimizer, self.gap_limit, self.gap_stages = fresh_optimizer, gap_limit, gap_stages
         self.fit_rate = float(self.optimizers["generator"].param_groups[0]["lr"])
 
-    def round(self, batches: Iterator[Batch]) -> Record:
+    def round(self, batches: Iterator[Batch]) -> StepRecord:
         first = next(batches)
         if not self.updates["generator"] and first.real.dim() > 2:
             self._begin(first)
@@ -100,9 +100,9 @@ class XICFG(Functional):
         self._judge(record, first.rounds + 1)
         return record
 
-    def _judge(self, record: Record, stages: int) -> None:
+    def _judge(self, record: StepRecord, stages: int) -> None:
         """End where the critic has run away from the samples over the whole stage."""
-        gap = abs(float(parallel.mean(record.values["stage_gap"])))
+        gap = abs(float(distributed.mean(record.values["stage_gap"])))
         if self.gap_limit is None or stages < self.gap_stages or not gap > self.gap_limit:
             return
         self.done = True
@@ -130,9 +130,9 @@ class XICFG(Functional):
         if not len(self.rows):
             self.fill(batch)
 
-    def _refine(self, batches: Iterator[Batch], rows: Iterator[Tensor]) -> Record:
+    def _refine(self, batches: Iterator[Batch], rows: Iterator[Tensor]) -> StepRecord:
         """ICFG, Algorithm 2."""
-        record, gaps = Record(), list[Tensor]()
+        record, gaps = StepRecord(), list[Tensor]()
         for _ in range(self.levels):
             for _ in range(self.critic_steps):
                 batch = next(batches)
@@ -154,7 +154,7 @@ class XICFG(Functional):
             optimizer.state.clear()
         for epoch in range(epochs):
             order = self.rows.minibatches(batch.size, batch.random(f"fit {epoch}"))
-            mean = parallel.mean(torch.stack([self._move_generator(latents[r], targets[r]) for r in order]).mean())
+            mean = distributed.mean(torch.stack([self._move_generator(latents[r], targets[r]) for r in order]).mean())
             if float(mean) > last and cuts < MOST_CUTS:
                 cuts += 1
                 self._set_rate(lambda now: now / 10)
@@ -199,4 +199,4 @@ class _Beginning(Batch):
 
 def _variance(targets: Tensor) -> float:
     """Over all values, and processes, which must agree."""
-    return float(parallel.mean(targets.var()))
+    return float(distributed.mean(targets.var()))

@@ -118,7 +118,7 @@ def _kind(dataset: Any) -> str:
 
 def _networks(config: Any) -> str:
     """Who plays for points, where the method would take other networks for images."""
-    from twoplayer.experiment import settle
+    from twoplayer.config.layers import settle
 
     mine, usual = config.generator["name"], settle(config.method, "digits").generator["name"]
     return f"networks: {mine}" + (f"; for images {config.method} takes {usual}" if usual != mine else "")

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 
 __all__ = ["renew_report"]
 
 
 def renew_report(run: Path, *, quiet: bool = False) -> None:
     """Write the report of the run anew and say on standard error where it is, or why it is as before."""
-    from twoplayer.report import write_report
+    from twoplayer.reporting import write_report
 
     try:
         told = f"report: {write_report(run)}"

@@ -8,7 +8,7 @@ from typing import Any, final, get_args
 
 import click
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 
 __all__ = ["read_settings", "read_words", "setting_options"]
 
@@ -17,7 +17,7 @@ OWN_ARGUMENT = {"method"}
 
 def setting_options() -> list[click.Parameter]:
     """One flag for every field of the config, with its range and default, except what has an argument of its own."""
-    from twoplayer.config import Config
+    from twoplayer.config.schema import Config
 
     fields = {name: field for name, field in Config.model_fields.items() if name not in OWN_ARGUMENT}
     options: list[click.Parameter] = [
@@ -113,7 +113,7 @@ def read_words(words: Sequence[str], fields: Mapping[str, Any]) -> tuple[list[st
 
 def _with_unit(bare: list[str], settings: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
     """``--budget 10 minutes`` comes as the budget 10 and a bare word that is its unit."""
-    from twoplayer.durations import UNITS
+    from twoplayer.core.durations import UNITS
 
     unit = next((word for word in bare if word.lower() in UNITS), None)
     if unit is None or not str(settings.get("budget", "")).replace(".", "", 1).isdecimal():

@@ -10,7 +10,7 @@ import click
 
 from twoplayer.cli._output import overwrite_option
 from twoplayer.cli._settings import read_words, setting_options
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 
 __all__ = ["command"]
 
@@ -67,9 +67,9 @@ def command(
     twoplayer compare wgan-gp --data digits --vary networks.depth=2,4,8 --images 200000
     twoplayer compare runs/*
     """
-    from twoplayer.compare import compare, compare_runs
-    from twoplayer.compare.comparison import check_folder
-    from twoplayer.files import json_text
+    from twoplayer.comparison import compare, compare_runs
+    from twoplayer.comparison.comparison import check_folder
+    from twoplayer.core.files import json_text
 
     def say(text: str) -> None:
         click.echo(text, err=True)

@@ -48,7 +48,7 @@ def prepare(name: str, output: Path | None, given: tuple[Path, ...], as_json: bo
     chosen = {option: value for option, value in options.items() if value is not None}
     prepared = make(name, output, given=given, say=lambda text: click.echo(text, err=True), **chosen)
     if as_json:
-        from twoplayer.files import json_text
+        from twoplayer.core.files import json_text
 
         document = {"folder": prepared.folder, "fresh": prepared.fresh, **prepared.manifest.document()}
         click.echo(json_text(document, indent=2))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from twoplayer.cli._page import renew_report
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 
 __all__ = ["command"]
 
@@ -26,7 +26,8 @@ def command(run: Path | None, only: tuple[str, ...], device: str, as_json: bool)
     twoplayer diagnose runs/gan1-ring-1
     twoplayer diagnose runs/gan1-ring-1 --only mode-collapse,oscillation
     """
-    from twoplayer.files import json_text
+    from twoplayer.core.files import json_text
+    from twoplayer.diagnosis import diagnose
 
     names = [name for word in only for name in word.replace(",", " ").split()]
     if run is None:
@@ -34,7 +35,6 @@ def command(run: Path | None, only: tuple[str, ...], device: str, as_json: bool)
             raise UserError("give the run folder to look at, such as runs/gan1-ring-1")
         click.echo(_contents(as_json))
         return
-    from twoplayer.diagnose import diagnose
 
     def say(text: str) -> None:
         click.echo(text, err=True)
@@ -47,10 +47,10 @@ def command(run: Path | None, only: tuple[str, ...], device: str, as_json: bool)
 
 
 def _contents(as_json: bool) -> str:
-    from twoplayer import diagnose
-    from twoplayer.files import json_text
+    from twoplayer import diagnosis
+    from twoplayer.core.files import json_text
 
-    members = [diagnose.describe(name) for name in diagnose.names()]
+    members = [diagnosis.describe(name) for name in diagnosis.names()]
     if as_json:
         return json_text([{"name": m.name, "title": m.summary, "source": m.source} for m in members], indent=2)
     width = max(len(m.name) for m in members)

@@ -39,9 +39,9 @@ def command(run: Path, data: str, output: Path, overwrite: bool, by: str, device
     twoplayer encode runs/bigan-fashion-mnist-1 photos/ -o features.npz
     twoplayer encode runs/dcgan-digits-1 digits --by critic -o features.npy
     """
-    from twoplayer.encoding import encode_data
-    from twoplayer.files import check_free, json_text
-    from twoplayer.run import Run
+    from twoplayer.api.run import Run
+    from twoplayer.core.files import check_free, json_text
+    from twoplayer.inference.encode import encode_data
 
     source = Run(run, device=device)
     check_free([output], overwrite=overwrite)

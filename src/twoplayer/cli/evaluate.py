@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from twoplayer.cli._page import renew_report
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 
 __all__ = ["command"]
 
@@ -36,10 +36,10 @@ def command(run: Path | None, as_json: bool, **options: Any) -> None:
     """Measure RUN, a run folder, on samples of its averaged generator; or --samples against a --reference.
 
     Each figure stands with its standard error beside the same figure for held-out real data. twoplayer list extractors
-    and twoplayer list metrics show what there is, and twoplayer list aims what a run is measured by besides: whether
-    samples are what was asked for, images fit captions, translations come near their true partners. RUN keeps its
-    figures, with pictures of the samples that come nearest to the training data and of paths through the latent space,
-    in its folder evaluation, and its report shows them.
+    and twoplayer list metrics show what there is, and twoplayer list evaluation-tasks what a run is measured by
+    besides: whether samples are what was asked for, images fit captions, translations come near their true partners.
+    RUN keeps its figures, with pictures of the samples that come nearest to the training data and of paths through
+    the latent space, in its folder evaluation, and its report shows them.
 
     \b
     twoplayer evaluate runs/dcgan-digits-1
@@ -47,7 +47,7 @@ def command(run: Path | None, as_json: bool, **options: Any) -> None:
     twoplayer evaluate --samples out/ --reference photos/ --extractor inception --metrics fid,kid,prdc
     """
     from twoplayer.cli._console import Console
-    from twoplayer.files import json_text
+    from twoplayer.core.files import json_text
 
     given = {name: value for name, value in options.items() if value is not None and value != ()}
     with Console(quiet=as_json) as console:
@@ -58,8 +58,8 @@ def command(run: Path | None, as_json: bool, **options: Any) -> None:
 
 
 def _measured(run: Path | None, options: dict[str, Any]) -> Any:
-    from twoplayer.evaluation import evaluate, evaluate_run
-    from twoplayer.run import Run
+    from twoplayer.api.run import Run
+    from twoplayer.evaluation.evaluate import evaluate, evaluate_run
 
     about_samples = [name for name in ("samples", "reference", "held_out", "resolution") if name in options]
     if run is not None:

@@ -36,9 +36,9 @@ def command(
     twoplayer export runs/xicfg-digits-1 --refine 5 -o refined.pt2
     twoplayer export runs/cgan-fashion-mnist-1 --format onnx
     """
+    from twoplayer.api.run import Run
+    from twoplayer.core.files import json_text
     from twoplayer.export import export
-    from twoplayer.files import json_text
-    from twoplayer.run import Run
 
     made = export(Run(run, device="cpu"), output, format=format, refine=refine, overwrite=overwrite)
     if as_json:

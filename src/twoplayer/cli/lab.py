@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from twoplayer.cli._output import overwrite_option
-from twoplayer.errors import Interrupted, UserError
+from twoplayer.core.errors import Interrupted, UserError
 
 __all__ = ["command"]
 
@@ -46,7 +46,7 @@ def command(names: tuple[str, ...], everything: bool, output: Path, overwrite: b
     if not about:
         click.echo(_contents(as_json))
         return
-    from twoplayer.files import json_text
+    from twoplayer.core.files import json_text
     from twoplayer.lab._folder import LabFolder
 
     folder = LabFolder(output)
@@ -78,7 +78,7 @@ def command(names: tuple[str, ...], everything: bool, output: Path, overwrite: b
 
 def _contents(as_json: bool) -> str:
     from twoplayer import lab
-    from twoplayer.files import json_text
+    from twoplayer.core.files import json_text
 
     members = [lab.describe(name) for name in lab.names()]
     if as_json:
@@ -89,11 +89,11 @@ def _contents(as_json: bool) -> str:
 
 def _told(findings: Any, page: Path) -> str:
     """The findings as plain text."""
-    from twoplayer.lab._findings import Table, shown
+    from twoplayer.lab._result import ResultTable, shown
 
     lines = [f"{findings.name}: {findings.title}", *_wrapped(findings.statement)]
     for part in findings.parts:
-        if isinstance(part, Table):
+        if isinstance(part, ResultTable):
             lines += ["", f"  {part.title}", *_grid([part.columns, *[[shown(c) for c in row] for row in part.rows]])]
             lines += _wrapped(part.note)
     lines += ["", "  checks"]

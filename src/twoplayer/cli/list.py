@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from twoplayer.cli._ranges import bounds
-from twoplayer.errors import UserError, did_you_mean
-from twoplayer.registry import FAMILIES, Option
+from twoplayer.core.errors import UserError, did_you_mean
+from twoplayer.core.registry import FAMILIES, Option
 
 __all__ = ["command"]
 
@@ -59,7 +59,7 @@ def _family(label: str) -> Any:
         from twoplayer import methods
 
         return methods
-    from twoplayer.registry import family
+    from twoplayer.core.registry import family
 
     return family(label)
 

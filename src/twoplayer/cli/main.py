@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
-from twoplayer import __version__
-from twoplayer.errors import Diverged, Interrupted, UserError
+from twoplayer.core.errors import Diverged, Interrupted, UserError
+from twoplayer.core.version import __version__
 
 __all__ = ["main"]
 
@@ -46,7 +46,7 @@ class Verbs(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:
-            from twoplayer.errors import did_you_mean
+            from twoplayer.core.errors import did_you_mean
 
             raise UserError(
                 f"no verb is called {args[0]!r}: {did_you_mean(args[0], self.list_commands(ctx))}"

@@ -32,10 +32,10 @@ def command(run: Path, data: str, n: int, output: Path, overwrite: bool, device:
     \b
     twoplayer reconstruct runs/bigan-fashion-mnist-1 photos/ -o pictures.png
     """
-    from twoplayer.encoding import reconstruct_data
-    from twoplayer.files import json_text
-    from twoplayer.run import Run
-    from twoplayer.samples import check_target
+    from twoplayer.api.run import Run
+    from twoplayer.core.files import json_text
+    from twoplayer.inference.encode import reconstruct_data
+    from twoplayer.sampling.samples import check_target
 
     source = Run(run, device=device)
     check_target(output, overwrite=overwrite)

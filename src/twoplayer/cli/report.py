@@ -30,8 +30,8 @@ def command(run: Path, output: Path | None, overwrite: bool, form: Any, as_json:
     twoplayer report runs/dcgan-digits-1
     twoplayer report runs/dcgan-digits-1 --format pdf
     """
-    from twoplayer.files import check_free, json_text
-    from twoplayer.report import write_report
+    from twoplayer.core.files import check_free, json_text
+    from twoplayer.reporting import write_report
 
     check_free([] if output is None else [output], overwrite=overwrite)
     page = write_report(run, output=output, form=form)

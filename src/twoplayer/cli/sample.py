@@ -53,9 +53,9 @@ def command(
     twoplayer sample runs/cgan-emoji-1 --attributes hair=red,gender=woman
     twoplayer sample runs/gan-cls-emoji-1 --text "a smiling face with sunglasses"
     """
-    from twoplayer.files import json_text
-    from twoplayer.run import Run
-    from twoplayer.samples import check_target
+    from twoplayer.api.run import Run
+    from twoplayer.core.files import json_text
+    from twoplayer.sampling.samples import check_target
 
     asked, source = _read(attributes), Run(run, device=device)
     check_target(output, overwrite=overwrite)
@@ -71,7 +71,7 @@ def command(
 
 def _read(attributes: tuple[str, ...]) -> dict[str, str]:
     """The attributes by name, from texts such as ``hair=red,gender=woman``; a comma may be part of a value."""
-    from twoplayer.errors import UserError
+    from twoplayer.core.errors import UserError
 
     asked: dict[str, str] = {}
     for piece in (piece for text in attributes for piece in re.split(r",(?=[^,=]*=)", text)):

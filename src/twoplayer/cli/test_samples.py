@@ -11,7 +11,7 @@ __all__ = ["command"]
 @click.argument("a")
 @click.argument("b")
 @click.option(
-    "--tests", metavar="NAMES", help="such as energy,mmd; see twoplayer list twosample [default: all that apply]"
+    "--tests", metavar="NAMES", help="such as energy,mmd; see twoplayer list two-sample-tests [default: all that apply]"
 )
 @click.option(
     "--level",
@@ -62,8 +62,8 @@ def command(
     at most that probability, however many samples there are. Holm's correction does the same for all tests together.
     That no difference is found is no proof that there is none.
     """
-    from twoplayer.files import json_text
-    from twoplayer.sameness import test_samples
+    from twoplayer.core.files import json_text
+    from twoplayer.two_sample.compare_sets import test_samples
 
     def say(text: str) -> None:
         click.echo(text, err=True)

@@ -32,18 +32,18 @@ def command(words: tuple[str, ...], run: Path | None, config: Path | None, as_js
     """
     method, settings = read_settings(words, {k: v for k, v in fields.items() if v is not None})
     data = settings.pop("data", None)
+    from twoplayer.api.train import train
     from twoplayer.cli._console import Console
-    from twoplayer.experiment import train
 
     with Console(quiet=as_json) as console:
         finished = train(method, data, run=run, config=config, listeners=[console], **settings)
-    from twoplayer.parallel import process_index
+    from twoplayer.core.distributed import process_index
 
     if process_index() > 0:
         return
     page = finished.folder.report
     if as_json:
-        from twoplayer.files import json_text
+        from twoplayer.core.files import json_text
 
         status, metrics = finished.status, finished.metrics
         document = {

@@ -41,9 +41,9 @@ def command(
     twoplayer translate runs/pix2pix-pairs-1 photo.png -o out
     twoplayer translate runs/cyclegan-pairs-1 photos/ --direction BtoA
     """
-    from twoplayer.files import json_text
-    from twoplayer.run import Run
-    from twoplayer.translating import translate_files
+    from twoplayer.api.run import Run
+    from twoplayer.core.files import json_text
+    from twoplayer.inference.translate import translate_files
 
     source = Run(run, device=device)
     written = translate_files(source, pictures, output, direction=direction, dropout=dropout, overwrite=overwrite)

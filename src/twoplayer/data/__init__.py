@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from twoplayer.registry import Family, Option
+from twoplayer.core.registry import Option
+from twoplayer.data._family import ARRAY, create, describe, family, names
 
 if TYPE_CHECKING:
-    from twoplayer.data._base import Dataset, Settings
+    from twoplayer.data._base import Dataset, DataSettings
 
 __all__ = [
     "ARRAY",
@@ -23,14 +24,8 @@ __all__ = [
     "spell",
 ]
 
-ARRAY = "array"
-"""What `spell` and `short_name` say for data that are in memory only."""
 
-family = Family(__name__)
-names, create, describe = family.names, family.create, family.describe
-
-
-def load(what: Any, settings: Settings, **options: Any) -> Dataset:
+def load(what: Any, settings: DataSettings, **options: Any) -> Dataset:
     """Open a data set.
 
     `what` is one of
@@ -46,16 +41,16 @@ def load(what: Any, settings: Settings, **options: Any) -> Dataset:
     `options` are the source's own (`options_for`); all that are read rather than drawn have `subset`, how many of
     their training samples to take. Raises `UserError` for anything else, in one sentence.
     """
-    from twoplayer.data import _door
+    from twoplayer.data import _open
 
-    return _door.load(what, settings, **options)
+    return _open.load(what, settings, **options)
 
 
 def options_for(what: Any) -> dict[str, Option]:
     """The options that `load` accepts for `what`. Raises `UserError` where `load` would not know `what`."""
-    from twoplayer.data import _door
+    from twoplayer.data import _open
 
-    return _door.options_for(what)
+    return _open.options_for(what)
 
 
 def options_of(name: str) -> dict[str, Option]:
@@ -63,9 +58,9 @@ def options_of(name: str) -> dict[str, Option]:
 
     Raises `UserError` for an unknown name.
     """
-    from twoplayer.data import _door
+    from twoplayer.data import _open
 
-    return _door.options_of(name)
+    return _open.options_of(name)
 
 
 def short_name(what: Any) -> str:
@@ -74,20 +69,20 @@ def short_name(what: Any) -> str:
     >>> short_name("ring"), short_name("./my photos.zip"), short_name("hf:ylecun/mnist")
     ('ring', 'my-photos', 'mnist')
     """
-    from twoplayer.data import _door
+    from twoplayer.data import _open
 
-    return _door.short_name(what)
+    return _open.short_name(what)
 
 
 def kind_of(what: Any) -> Literal["images", "points"]:
     """Whether `load` would give images or points, without reading them where the name or format tells."""
-    from twoplayer.data import _door
+    from twoplayer.data import _open
 
-    return _door.kind_of(what)
+    return _open.kind_of(what)
 
 
 def spell(what: Any) -> str:
     """`what` as text that opens the same data from any working folder, or ``array`` for data in memory."""
-    from twoplayer.data import _door
+    from twoplayer.data import _open
 
-    return _door.spell(what)
+    return _open.spell(what)

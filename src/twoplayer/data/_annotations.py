@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from twoplayer.core.errors import UserError, did_you_mean
 from twoplayer.data._attributes import Attribute
-from twoplayer.data._base import Array
-from twoplayer.errors import UserError, did_you_mean
+from twoplayer.data._types import Array
 
-__all__ = ["ANYTHING", "NOTHING", "Annotations", "Wanted", "annotate", "is_caption"]
+__all__ = ["ANYTHING", "NOTHING", "AnnotationRequest", "Annotations", "annotate", "is_caption"]
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -45,14 +45,14 @@ class Annotations(NamedTuple):
 NOTHING = Annotations()
 
 
-class Wanted(NamedTuple):
+class AnnotationRequest(NamedTuple):
     """Which columns to use; None takes every column that is named like captions, or can be an attribute."""
 
     captions: Sequence[str] | None = None
     attributes: Sequence[str] | None = None
 
 
-ANYTHING = Wanted()
+ANYTHING = AnnotationRequest()
 
 
 def is_caption(column: str) -> bool:
@@ -61,7 +61,7 @@ def is_caption(column: str) -> bool:
 
 
 def annotate(
-    columns: Columns, wanted: Wanted, names: Sequence[str], table: str, *, lenient: bool = False
+    columns: Columns, wanted: AnnotationRequest, names: Sequence[str], table: str, *, lenient: bool = False
 ) -> Annotations:
     """What `columns`, with one cell for each image of `names`, say of them; `table` is what to call their source.
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from twoplayer.data._base import Array
+from twoplayer.core.errors import UserError
 from twoplayer.data._identity import digest, of_array
 from twoplayer.data._images import Images
 from twoplayer.data._labels import UNLABELLED, encode
-from twoplayer.data._points import Points
+from twoplayer.data._points import PointTable
 from twoplayer.data._reader import ArrayReader
-from twoplayer.errors import UserError
+from twoplayer.data._types import Array
 
 __all__ = ["describe_array"]
 
@@ -21,7 +21,7 @@ MEMORY_LIMIT = 256 * 2**20
 """Bytes of images above which the memory-mapped cache holds them."""
 
 
-def describe_array(values: Array, labels: Any, name: str) -> Images | Points:
+def describe_array(values: Array, labels: Any, name: str) -> Images | PointTable:
     """Images for 3 or 4 axes, points for 2.
 
     Images are ``(N, H, W)`` or ``(N, H, W, C)`` with 1 or 3 channels: whole numbers in 0..255, or floats in
@@ -33,7 +33,7 @@ def describe_array(values: Array, labels: Any, name: str) -> Images | Points:
         raise UserError(f"{name} has the shape {values.shape}: give images (N, H, W) or (N, H, W, C), or points (N, D)")
     encoded = UNLABELLED if labels is None else encode(labels, len(values), name)
     if values.ndim == 2:
-        return Points(name, values, encoded)
+        return PointTable(name, values, encoded)
     if values.ndim == 4 and values.shape[3] not in {1, 3}:
         hint = "move the channels last" if values.shape[1] in {1, 3} else "use 1 or 3 channels"
         raise UserError(f"{name} has images of shape {values.shape[1:]}, channels come last: {hint}")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from twoplayer.data._base import Array
-from twoplayer.errors import UserError, did_you_mean
+from twoplayer.core.errors import UserError, did_you_mean
+from twoplayer.data._types import Array
 
 __all__ = ["Attribute", "decode", "encode", "places", "width"]
 

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from twoplayer.data._types import Array
+
 if TYPE_CHECKING:
     from twoplayer.data._attributes import Attribute
 
-__all__ = ["Dataset", "Density", "Settings", "Skipped", "Source", "point_type"]
+__all__ = ["DataSettings", "Dataset", "Skipped", "Source", "ToyDensity", "point_type"]
 
-Array = np.ndarray[Any, Any]
 
 FINE = 1e-4
 """Steps of this share of a column's standard deviation do not matter."""
 
 
-class Density(ABC):
+class ToyDensity(ABC):
     """The exact distribution behind a toy source."""
 
     @property
@@ -60,7 +61,7 @@ class Skipped:
 
 
 @dataclass(frozen=True)
-class Settings:
+class DataSettings:
     """What every source is asked to respect."""
 
     resolution: int | None = None
@@ -107,7 +108,7 @@ class Dataset:
     """Whether row i of the partner shows the same as row i of the samples."""
     stacked: bool = False
     """Whether each of the three channels is a digit of its own; then the label of (a, b, c) is 100a + 10b + c."""
-    density: Density | None = None
+    density: ToyDensity | None = None
     centre: Array | None = None
     """Points: what to subtract before training, float64 ``(D,)``; None means nothing (toys are trained as they are)."""
     scale: Array | None = None
@@ -135,7 +136,7 @@ class Source(ABC):
     """Somewhere data come from. Options are the constructor's keyword arguments."""
 
     @abstractmethod
-    def open(self, settings: Settings) -> Dataset:
+    def open(self, settings: DataSettings) -> Dataset:
         """Read (or find in the cache) the whole data set. Raises `UserError` with one sentence."""
 
 

@@ -27,14 +27,15 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from twoplayer.cache import cache_root
+from twoplayer.core.cache import cache_root
+from twoplayer.core.errors import UserError
+from twoplayer.core.files import sync
 from twoplayer.data._annotations import NOTHING, Annotations
 from twoplayer.data._attributes import Attribute
-from twoplayer.data._base import Array, Settings, Skipped
-from twoplayer.errors import UserError
-from twoplayer.files import sync
+from twoplayer.data._base import DataSettings, Skipped
+from twoplayer.data._types import Array
 
-__all__ = ["Facts", "Folder", "Memory", "Parts", "Store", "find"]
+__all__ = ["CacheFolderStore", "DecodedParts", "ImageTable", "MemoryStore", "RowStore", "find"]
 
 PARTS = ("train", "held_out")
 CAPTIONS = "captions.json"
@@ -44,7 +45,7 @@ FULL_OR_FORBIDDEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EA
 
 
 @dataclass(frozen=True, eq=False)
-class Facts:
+class ImageTable:
     """What is known of decoded images beside their pixels; labels are int64 ``(N,)``."""
 
     train_labels: Array | None
@@ -57,15 +58,15 @@ class Facts:
     held_out_annotations: Annotations = NOTHING
 
 
-class Parts(NamedTuple):
+class DecodedParts(NamedTuple):
     """Decoded images, uint8 ``(N, H, W, C)``."""
 
     train: Array
     held_out: Array
-    facts: Facts
+    facts: ImageTable
 
 
-class Store(ABC):
+class RowStore(ABC):
     """Where decoded rows go."""
 
     side_and_channels: tuple[int, int]
@@ -75,11 +76,11 @@ class Store(ABC):
         """Open the part `name`: a function that appends a row."""
 
     @abstractmethod
-    def finish(self, facts: Facts) -> Parts:
+    def finish(self, facts: ImageTable) -> DecodedParts:
         """Both parts as arrays."""
 
 
-class Memory(Store):
+class MemoryStore(RowStore):
     """Rows kept in memory."""
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
@@ -91,22 +92,22 @@ class Memory(Store):
     def part(self, name: str) -> Iterator[Callable[[Array], object]]:
         yield self._rows[name].append
 
-    def finish(self, facts: Facts) -> Parts:
+    def finish(self, facts: ImageTable) -> DecodedParts:
         train, held_out = (np.array(self._rows[name], dtype=np.uint8).reshape(-1, *self._shape) for name in PARTS)
-        return Parts(train, held_out, facts)
+        return DecodedParts(train, held_out, facts)
 
 
-class Folder(Store):
+class CacheFolderStore(RowStore):
     """Rows kept in the cache. Leaving the block without `finish` removes what was written."""
 
-    def __init__(self, settings: Settings, key: str, name: str, count: int, shape: tuple[int, int, int]) -> None:
+    def __init__(self, settings: DataSettings, key: str, name: str, count: int, shape: tuple[int, int, int]) -> None:
         self.side_and_channels = shape[1:]
         self._settings, self._key, self._shape = settings, key, shape
         self._target = cache_root(settings.cache) / "images" / key
         self._name, self._bytes = name, count * int(np.prod(shape))
         self._partial = Path()
 
-    def __enter__(self) -> Folder:
+    def __enter__(self) -> CacheFolderStore:
         parent = self._target.parent
         with _explained(parent):
             parent.mkdir(parents=True, exist_ok=True)
@@ -132,7 +133,7 @@ class Folder(Store):
             file.write(_header(count, self._shape))
             _sync(file)
 
-    def finish(self, facts: Facts) -> Parts:
+    def finish(self, facts: ImageTable) -> DecodedParts:
         _write_annotations(self._partial, facts)
         index = {
             "sizes": {path.name: path.stat().st_size for path in self._partial.iterdir()},
@@ -163,7 +164,7 @@ class Folder(Store):
             self._partial.rename(self._target)
 
 
-def find(settings: Settings, key: str) -> Parts | None:
+def find(settings: DataSettings, key: str) -> DecodedParts | None:
     """What the cache holds under `key`, memory-mapped; None for nothing, or damage."""
     folder = cache_root(settings.cache) / "images" / key
     try:
@@ -173,7 +174,7 @@ def find(settings: Settings, key: str) -> Parts | None:
         labels = [index["labels"][name] for name in PARTS]
         train_labels, held_out_labels = (None if x is None else np.asarray(x, dtype=np.int64) for x in labels)
         skipped = tuple(Skipped(**s) for s in index["skipped"])
-        facts = Facts(
+        facts = ImageTable(
             train_labels,
             held_out_labels,
             tuple(index["class_names"]),
@@ -181,12 +182,12 @@ def find(settings: Settings, key: str) -> Parts | None:
             tuple((int(height), int(width)) for height, width in index.get("native", ())),
             *_annotations(folder, index["attributes"]),
         )
-        return Parts(_map(_file(folder, "train")), _map(_file(folder, "held_out")), facts)
+        return DecodedParts(_map(_file(folder, "train")), _map(_file(folder, "held_out")), facts)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _write_annotations(folder: Path, facts: Facts) -> None:
+def _write_annotations(folder: Path, facts: ImageTable) -> None:
     parts = dict(zip(PARTS, (facts.train_annotations, facts.held_out_annotations), strict=True))
     for name, part in parts.items():
         if part.codes is not None:

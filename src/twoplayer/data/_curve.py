@@ -6,15 +6,16 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from twoplayer.data._base import Array, Density
+from twoplayer.data._base import ToyDensity
 from twoplayer.data._mixture import log_mean_exp
+from twoplayer.data._types import Array
 
 __all__ = ["Curves"]
 
 Path = Callable[[Array], Array]
 
 
-class Curves(Density):
+class Curves(ToyDensity):
     """A point on one of the equally likely `paths`, at v in [0, 1] of density power v^(power-1), plus noise.
 
     The density is the integral over v of power v^(power-1) N(x; path(v), deviation^2 I). It is computed by

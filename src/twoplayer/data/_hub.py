@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 
 __all__ = ["Offline", "download", "from_disk"]
 

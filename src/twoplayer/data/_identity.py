@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from twoplayer.data._base import Array
+from twoplayer.data._types import Array
 
 __all__ = ["digest", "of_array", "of_files"]
 

@@ -15,8 +15,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from twoplayer.data._base import Array
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
+from twoplayer.data._types import Array
 
 __all__ = ["is_gzip", "read_idx"]
 

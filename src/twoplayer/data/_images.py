@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from twoplayer.core.errors import UserError
 from twoplayer.data import _cache
-from twoplayer.data._base import Array, Dataset, Settings, Skipped
+from twoplayer.data._base import Dataset, DataSettings, Skipped
 from twoplayer.data._checks import whole
 from twoplayer.data._identity import digest
-from twoplayer.data._progress import Progress
-from twoplayer.data._reader import Reader
+from twoplayer.data._progress import ReadingProgress
+from twoplayer.data._reader import ImageReader
 from twoplayer.data._sizes import extremes
 from twoplayer.data._split import Split, enough, split
-from twoplayer.errors import UserError
+from twoplayer.data._types import Array
 
 __all__ = ["Images"]
 
@@ -31,7 +32,7 @@ class Images:
     name: str
     identity: str
     """Hash of the content."""
-    read: Callable[[], Reader]
+    read: Callable[[], ImageReader]
     """Called only where the cache has nothing."""
     own_test: bool = False
     """Whether the source has a test part of its own, which then is the held-out part."""
@@ -48,7 +49,7 @@ class Images:
     stacked: bool = False
     """Whether each of the three channels is a digit of its own."""
 
-    def open(self, settings: Settings) -> Dataset:
+    def open(self, settings: DataSettings) -> Dataset:
         """Raises `UserError` for too few images, or more than 1 % of them unreadable."""
         if settings.resolution is not None:
             whole("resolution", settings.resolution, 1)
@@ -78,7 +79,7 @@ class Images:
             native=facts.native,
         )
 
-    def _sides(self, parts: _cache.Parts) -> dict[str, Any]:
+    def _sides(self, parts: _cache.DecodedParts) -> dict[str, Any]:
         """The samples, and their partners where each row holds both, by their names in a `Dataset`."""
         if not self.paired:
             return {"train": parts.train, "held_out": parts.held_out}
@@ -90,13 +91,13 @@ class Images:
         numbered = read == tuple(map(str, range(len(self.class_names))))
         return self.class_names if numbered else read
 
-    def _key(self, settings: Settings) -> str:
+    def _key(self, settings: DataSettings) -> str:
         # A test part of its own makes the split independent of the seed: all seeds share one cache.
         parts = () if self.own_test else (settings.held_out, settings.seed)
         side = settings.resolution or self.default_side
         return digest(VERSION, self.identity, side, self.channels, parts)
 
-    def _decode(self, settings: Settings, key: str) -> _cache.Parts:
+    def _decode(self, settings: DataSettings, key: str) -> _cache.DecodedParts:
         reader = self.read()
         order = split(reader.count, settings, reader.first_test)
         if len(order.train) < settings.minimum:  # too few all the more where some cannot be read
@@ -106,14 +107,16 @@ class Images:
         channels = self.channels or reader.channels()
         shape = (side, side, 2 * channels if self.paired else channels)
         if self.in_memory:
-            return self._fill(_cache.Memory(shape), reader, order, settings)
-        with _cache.Folder(settings, key, self.name, reader.count, shape) as store:
+            return self._fill(_cache.MemoryStore(shape), reader, order, settings)
+        with _cache.CacheFolderStore(settings, key, self.name, reader.count, shape) as store:
             return self._fill(store, reader, order, settings)
 
-    def _fill(self, store: _cache.Store, reader: Reader, order: Split, settings: Settings) -> _cache.Parts:
+    def _fill(
+        self, store: _cache.RowStore, reader: ImageReader, order: Split, settings: DataSettings
+    ) -> _cache.DecodedParts:
         skipped: list[Skipped] = []
         kept: list[Array] = []
-        with Progress(f"decoding {self.name}", reader.count, settings.progress) as advance:
+        with ReadingProgress(f"decoding {self.name}", reader.count, settings.progress) as advance:
             for part, indices in zip(("train", "held_out"), order, strict=True):
                 good = np.ones(len(indices), dtype=bool)
                 with store.part(part) as append:
@@ -129,9 +132,9 @@ class Images:
         labels, names = reader.labels
         train, held_out = (None if labels is None else labels[indices] for indices in kept)
         annotations = (reader.annotations.rows(indices) for indices in kept)
-        return store.finish(_cache.Facts(train, held_out, names, tuple(skipped), extremes(reader), *annotations))
+        return store.finish(_cache.ImageTable(train, held_out, names, tuple(skipped), extremes(reader), *annotations))
 
-    def _check_readable(self, reader: Reader) -> None:
+    def _check_readable(self, reader: ImageReader) -> None:
         """Raise `UserError` where more than 1 % of the images cannot be read."""
         channels = 2 if self.paired else 1
         rows = reader.rows(np.arange(reader.count), 1, channels)

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from twoplayer.data._base import Array
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
+from twoplayer.data._types import Array
 
 __all__ = ["UNLABELLED", "Labels", "encode", "named"]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from twoplayer.data._base import Array, Density
+from twoplayer.data._base import ToyDensity
+from twoplayer.data._types import Array
 
 __all__ = ["GaussianMixture", "log_mean_exp"]
 
 
-class GaussianMixture(Density):
+class GaussianMixture(ToyDensity):
     """sum_m w_m N(c_m, deviation^2 I): `centres` ``(M, D)``, `weights` ``(M,)`` summing to 1."""
 
     def __init__(self, centres: Array, deviation: float, weights: Array) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from twoplayer.data._base import Array
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
+from twoplayer.data._types import Array
 
 __all__ = ["FILES", "SIDE", "decode_digits"]
 

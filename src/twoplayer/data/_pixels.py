@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twoplayer.data._base import Array
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
+from twoplayer.data._types import Array
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -6,24 +6,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twoplayer.data._base import Array, Dataset, Settings, point_type
+from twoplayer.core.errors import UserError
+from twoplayer.data._base import Dataset, DataSettings, point_type
 from twoplayer.data._identity import digest, of_array
 from twoplayer.data._labels import UNLABELLED, Labels
 from twoplayer.data._split import enough, split
-from twoplayer.errors import UserError
+from twoplayer.data._types import Array
 
-__all__ = ["Points"]
+__all__ = ["PointTable"]
 
 
 @dataclass(frozen=True, eq=False)
-class Points:
+class PointTable:
     """Numbers ``(N, D)`` of any real type, in the user's own units."""
 
     name: str
     values: Array
     labels: Labels = UNLABELLED
 
-    def open(self, settings: Settings) -> Dataset:
+    def open(self, settings: DataSettings) -> Dataset:
         """Raises `UserError` for points that are not finite in float32, or too few.
 
         Centre and scale are mean and standard deviation of the training part; a constant column has scale 1. They

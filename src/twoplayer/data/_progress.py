@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import rich.progress
 
-__all__ = ["Progress"]
+__all__ = ["ReadingProgress"]
 
 
-class Progress:
+class ReadingProgress:
     """``with Progress(label, total, wanted) as advance:`` gives a function to call once for each item."""
 
     def __init__(self, label: str, total: int, wanted: bool) -> None:

@@ -11,17 +11,18 @@ import numpy as np
 
 from twoplayer.data import _pixels
 from twoplayer.data._annotations import NOTHING, Annotations
-from twoplayer.data._base import Array, Skipped
+from twoplayer.data._base import Skipped
 from twoplayer.data._labels import UNLABELLED, Labels
+from twoplayer.data._types import Array
 
-__all__ = ["ArrayReader", "ChainReader", "Decode", "EncodedReader", "PairedReader", "Reader", "Row"]
+__all__ = ["ArrayReader", "ChainReader", "Decode", "EncodedReader", "ImageReader", "PairedReader", "Row"]
 
 Row = Array | Skipped
 Decode = Callable[[bytes | Array, int, int], Array]
 BLOCK = 256
 
 
-class Reader(ABC):
+class ImageReader(ABC):
     """`count` images, of which those from `first_test` on are the source's own test part, if it has one."""
 
     count: int
@@ -42,7 +43,7 @@ class Reader(ABC):
         """Images `indices` as uint8 ``(side, side, channels)``, or why one could not be read, in order."""
 
 
-class ArrayReader(Reader):
+class ArrayReader(ImageReader):
     """Images in an array ``(N, H, W)`` or ``(N, H, W, C)``, possibly memory-mapped.
 
     `to_uint8` converts a block of them (float images, say).
@@ -75,7 +76,7 @@ class ArrayReader(Reader):
                 yield from (_pixels.fit(image, side, channels) for image in block)
 
 
-class EncodedReader(Reader):
+class EncodedReader(ImageReader):
     """Images in files: `load(i)` gives the bytes of the i-th (or an array), `name(i)` what to call it.
 
     `decode` makes a square array of that, a side and a number of channels, by default as `_pixels.decode` does.
@@ -130,12 +131,12 @@ class EncodedReader(Reader):
             return False
 
 
-class ChainReader(Reader):
+class ChainReader(ImageReader):
     """Several readers one after the other; their own labels, annotations and test parts give way to those given."""
 
     def __init__(
         self,
-        readers: Sequence[Reader],
+        readers: Sequence[ImageReader],
         labels: Labels = UNLABELLED,
         *,
         annotations: Annotations = NOTHING,
@@ -166,13 +167,13 @@ class ChainReader(Reader):
                 yield next(streams[owner])
 
 
-class PairedReader(Reader):
+class PairedReader(ImageReader):
     """Two readers of as many images that belong together: each row is both images, one's channels after the other's.
 
     A pair of which one cannot be read is skipped.
     """
 
-    def __init__(self, one: Reader, other: Reader) -> None:
+    def __init__(self, one: ImageReader, other: ImageReader) -> None:
         self.both = (one, other)
         self.count, self.first_test = one.count, one.first_test
         self.labels, self.annotations = one.labels, one.annotations

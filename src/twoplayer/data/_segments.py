@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from twoplayer.data._base import Array, Density
+from twoplayer.data._base import ToyDensity
+from twoplayer.data._types import Array
 
 __all__ = ["Segments"]
 
 TOLERANCE = 1e-6
 
 
-class Segments(Density):
+class Segments(ToyDensity):
     """Half of the mass uniform on {0} x [0, 1], half on {theta} x [0, 1].
 
     The density is with respect to arc length: 1/2 on either segment (1 where theta is 0 and they are one) and

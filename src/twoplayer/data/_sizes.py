@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from twoplayer.data._reader import ArrayReader, ChainReader, EncodedReader, Reader
+from twoplayer.data._reader import ArrayReader, ChainReader, EncodedReader, ImageReader
 
 __all__ = ["Size", "extremes", "rescaled", "sizes"]
 
@@ -20,7 +20,7 @@ Size = tuple[int, int]
 """(height, width)."""
 
 
-def sizes(reader: Reader, most: int | None = None) -> Counter[Size]:
+def sizes(reader: ImageReader, most: int | None = None) -> Counter[Size]:
     """How many images have which (height, width); those that cannot be read count for none.
 
     Of files at most so many are opened, spread over all of them. Of a reader that makes its images itself, the side
@@ -37,7 +37,7 @@ def sizes(reader: Reader, most: int | None = None) -> Counter[Size]:
     return Counter({(reader.side(), reader.side()): reader.count})
 
 
-def extremes(reader: Reader) -> tuple[Size, ...]:
+def extremes(reader: ImageReader) -> tuple[Size, ...]:
     """The smallest and the largest size by the shorter side, of 512 files at most; nothing where none can be read."""
     there = sorted(sizes(reader, LOOKED_AT), key=lambda size: (min(size), max(size)))
     return (there[0], there[-1]) if there else ()

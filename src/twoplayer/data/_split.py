@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from twoplayer.data._base import Array, Settings
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
+from twoplayer.data._base import DataSettings
+from twoplayer.data._types import Array
 
 __all__ = ["Split", "enough", "split"]
 
@@ -22,7 +23,7 @@ class Split(NamedTuple):
     held_out: Array
 
 
-def split(count: int, settings: Settings, first_test: int | None = None) -> Split:
+def split(count: int, settings: DataSettings, first_test: int | None = None) -> Split:
     """The parts of `count` samples.
 
     A source's own test part starts at `first_test`. Without one, ``settings.held_out`` of the samples (at
@@ -31,7 +32,7 @@ def split(count: int, settings: Settings, first_test: int | None = None) -> Spli
     """
     if first_test is not None:
         return Split(np.arange(first_test), np.arange(first_test, count))
-    from twoplayer.rng import numpy_generator
+    from twoplayer.core.rng import numpy_generator
 
     if not 0 <= settings.held_out < 1:
         raise UserError(f"the held-out share must be at least 0 and below 1, not {settings.held_out}")
@@ -40,7 +41,7 @@ def split(count: int, settings: Settings, first_test: int | None = None) -> Spli
     return Split(order[kept_out:], order[:kept_out])
 
 
-def enough(name: str, count: int, what: str, settings: Settings) -> None:
+def enough(name: str, count: int, what: str, settings: DataSettings) -> None:
     """Raises `UserError` when `count` training samples are fewer than ``settings.minimum``."""
     if count < max(settings.minimum, 1):
         raise UserError(

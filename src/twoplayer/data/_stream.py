@@ -9,25 +9,26 @@ from typing import NamedTuple
 
 import numpy as np
 
-from twoplayer.data._base import Array, Skipped
+from twoplayer.core.errors import UserError
+from twoplayer.data._base import Skipped
 from twoplayer.data._images import Images
-from twoplayer.data._reader import Reader
+from twoplayer.data._reader import ImageReader
 from twoplayer.data._sizes import sizes
-from twoplayer.errors import UserError
+from twoplayer.data._types import Array
 
-__all__ = ["Fit", "fit", "stream"]
+__all__ = ["ResizePlan", "fit", "stream"]
 
 BYTES = 64 * 2**20
 
 
-class Fit(NamedTuple):
+class ResizePlan(NamedTuple):
     """The side of the squares that images are brought to, and what that does to them, in words."""
 
     side: int
     notes: tuple[str, ...]
 
 
-def fit(images: Images, reader: Reader, resolution: int | None) -> Fit:
+def fit(images: Images, reader: ImageReader, resolution: int | None) -> ResizePlan:
     """Squares of `resolution` pixels, or of the images' own size where that is one and None is given.
 
     Raises `UserError` where the images have several sizes, or none can be read.
@@ -42,11 +43,11 @@ def fit(images: Images, reader: Reader, resolution: int | None) -> Fit:
             "give a resolution, to which all are cropped and resized"
         )
     side = resolution or min(next(iter(there)))
-    return Fit(side, tuple(_notes(images.name, there, side)))
+    return ResizePlan(side, tuple(_notes(images.name, there, side)))
 
 
 def stream(
-    images: Images, reader: Reader, shape: tuple[int, int], rows: Array, skipped: list[Skipped]
+    images: Images, reader: ImageReader, shape: tuple[int, int], rows: Array, skipped: list[Skipped]
 ) -> Iterator[Array]:
     """Blocks of the images `rows`, uint8 ``(B, side, side, channels)``, `shape` being (side, channels).
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from twoplayer.data._base import Array, Dataset, Settings
+from twoplayer.core.errors import UserError
+from twoplayer.data._base import Dataset, DataSettings
 from twoplayer.data._checks import whole
 from twoplayer.data._identity import digest
 from twoplayer.data._split import enough
-from twoplayer.errors import UserError
+from twoplayer.data._types import Array
 
 __all__ = ["subset"]
 
@@ -19,7 +20,7 @@ BESIDE = ("train_labels", "train_attributes")
 """Fields whose rows are those of the training samples."""
 
 
-def subset(dataset: Dataset, count: int, settings: Settings) -> Dataset:
+def subset(dataset: Dataset, count: int, settings: DataSettings) -> Dataset:
     """`count` of the training samples, drawn by ``settings.seed`` and kept in memory; held-out ones stay as they are.
 
     The rows of a partner go with them where it is paired, and are as many at most where it is not. Raises `UserError`
@@ -42,7 +43,7 @@ def subset(dataset: Dataset, count: int, settings: Settings) -> Dataset:
     return replace(dataset, train=np.array(dataset.train[rows]), key=digest(dataset.key, "subset", count), **changed)
 
 
-def _draw(of: int, count: int, settings: Settings, purpose: str) -> Array:
-    from twoplayer.rng import numpy_generator
+def _draw(of: int, count: int, settings: DataSettings, purpose: str) -> Array:
+    from twoplayer.core.rng import numpy_generator
 
     return np.sort(numpy_generator(settings.seed, f"data/subset of {purpose}").permutation(of)[:count])

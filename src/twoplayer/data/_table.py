@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from twoplayer.data._annotations import ANYTHING, NOTHING, Annotations, Wanted, annotate, is_caption
-from twoplayer.data._base import Array
+from twoplayer.core.errors import UserError, did_you_mean
+from twoplayer.data._annotations import ANYTHING, NOTHING, AnnotationRequest, Annotations, annotate, is_caption
 from twoplayer.data._identity import digest
 from twoplayer.data._images import Images
 from twoplayer.data._labels import UNLABELLED, Labels, encode, named
-from twoplayer.data._points import Points
-from twoplayer.data._reader import ChainReader, EncodedReader, PairedReader, Reader
-from twoplayer.errors import UserError, did_you_mean
+from twoplayer.data._points import PointTable
+from twoplayer.data._reader import ChainReader, EncodedReader, ImageReader, PairedReader
+from twoplayer.data._types import Array
 
 __all__ = ["Columns", "describe_table"]
 
@@ -39,13 +39,13 @@ class Columns:
     """None takes the first column of classes, or one called label."""
     partner: str | None = None
     """The column of images that belong to those; None means none."""
-    wanted: Wanted = ANYTHING
+    wanted: AnnotationRequest = ANYTHING
     """Columns of captions and of attributes."""
 
 
 def describe_table(
     splits: Mapping[str, Any], columns: Columns, name: str, channels: int | None = None
-) -> Images | Points:
+) -> Images | PointTable:
     """Images where a column holds them, else points made of all numeric columns but the label."""
     parts = _parts(splits, columns, name)
     features = parts[0].features
@@ -60,7 +60,7 @@ def describe_table(
     if image is None:
         return _points(parts, label, name)
 
-    def read() -> Reader:
+    def read() -> ImageReader:
         samples = _chained(
             parts, image, _labels(parts, label, name), _annotations(parts, {*pictures, label}, columns.wanted, name)
         )
@@ -117,7 +117,9 @@ def _chained(
     return ChainReader(readers, labels, annotations=annotations, first_test=first_test)
 
 
-def _annotations(parts: Sequence[Any], taken: Collection[str | None], wanted: Wanted, name: str) -> Annotations:
+def _annotations(
+    parts: Sequence[Any], taken: Collection[str | None], wanted: AnnotationRequest, name: str
+) -> Annotations:
     """What the columns that all parts have, but for those taken, say of the images."""
     asked = {*(wanted.captions or ()), *(wanted.attributes or ())}
     columns = [
@@ -161,7 +163,7 @@ def _side(part: Any, column: str) -> int:
     return min(NATIVE_LIMIT, _reader(part, column, "train").side()) if len(part) else NATIVE_LIMIT
 
 
-def _points(parts: Sequence[Any], label: str | None, name: str) -> Points:
+def _points(parts: Sequence[Any], label: str | None, name: str) -> PointTable:
     columns = [column for column in parts[0].features if column != label]
     try:
         blocks = [
@@ -171,4 +173,4 @@ def _points(parts: Sequence[Any], label: str | None, name: str) -> Points:
     except (TypeError, ValueError):
         known = ", ".join(parts[0].features)
         raise UserError(f"{name} has neither a column of images nor only numbers: name one of {known}") from None
-    return Points(name, values, _labels(parts, label, name))
+    return PointTable(name, values, _labels(parts, label, name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar, Literal
 
-from twoplayer.data._base import Dataset, Density, Settings, Source
+from twoplayer.data._base import Dataset, DataSettings, Source, ToyDensity
 from twoplayer.data._identity import digest
 from twoplayer.data._split import enough
 
@@ -25,11 +25,11 @@ class Toy(Source):
     count: int
 
     @abstractmethod
-    def density(self) -> Density:
+    def density(self) -> ToyDensity:
         """The distribution that the points come from."""
 
-    def open(self, settings: Settings) -> Dataset:
-        from twoplayer.rng import numpy_generator
+    def open(self, settings: DataSettings) -> Dataset:
+        from twoplayer.core.rng import numpy_generator
 
         enough(self.name, self.count, "points", settings)
         density = self.density()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from twoplayer.data._base import Dataset, Settings
+from twoplayer.data._base import Dataset, DataSettings
 from twoplayer.data._identity import digest
 from twoplayer.data._images import Images
 
@@ -19,7 +19,7 @@ class Unpaired:
     samples: Images
     partners: Images
 
-    def open(self, settings: Settings) -> Dataset:
+    def open(self, settings: DataSettings) -> Dataset:
         """Both sides in colour where either is. Raises `UserError` as `Images.open` does, for either."""
         sides = [side.open(settings) for side in (self.samples, self.partners)]
         channels = max(side.shape[0] for side in sides)

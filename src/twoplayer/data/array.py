@@ -6,17 +6,17 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from twoplayer.core.errors import UserError
 from twoplayer.data._arrays import describe_array
-from twoplayer.data._base import Settings
+from twoplayer.data._base import DataSettings
 from twoplayer.data._images import Images
-from twoplayer.data._located import Read, slug
-from twoplayer.data._points import Points
-from twoplayer.errors import UserError
+from twoplayer.data._path_source import ScannableSource, slug
+from twoplayer.data._points import PointTable
 
 __all__ = ["InMemory"]
 
 
-class InMemory(Read):
+class InMemory(ScannableSource):
     """`values` as images (3 or 4 axes) or points (2 axes), with one label per sample or none.
 
     Float images lie in [0, 1], or in [-1, 1] where any value is negative. `name` is the data set's.
@@ -27,7 +27,7 @@ class InMemory(Read):
     def __init__(self, values: Any, labels: Any = None, *, name: str = "array") -> None:
         self.values, self.labels, self.name = values, labels, slug(name, "array")
 
-    def scan(self, settings: Settings) -> Images | Points:
+    def scan(self, settings: DataSettings) -> Images | PointTable:
         try:
             values = np.asanyarray(self.values)
         except (TypeError, ValueError):

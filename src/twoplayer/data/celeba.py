@@ -5,16 +5,16 @@ Source: Liu, Luo, Wang and Tang, 2015, "Deep learning face attributes in the wil
 
 from __future__ import annotations
 
-from twoplayer.data._base import Settings
+from twoplayer.data._base import DataSettings
+from twoplayer.data._hub_location import HubLocation, known
 from twoplayer.data._images import Images
-from twoplayer.data._known import Hub, known
-from twoplayer.data._located import Read
+from twoplayer.data._path_source import ScannableSource
 
 __all__ = ["Celeba"]
 
 
-class Celeba(Read):
+class Celeba(ScannableSource):
     """The aligned faces, without attributes."""
 
-    def scan(self, settings: Settings) -> Images:
-        return known("celeba", settings, side=64, hub=Hub("nielsr/CelebA-faces"))
+    def scan(self, settings: DataSettings) -> Images:
+        return known("celeba", settings, side=64, hub=HubLocation("nielsr/CelebA-faces"))

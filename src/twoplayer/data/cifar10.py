@@ -5,16 +5,16 @@ Source: Krizhevsky, 2009, "Learning multiple layers of features from tiny images
 
 from __future__ import annotations
 
-from twoplayer.data._base import Settings
+from twoplayer.data._base import DataSettings
+from twoplayer.data._hub_location import HubLocation, known
 from twoplayer.data._images import Images
-from twoplayer.data._known import Hub, known
-from twoplayer.data._located import Read
+from twoplayer.data._path_source import ScannableSource
 
 __all__ = ["Cifar10"]
 
 
-class Cifar10(Read):
+class Cifar10(ScannableSource):
     """50,000 to train on, 10,000 held out."""
 
-    def scan(self, settings: Settings) -> Images:
-        return known("cifar10", settings, side=32, hub=Hub("uoft-cs/cifar10"))
+    def scan(self, settings: DataSettings) -> Images:
+        return known("cifar10", settings, side=32, hub=HubLocation("uoft-cs/cifar10"))

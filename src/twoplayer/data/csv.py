@@ -8,11 +8,12 @@ from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from twoplayer.data._base import Array, Settings
+from twoplayer.core.errors import UserError, did_you_mean
+from twoplayer.data._base import DataSettings
 from twoplayer.data._labels import UNLABELLED, encode
-from twoplayer.data._located import Located, slug
-from twoplayer.data._points import Points
-from twoplayer.errors import UserError, did_you_mean
+from twoplayer.data._path_source import PathSource, slug
+from twoplayer.data._points import PointTable
+from twoplayer.data._types import Array
 
 __all__ = ["Csv"]
 
@@ -23,7 +24,7 @@ class _Layout(NamedTuple):
     columns: int
 
 
-class Csv(Located):
+class Csv(PathSource):
     """Points of any dimension, separated by commas, semicolons, tabs or blanks, under a header or none.
 
     A line that is not all numbers, standing first, is the header. `label` names the column of labels; a file
@@ -39,15 +40,15 @@ class Csv(Located):
     def claims(cls, path: Path) -> bool:
         return path.is_file() and path.suffix.lower() in {".csv", ".tsv"}
 
-    def scan(self, settings: Settings) -> Points:
+    def scan(self, settings: DataSettings) -> PointTable:
         layout = self._layout()
         labelled = self._label_column(layout)
         columns = [c for c in range(layout.columns) if c != labelled]
         values = self._read(layout, columns, float)
         name = slug(self.path.stem)
         if labelled is None:
-            return Points(name, values, UNLABELLED)
-        return Points(name, values, encode(self._read(layout, [labelled], str)[:, 0], len(values), name))
+            return PointTable(name, values, UNLABELLED)
+        return PointTable(name, values, encode(self._read(layout, [labelled], str)[:, 0], len(values), name))
 
     def _layout(self) -> _Layout:
         try:

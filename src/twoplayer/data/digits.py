@@ -12,20 +12,21 @@ from pathlib import Path
 
 import numpy as np
 
-from twoplayer.data._base import Array, Settings
+from twoplayer.data._base import DataSettings
 from twoplayer.data._identity import of_array
 from twoplayer.data._images import Images
 from twoplayer.data._labels import named
-from twoplayer.data._located import Read
+from twoplayer.data._path_source import ScannableSource
 from twoplayer.data._reader import ArrayReader
+from twoplayer.data._types import Array
 
 __all__ = ["Digits"]
 
 
-class Digits(Read):
+class Digits(ScannableSource):
     """Gray images, 0..16 stretched to 0..255, with their classes."""
 
-    def scan(self, settings: Settings) -> Images:
+    def scan(self, settings: DataSettings) -> Images:
         table = _table()
         pixels = np.rint(table[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8)
         labels = named(table[:, -1], ())

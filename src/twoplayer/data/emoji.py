@@ -6,16 +6,16 @@ Source: the npm packages ``emoji-datasource-google`` (Noto Emoji, Apache License
 
 from __future__ import annotations
 
-from twoplayer.data._base import Settings
+from twoplayer.data._base import DataSettings
+from twoplayer.data._hub_location import known
 from twoplayer.data._images import Images
-from twoplayer.data._known import known
-from twoplayer.data._located import Read
+from twoplayer.data._path_source import ScannableSource
 
-__all__ = ["Emoji"]
+__all__ = ["EmojiImages"]
 
 
-class Emoji(Read):
+class EmojiImages(ScannableSource):
     """Where ``twoplayer data prepare emoji`` has put them."""
 
-    def scan(self, settings: Settings) -> Images:
+    def scan(self, settings: DataSettings) -> Images:
         return known("emoji", settings, side=None, hub=None, advice="run twoplayer data prepare emoji")

@@ -6,17 +6,17 @@ Source: the npm packages ``emoji-datasource-google`` (Noto Emoji, Apache License
 
 from __future__ import annotations
 
-from twoplayer.data._base import Settings
+from twoplayer.data._base import DataSettings
+from twoplayer.data._hub_location import known
 from twoplayer.data._images import Images
-from twoplayer.data._known import known
-from twoplayer.data._located import Read
+from twoplayer.data._path_source import ScannableSource
 
 __all__ = ["EmojiPairs"]
 
 
-class EmojiPairs(Read):
+class EmojiPairs(ScannableSource):
     """Where ``twoplayer data prepare emoji --pairs google twitter`` has put them."""
 
-    def scan(self, settings: Settings) -> Images:
+    def scan(self, settings: DataSettings) -> Images:
         advice = "run twoplayer data prepare emoji --pairs google twitter"
         return known("emoji-pairs", settings, side=None, hub=None, advice=advice)

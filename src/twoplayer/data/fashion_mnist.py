@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from twoplayer.data._base import Settings
+from twoplayer.data._base import DataSettings
+from twoplayer.data._hub_location import HubLocation, known
 from twoplayer.data._images import Images
-from twoplayer.data._known import Hub, known
-from twoplayer.data._located import Read
+from twoplayer.data._path_source import ScannableSource
 
-__all__ = ["FashionMnist"]
+__all__ = ["FashionMnistImages"]
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 CLASSES = (
@@ -31,15 +31,15 @@ CLASSES = (
 )
 
 
-class FashionMnist(Read):
+class FashionMnistImages(ScannableSource):
     """60,000 to train on, 10,000 held out; found also where Debian's package puts it."""
 
-    def scan(self, settings: Settings) -> Images:
+    def scan(self, settings: DataSettings) -> Images:
         images = known(
             "fashion-mnist",
             settings,
             side=28,
-            hub=Hub("zalando-datasets/fashion_mnist"),
+            hub=HubLocation("zalando-datasets/fashion_mnist"),
             elsewhere=[DEBIAN],
             advice="run apt install dataset-fashion-mnist, or put its IDX files there",
         )

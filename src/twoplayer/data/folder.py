@@ -6,20 +6,20 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
-from twoplayer.data._base import Settings
+from twoplayer.core.errors import UserError
+from twoplayer.data._base import DataSettings
 from twoplayer.data._files import KINDS, is_image
 from twoplayer.data._identity import digest, of_files
 from twoplayer.data._images import Images
-from twoplayer.data._located import Listed, slug
+from twoplayer.data._listing import Listing, choose_table, plain, tabled
 from twoplayer.data._manifest import manifest_of
+from twoplayer.data._path_source import ListedImages, slug
 from twoplayer.data._reader import EncodedReader
-from twoplayer.data._sheet import Listing, choose_table, plain, tabled
-from twoplayer.errors import UserError
 
 __all__ = ["Folder"]
 
 
-class Folder(Listed):
+class Folder(ListedImages):
     """All images below `path`, cropped to centred squares of 64 pixels unless the settings say otherwise.
 
     Where every image lies in one of several immediate subfolders, those are the classes. A `table` in the folder (CSV,
@@ -36,7 +36,7 @@ class Folder(Listed):
     def claims(cls, path: Path) -> bool:
         return path.is_dir()
 
-    def scan(self, settings: Settings) -> Images:
+    def scan(self, settings: DataSettings) -> Images:
         names = self._names()
         if not names:
             raise UserError(f"the folder {self.path} holds no images: put {', '.join(KINDS)} files there")

@@ -11,16 +11,16 @@ from typing import ClassVar
 
 import numpy as np
 
+from twoplayer.core.errors import UserError
+from twoplayer.core.ranges import Count, NonNegative, Positive
 from twoplayer.data._checks import positive, shares, whole
 from twoplayer.data._mixture import GaussianMixture
 from twoplayer.data._toy import Toy
-from twoplayer.errors import UserError
-from twoplayer.ranges import Count, NonNegative, Positive
 
-__all__ = ["Grid"]
+__all__ = ["GaussianGrid"]
 
 
-class Grid(Toy):
+class GaussianGrid(Toy):
     """`modes` Gaussians, a square number of them, `spacing` apart and centred on the origin.
 
     `weights` are relative probabilities, row by row from the lower left: the second coordinate runs fastest.

@@ -5,21 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from twoplayer.data._annotations import Wanted
-from twoplayer.data._base import Settings
+from twoplayer.core.errors import UserError
+from twoplayer.data._annotations import AnnotationRequest
+from twoplayer.data._base import DataSettings
 from twoplayer.data._hub import Offline, download, from_disk
 from twoplayer.data._images import Images
-from twoplayer.data._located import Located, slug
-from twoplayer.data._points import Points
+from twoplayer.data._path_source import PathSource, slug
+from twoplayer.data._points import PointTable
 from twoplayer.data._table import Columns, describe_table
-from twoplayer.errors import UserError
 
 __all__ = ["HuggingFace"]
 
 PREFIX = "hf:"
 
 
-class HuggingFace(Located):
+class HuggingFace(PathSource):
     """``hf:OWNER/NAME``, ``hf:OWNER/NAME:CONFIG`` or a folder written by ``save_to_disk``.
 
     `split` trains and `test` (None: ``test``, where there is one) is held out. `image` and `label` name
@@ -45,13 +45,13 @@ class HuggingFace(Located):
         channels: Literal[1, 3] | None = None,
     ) -> None:
         self.path, self.channels = path, channels
-        self.columns = Columns(split, test, image, label, partner, Wanted(captions, attributes))
+        self.columns = Columns(split, test, image, label, partner, AnnotationRequest(captions, attributes))
 
     @classmethod
     def claims(cls, path: Path) -> bool:
         return any((path / name).is_file() for name in ("dataset_dict.json", "dataset_info.json", "state.json"))
 
-    def scan(self, settings: Settings) -> Images | Points:
+    def scan(self, settings: DataSettings) -> Images | PointTable:
         if not str(self.path).startswith(PREFIX):
             splits, name = from_disk(Path(self.path)), slug(Path(self.path).resolve().name)
             return describe_table(splits, self.columns, name, self.channels)

@@ -12,14 +12,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from twoplayer.data._base import Array, Settings
+from twoplayer.core.errors import UserError
+from twoplayer.data._base import DataSettings
 from twoplayer.data._identity import of_files
 from twoplayer.data._idx import read_idx
 from twoplayer.data._images import Images
 from twoplayer.data._labels import UNLABELLED, named
-from twoplayer.data._located import Located, slug
+from twoplayer.data._path_source import PathSource, slug
 from twoplayer.data._reader import ArrayReader, ChainReader
-from twoplayer.errors import UserError
+from twoplayer.data._types import Array
 
 __all__ = ["Idx"]
 
@@ -29,7 +30,7 @@ class _Pair(NamedTuple):
     labels: Path | None
 
 
-class Idx(Located):
+class Idx(PathSource):
     """``train-images-idx3-ubyte`` with ``train-labels-idx1-ubyte``, both plain or ``.gz``, labels optional.
 
     ``t10k-images-idx3-ubyte``, where it is, is the held-out part. `path` is their folder, or one file of
@@ -45,7 +46,7 @@ class Idx(Located):
             return _find(path, "train-images", 3) is not None
         return path.is_file() and bool(re.search(r"(idx\d-ubyte|\.idx)(\.gz)?$", path.name))
 
-    def scan(self, settings: Settings) -> Images:
+    def scan(self, settings: DataSettings) -> Images:
         pairs = self._pairs()
         files = [path for pair in pairs for path in pair if path is not None]
         source = self.path if self.path.is_dir() else Path(re.split(r"[-.](images|idx)", self.path.name)[0])

@@ -6,22 +6,22 @@ CIFAR datasets".
 
 from __future__ import annotations
 
-from twoplayer.data._base import Settings
+from twoplayer.data._base import DataSettings
+from twoplayer.data._hub_location import HubLocation, known
 from twoplayer.data._images import Images
-from twoplayer.data._known import Hub, known
-from twoplayer.data._located import Read
+from twoplayer.data._path_source import ScannableSource
 from twoplayer.data._table import Columns
 
 __all__ = ["Imagenet64"]
 
 
-class Imagenet64(Read):
+class Imagenet64(ScannableSource):
     """The 50,000 validation images are held out: the test part has no labels."""
 
-    def scan(self, settings: Settings) -> Images:
+    def scan(self, settings: DataSettings) -> Images:
         return known(
             "imagenet64",
             settings,
             side=64,
-            hub=Hub("benjamin-paine/imagenet-1k-64x64", columns=Columns(test="validation")),
+            hub=HubLocation("benjamin-paine/imagenet-1k-64x64", columns=Columns(test="validation")),
         )

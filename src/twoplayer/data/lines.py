@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from twoplayer.core.ranges import Count
 from twoplayer.data._checks import finite, whole
 from twoplayer.data._segments import Segments
 from twoplayer.data._toy import Toy
-from twoplayer.ranges import Count
 
 __all__ = ["Lines"]
 

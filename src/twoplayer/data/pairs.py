@@ -6,25 +6,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from twoplayer.core.errors import UserError
 from twoplayer.data import _pixels
-from twoplayer.data._base import Settings
+from twoplayer.data._base import DataSettings
 from twoplayer.data._identity import digest, of_files
 from twoplayer.data._images import Images
-from twoplayer.data._located import Located, slug
 from twoplayer.data._manifest import manifest_of
-from twoplayer.data._reader import Decode, EncodedReader, PairedReader, Reader
-from twoplayer.data._sides import Side, both_sides, common_share, has_two_sides, paths_in
+from twoplayer.data._pair_sides import PairSide, both_sides, common_share, has_two_sides, paths_in
+from twoplayer.data._path_source import PathSource, slug
+from twoplayer.data._reader import Decode, EncodedReader, ImageReader, PairedReader
 from twoplayer.data._unpaired import Unpaired
-from twoplayer.errors import UserError
 
-__all__ = ["Pairs"]
+__all__ = ["ImagePairs"]
 
 PREFIX = "pairs:"
 HALF = 0.5
 """Share of common names from which folders A and B are taken for two sides, and not for two classes."""
 
 
-class Pairs(Located):
+class ImagePairs(PathSource):
     """``pairs:FOLDER``, ``pairs:FOLDER_A,FOLDER_B``, or a folder of ``A`` and ``B``, or of ``trainA`` and ``trainB``.
 
     Either side may have parts ``train`` and ``test`` (or ``val``), and beside ``trainA`` and ``trainB`` there may be
@@ -47,7 +47,7 @@ class Pairs(Located):
         below = {child.name for child in path.iterdir() if child.is_dir() and not child.name.startswith(".")}
         return below == {"A", "B"} and common_share(path / "A", path / "B") >= HALF
 
-    def scan(self, settings: Settings) -> Images | Unpaired:
+    def scan(self, settings: DataSettings) -> Images | Unpaired:
         missing = next((path for path in self.paths if not path.is_dir()), None)
         if missing is not None:
             raise UserError(f"there is no folder {missing}: write {PREFIX}FOLDER, or {PREFIX}FOLDER_A,FOLDER_B")
@@ -63,7 +63,7 @@ class Pairs(Located):
             self._images([other], lambda: _reader(other), paired=False),
         )
 
-    def _are_paired(self, one: Side, other: Side) -> bool:
+    def _are_paired(self, one: PairSide, other: PairSide) -> bool:
         lone = sorted(set(one.stems) ^ set(other.stems))
         matched = not lone and len(one.files) == len(other.files)
         if self.paired and not matched:
@@ -74,7 +74,7 @@ class Pairs(Located):
             )
         return matched and self.paired is not False
 
-    def _images(self, sides: Sequence[Side], read: Callable[[], Reader], *, paired: bool) -> Images:
+    def _images(self, sides: Sequence[PairSide], read: Callable[[], ImageReader], *, paired: bool) -> Images:
         prepared = manifest_of(self.paths[0])
         content = [of_files((stem, file) for stem, file in zip(s.stems, s.files, strict=True)) for s in sides]
         return Images(
@@ -92,7 +92,7 @@ class Pairs(Located):
         return slug("-".join(path.resolve().name for path in self.paths))
 
 
-def _reader(side: Side, decode: Decode | None = None) -> EncodedReader:
+def _reader(side: PairSide, decode: Decode | None = None) -> EncodedReader:
     files = side.files
     return EncodedReader(
         len(files), lambda i: files[i].read_bytes(), lambda i: str(files[i]), first_test=side.first_test, decode=decode

@@ -10,10 +10,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from twoplayer.core.ranges import Count, NonNegative, Positive
 from twoplayer.data._checks import positive, shares, whole
 from twoplayer.data._mixture import GaussianMixture
 from twoplayer.data._toy import Toy
-from twoplayer.ranges import Count, NonNegative, Positive
 
 __all__ = ["Ring"]
 

@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from twoplayer.data._base import Array
+from twoplayer.core.ranges import Count, Positive
 from twoplayer.data._checks import positive, whole
 from twoplayer.data._curve import Curves
 from twoplayer.data._toy import Toy
-from twoplayer.ranges import Count, Positive
+from twoplayer.data._types import Array
 
 __all__ = ["Spiral"]
 

@@ -12,15 +12,16 @@ from typing import Literal
 
 import numpy as np
 
-from twoplayer.data._base import Array, Dataset, Settings
+from twoplayer.core.errors import UserError
+from twoplayer.core.ranges import Count
+from twoplayer.data._base import Dataset, DataSettings
 from twoplayer.data._checks import whole
 from twoplayer.data._identity import digest
 from twoplayer.data._images import Images
 from twoplayer.data._labels import Labels
-from twoplayer.data._located import Read
-from twoplayer.data._reader import BLOCK, Reader, Row
-from twoplayer.errors import UserError
-from twoplayer.ranges import Count
+from twoplayer.data._path_source import ScannableSource
+from twoplayer.data._reader import BLOCK, ImageReader, Row
+from twoplayer.data._types import Array
 
 __all__ = ["StackedDigits"]
 
@@ -29,7 +30,7 @@ MODES = tuple(f"{mode:03}" for mode in range(1000))
 HELD_OUT = 26_000
 
 
-class StackedDigits(Read):
+class StackedDigits(ScannableSource):
     """`count` triples of training digits, and 26,000 of held-out ones, each drawn with replacement.
 
     The digits are scikit-learn's, of 8 pixels, or those of MNIST where it is found. Mode and label of a triple
@@ -42,10 +43,10 @@ class StackedDigits(Read):
             raise UserError(f"digits must be digits or mnist, not {digits!r}")
         self.digits, self.count = digits, whole("count", count, 1)
 
-    def scan(self, settings: Settings) -> Images:
+    def scan(self, settings: DataSettings) -> Images:
         from twoplayer.data import create
 
-        single: Read = create(self.digits)
+        single: ScannableSource = create(self.digits)
         found = single.scan(settings)
         if not isinstance(found, Images):
             raise UserError(f"{self.digits} holds points where digits should be: move it away")
@@ -62,11 +63,11 @@ class StackedDigits(Read):
         )
 
 
-class _Triples(Reader):
+class _Triples(ImageReader):
     """Triples of training images, then triples of held-out ones."""
 
     def __init__(self, single: Dataset, count: int, seed: int) -> None:
-        from twoplayer.rng import numpy_generator
+        from twoplayer.core.rng import numpy_generator
 
         self.count, self.first_test = count + HELD_OUT, count
         self.parts = (single.train, single.held_out)
@@ -105,7 +106,7 @@ def _as_in_training(single: Dataset) -> Array:
     return np.asarray(weights / weights.sum())
 
 
-def _single(found: Images, settings: Settings) -> Dataset:
+def _single(found: Images, settings: DataSettings) -> Dataset:
     """The digits that are stacked, gray and labelled. Raises `UserError` where they are not, or none is held out."""
     single = found.open(replace(settings, minimum=1))
     if single.train.shape[3] != 1:

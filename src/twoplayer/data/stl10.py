@@ -5,16 +5,16 @@ Source: Coates, Lee and Ng, 2011, "An analysis of single-layer networks in unsup
 
 from __future__ import annotations
 
-from twoplayer.data._base import Settings
+from twoplayer.data._base import DataSettings
+from twoplayer.data._hub_location import HubLocation, known
 from twoplayer.data._images import Images
-from twoplayer.data._known import Hub, known
-from twoplayer.data._located import Read
+from twoplayer.data._path_source import ScannableSource
 
 __all__ = ["Stl10"]
 
 
-class Stl10(Read):
+class Stl10(ScannableSource):
     """5,000 to train on, 8,000 held out; the unlabelled part is left out."""
 
-    def scan(self, settings: Settings) -> Images:
-        return known("stl10", settings, side=96, hub=Hub("tanganke/stl10"))
+    def scan(self, settings: DataSettings) -> Images:
+        return known("stl10", settings, side=96, hub=HubLocation("tanganke/stl10"))

@@ -6,16 +6,16 @@ feature learning".
 
 from __future__ import annotations
 
-from twoplayer.data._base import Settings
+from twoplayer.data._base import DataSettings
+from twoplayer.data._hub_location import HubLocation, known
 from twoplayer.data._images import Images
-from twoplayer.data._known import Hub, known
-from twoplayer.data._located import Read
+from twoplayer.data._path_source import ScannableSource
 
 __all__ = ["Svhn"]
 
 
-class Svhn(Read):
+class Svhn(ScannableSource):
     """73,257 to train on, 26,032 held out."""
 
-    def scan(self, settings: Settings) -> Images:
-        return known("svhn", settings, side=32, hub=Hub("ufldl-stanford/svhn", "cropped_digits"))
+    def scan(self, settings: DataSettings) -> Images:
+        return known("svhn", settings, side=32, hub=HubLocation("ufldl-stanford/svhn", "cropped_digits"))

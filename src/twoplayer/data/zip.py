@@ -6,21 +6,21 @@ import os
 import zipfile
 from pathlib import Path
 
-from twoplayer.data._base import Settings
+from twoplayer.core.errors import UserError
+from twoplayer.data._base import DataSettings
 from twoplayer.data._files import KINDS, is_image, is_table
 from twoplayer.data._identity import digest
 from twoplayer.data._images import Images
-from twoplayer.data._located import Listed, slug
+from twoplayer.data._listing import choose_table, plain, tabled
+from twoplayer.data._path_source import ListedImages, slug
 from twoplayer.data._reader import EncodedReader
-from twoplayer.data._sheet import choose_table, plain, tabled
-from twoplayer.errors import UserError
 
 __all__ = ["Zip"]
 
 Members = dict[str, zipfile.ZipInfo]
 
 
-class Zip(Listed):
+class Zip(ListedImages):
     """All images in the zip file `path`, read like a folder's, table and options included.
 
     A single folder around everything is ignored.
@@ -30,7 +30,7 @@ class Zip(Listed):
     def claims(cls, path: Path) -> bool:
         return path.is_file() and path.suffix.lower() == ".zip"
 
-    def scan(self, settings: Settings) -> Images:
+    def scan(self, settings: DataSettings) -> Images:
         members, others = self._members()
         if not members:
             raise UserError(f"the zip file {self.path} holds no images: put {', '.join(KINDS)} files into it")

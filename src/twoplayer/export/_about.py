@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twoplayer import __version__
+from twoplayer.core.version import __version__
 from twoplayer.data._attributes import Attribute, places
-from twoplayer.games._conditioned import Conditioned
-from twoplayer.games._inputs import Inputs, Latents
-from twoplayer.games._sentences import Sentences
-from twoplayer.games._translation import Pictures
+from twoplayer.games._conditioned_inputs import ConditionedInputs
+from twoplayer.games._inputs import LatentInputs, SamplerInputs
+from twoplayer.games._sentence_inputs import SentenceInputs
+from twoplayer.games._translation import ImageInputs
 
 if TYPE_CHECKING:
-    from twoplayer.export._program import Program
-    from twoplayer.run import Run
+    from twoplayer.export._program import GeneratorProgram
+    from twoplayer.inference.trained_run import TrainedRun
 
 __all__ = ["about", "how_to_open"]
 
@@ -29,7 +29,7 @@ TO_PIXELS = "((samples + 1) * 127.5).round().clamp(0, 255).to(torch.uint8), from
 FROM_PIXELS = "pixels / 127.5 - 1, for pixels from 0 to 255"
 
 
-def about(run: Run, program: Program) -> dict[str, Any]:
+def about(run: TrainedRun, program: GeneratorProgram) -> dict[str, Any]:
     """Everything that somebody needs to know who has the file and nothing else, as JSON holds it."""
     import torch
 
@@ -69,31 +69,31 @@ def _tensor(example: Any) -> dict[str, Any]:
     return {"shape": ["N", *example.shape[1:]], "type": str(example.dtype).removeprefix("torch.")}
 
 
-def _input(run: Run) -> dict[str, Any]:
+def _input(run: TrainedRun) -> dict[str, Any]:
     """The parts of an input's row, in order, each with its columns; images are one part."""
-    inputs: Inputs = run.inputs
+    inputs: SamplerInputs = run.inputs
     match inputs:
-        case Pictures():
+        case ImageInputs():
             colour = COLOURS.get(int(inputs.source.shape[-1]), "images")
             meaning = f"{colour} to translate, channels first, values from -1 to 1"
             return {"parts": [{"what": "images", "meaning": meaning, "from_pixels": FROM_PIXELS}]}
-        case Conditioned():
+        case ConditionedInputs():
             return {"parts": [_latents(inputs), *_traits(inputs)]}
-        case Sentences():
+        case SentenceInputs():
             return {"parts": [_latents(inputs), _text(inputs)]}
-        case Latents():
+        case LatentInputs():
             return {"parts": [_latents(inputs)]}
         case _:
             return {"parts": [{"what": "inputs", "meaning": f"as the game {run.config.game['name']} draws them"}]}
 
 
-def _latents(inputs: Latents | Conditioned | Sentences) -> dict[str, Any]:
+def _latents(inputs: LatentInputs | ConditionedInputs | SentenceInputs) -> dict[str, Any]:
     prior, meaning = PRIORS[inputs.prior]
     columns = [0, inputs.dimension]
     return {"what": "latents", "columns": columns, "prior": prior, "meaning": meaning.format(inputs.dimension)}
 
 
-def _traits(inputs: Conditioned) -> list[dict[str, Any]]:
+def _traits(inputs: ConditionedInputs) -> list[dict[str, Any]]:
     return [_trait(trait, inputs.dimension + place.start) for trait, place in places(inputs.traits)]
 
 
@@ -106,7 +106,7 @@ def _trait(trait: Attribute, first: int) -> dict[str, Any]:
     return {**part, "range": [low, high], "meaning": f"a number from {low:g} to {high:g}, brought to -1 to 1"}
 
 
-def _text(inputs: Sentences) -> dict[str, Any]:
+def _text(inputs: SentenceInputs) -> dict[str, Any]:
     vectors, words = inputs.kept.tensors["vectors"], inputs.kept.words[:MOST_TEXTS]
     return {
         "what": "text",
@@ -116,7 +116,7 @@ def _text(inputs: Sentences) -> dict[str, Any]:
     }
 
 
-def _output(run: Run) -> dict[str, Any]:
+def _output(run: TrainedRun) -> dict[str, Any]:
     if run.data["kind"] == "points":
         return {"meaning": "points in the data's own units"}
     colour = COLOURS.get(int(run.data["shape"][0]), "images")

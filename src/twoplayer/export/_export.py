@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twoplayer.errors import UserError
-from twoplayer.files import check_free, write_atomic
+from twoplayer.core.errors import UserError
+from twoplayer.core.files import check_free, write_atomic
 
 if TYPE_CHECKING:
-    from twoplayer.run import Run
+    from twoplayer.inference.trained_run import TrainedRun
 
-__all__ = ["FORMATS", "Exported", "export"]
+__all__ = ["FORMATS", "ExportedFile", "export"]
 
 FORMATS = {"pt2": "torch.export", "onnx": "ONNX"}
 """What a file's name ends in, and what it then holds."""
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportedFile:
     """A file with a generator in it, and what it says of itself."""
 
     path: Path
@@ -34,18 +34,18 @@ class Exported:
 
 
 def export(
-    run: Run,
+    run: TrainedRun,
     path: Path | str | None = None,
     *,
     format: str | None = None,
     refine: int | None = None,
     overwrite: bool = False,
-) -> Exported:
+) -> ExportedFile:
     """Write the run's averaged generator as one program: inputs ``(N, …)`` in, samples ``(N, …)`` out, for any N.
 
     The program computes in float32 on the CPU (or wherever whoever opens it moves it), needs no line of this library,
-    and gives what `Run.sample` does before images become whole numbers: images in [−1, 1], points in the data's own
-    units. Functional gradient steps are part of it, the first `refine` of them or all.
+    and gives what `TrainedRun.sample` does before images become whole numbers: images in [−1, 1], points in the data's
+    own units. Functional gradient steps are part of it, the first `refine` of them or all.
 
     `path` is by default ``generator.pt2``, or ``.onnx``; `format` is read off its name. Raises `UserError` for another
     name or format, for a file that is there already unless `overwrite`, and where ONNX's packages are missing.
@@ -57,7 +57,7 @@ def export(
     made = program(run, refine)
     told = about(run, made)
     write_atomic(target, written(made, format, told))
-    return Exported(target, format, told)
+    return ExportedFile(target, format, told)
 
 
 def _target(path: Path | str | None, format: str | None, overwrite: bool) -> tuple[Path, str]:

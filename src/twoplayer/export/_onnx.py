@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any, final
 import torch
 from torch import Tensor, nn
 
-from twoplayer.algorithms._refined import Refined
-from twoplayer.algorithms._traced import TracedRefined
+from twoplayer.algorithms._refined_generator import RefinedGenerator
+from twoplayer.algorithms._traced import TracedRefinedGenerator
+from twoplayer.core.errors import UserError
+from twoplayer.core.files import json_text
 from twoplayer.data._base import point_type
-from twoplayer.errors import UserError
-from twoplayer.files import json_text
 from twoplayer.networks._precision import ExactLinear
-from twoplayer.sampling import Form, refined
+from twoplayer.sampling.generate import SampleFormat, refined
 
 if TYPE_CHECKING:
     from torch.export import ExportedProgram
 
-    from twoplayer.run import Run
+    from twoplayer.inference.trained_run import TrainedRun
 
-__all__ = ["ABOUT", "Program", "program", "written"]
+__all__ = ["ABOUT", "GeneratorProgram", "program", "written"]
 
 ABOUT = "about.json"
 """The file within a torch.export program, and the entry among an ONNX model's properties, that says what it is."""
@@ -34,7 +34,7 @@ AGREE = 1e-3
 
 
 @dataclass(frozen=True)
-class Program:
+class GeneratorProgram:
     """A generator as a program, an input and the samples that it makes of it."""
 
     exported: ExportedProgram
@@ -45,13 +45,13 @@ class Program:
 
 
 @final
-class Shipped(nn.Module):
+class ShippedGenerator(nn.Module):
     """A generator whose samples are in the user's terms: images in [−1, 1], points in the data's own units."""
 
     centre: Tensor
     scale: Tensor
 
-    def __init__(self, generator: nn.Module, stored: Form) -> None:
+    def __init__(self, generator: nn.Module, stored: SampleFormat) -> None:
         super().__init__()
         self.generator, self.images = generator, stored.kind == "images"
         self.moved = stored.centre is not None and stored.scale is not None
@@ -71,7 +71,7 @@ class Shipped(nn.Module):
         return samples.to(self.dtype)
 
 
-def program(run: Run, refine: int | None = None) -> Program:
+def program(run: TrainedRun, refine: int | None = None) -> GeneratorProgram:
     """The run's averaged generator as a program for any number of inputs, held against the generator itself.
 
     Raises `UserError` for a `refine` that it does not have, and where this torch does not make the same samples of it.
@@ -79,17 +79,17 @@ def program(run: Run, refine: int | None = None) -> Program:
     with refined(run.generator, refine) as generator:
         alone = _plain(copy.deepcopy(_sampler(generator)).to("cpu"))
     alone = alone.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    stored, inputs, levels = Form.of(run.data), run.inputs.draw(TRIAL, 0, "export"), None
-    shipped = traced = Shipped(alone, stored).eval()
-    if isinstance(alone, Refined):
+    stored, inputs, levels = SampleFormat.of(run.data), run.inputs.draw(TRIAL, 0, "export"), None
+    shipped = traced = ShippedGenerator(alone, stored).eval()
+    if isinstance(alone, RefinedGenerator):
         levels = int(alone.steps.taken) if alone.refine is None else alone.refine
-        plain = TracedRefined(alone, levels, tuple(run.data["shape"])) if levels else alone.base
-        traced = Shipped(plain, stored).eval()
+        plain = TracedRefinedGenerator(alone, levels, tuple(run.data["shape"])) if levels else alone.base
+        traced = ShippedGenerator(plain, stored).eval()
     exported = _exported(traced, inputs)
-    return Program(exported, inputs, _agreed(exported, shipped, inputs), levels)
+    return GeneratorProgram(exported, inputs, _agreed(exported, shipped, inputs), levels)
 
 
-def written(program: Program, format: str, about: dict[str, Any]) -> bytes:
+def written(program: GeneratorProgram, format: str, about: dict[str, Any]) -> bytes:
     """A file that holds the program and what is to be known about it. Raises `UserError` without ONNX's packages."""
     text = json_text(about, indent=2)
     if format == "onnx":
@@ -130,7 +130,7 @@ def _exported(module: nn.Module, inputs: Tensor) -> ExportedProgram:
 
 
 @torch.no_grad()
-def _agreed(exported: ExportedProgram, shipped: Shipped, inputs: Tensor) -> Tensor:
+def _agreed(exported: ExportedProgram, shipped: ShippedGenerator, inputs: Tensor) -> Tensor:
     """The program's samples, where they are the generator's own, of one input and of several."""
     program, expected = exported.module(), shipped(inputs)
     unit = shipped.scale if shipped.moved else expected.abs().amax().clamp_min(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twoplayer.registry import Family
+from twoplayer.core.registry import Family
 
 __all__ = ["create", "describe", "family", "names"]
 

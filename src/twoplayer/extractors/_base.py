@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, final
 
 import numpy as np
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["HERE", "Array", "Data", "Extractor", "Seen", "Where"]
+__all__ = ["HERE", "Array", "Extractor", "ExtractorContext", "ExtractorData", "Features"]
 
 Array = np.ndarray[Any, Any]
 
 
-class Data(Protocol):
+class ExtractorData(Protocol):
     """What extractors need of a data set; every data set of the data family has it.
 
     Images are uint8 ``(N, H, W, C)``, points ``(N, D)``, labels ``(N,)`` in [0, classes).
@@ -45,7 +45,7 @@ class Data(Protocol):
 
 
 @dataclass(frozen=True)
-class Where:
+class ExtractorContext:
     """Where an extractor computes, where it keeps what it has made, and to whom it says how far it is."""
 
     device: torch.device | str = "cpu"
@@ -54,11 +54,11 @@ class Where:
     say: Callable[[str], None] | None = None
 
 
-HERE = Where()
+HERE = ExtractorContext()
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Features:
     """What an extractor saw in N samples; row i belongs to sample i."""
 
     features: Array
@@ -69,12 +69,12 @@ class Seen:
     def __len__(self) -> int:
         return len(self.features)
 
-    def head(self, count: int) -> Seen:
+    def head(self, count: int) -> Features:
         """The first `count` samples, or all where there are fewer."""
-        return Seen(self.features[:count], None if self.logits is None else self.logits[:count])
+        return Features(self.features[:count], None if self.logits is None else self.logits[:count])
 
     @classmethod
-    def joined(cls, pieces: list[Seen]) -> Seen:
+    def joined(cls, pieces: list[Features]) -> Features:
         """One after the other; at least one."""
         logits = [p.logits for p in pieces if p.logits is not None]
         return cls(np.concatenate([p.features for p in pieces]), np.concatenate(logits) if logits else None)
@@ -102,7 +102,7 @@ class Extractor(ABC):
     """A sentence on how far it can be trusted, where there is one to say."""
 
     @final
-    def extract(self, samples: Array) -> Seen:
+    def extract(self, samples: Array) -> Features:
         """The features of images uint8 ``(N, H, W, C)``, C 1 or 3, or of finite points ``(N, D)``.
 
         Raises `UserError` for any other samples.
@@ -110,17 +110,17 @@ class Extractor(ABC):
         self._check(samples)
         size = self.batch(samples.shape[1:])
         starts = range(0, max(1, len(samples)), size)
-        return Seen.joined([self._of_part(samples[start : start + size], size) for start in starts])
+        return Features.joined([self._of_part(samples[start : start + size], size) for start in starts])
 
     @abstractmethod
     def batch(self, shape: tuple[int, ...]) -> int:
         """How many samples of that shape are looked at together."""
 
     @abstractmethod
-    def see(self, batch: Array) -> Seen:
+    def see(self, batch: Array) -> Features:
         """The features of one batch."""
 
-    def _of_part(self, samples: Array, size: int) -> Seen:
+    def _of_part(self, samples: Array, size: int) -> Features:
         # Kernels are chosen by the batch's size and round differently: all batches have one size, the last is filled.
         if len(samples) == size:
             return self.see(samples)

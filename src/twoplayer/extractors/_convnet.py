@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, cross_entropy
 
+from twoplayer.core.hardware import computes_bf16
+from twoplayer.core.rng import derive, numpy_generator
 from twoplayer.extractors._base import Array
-from twoplayer.hardware import computes_bf16
-from twoplayer.rng import derive, numpy_generator
 
 __all__ = ["FEATURES", "RECIPE", "ConvNet", "train"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twoplayer.extractors._base import Data
+from twoplayer.extractors._base import ExtractorData
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["of_data", "of_weights"]
 
 
-def of_data(data: Data) -> str:
+def of_data(data: ExtractorData) -> str:
     """Hash of the data set: of its key where it has one, else of its content."""
     digest = hashlib.blake2b(f"{data.key}/{data.train.shape}/{data.held_out.shape}".encode(), digest_size=8)
     if not data.key:

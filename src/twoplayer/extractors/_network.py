@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from twoplayer.extractors._base import Array, Extractor, Seen
+from twoplayer.extractors._base import Array, Extractor, Features
 
 __all__ = ["NetworkExtractor", "coloured"]
 
@@ -31,12 +31,12 @@ class NetworkExtractor(Extractor):
         Images come as bytes or as floating-point numbers; the network computes in the precision of its weights.
         """
 
-    def see(self, batch: Array) -> Seen:
+    def see(self, batch: Array) -> Features:
         # A copy, because a read-only memory map makes a tensor that must not be written to.
         images = torch.from_numpy(np.array(batch)).permute(0, 3, 1, 2).to(self.device)
         with torch.no_grad(), _full_precision(self.device):
             features, logits = self.look(images)
-        return Seen(features.float().cpu().numpy(), None if logits is None else logits.float().cpu().numpy())
+        return Features(features.float().cpu().numpy(), None if logits is None else logits.float().cpu().numpy())
 
 
 def coloured(images: Tensor) -> Tensor:

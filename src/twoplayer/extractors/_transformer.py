@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from twoplayer.errors import UserError
-from twoplayer.extractors._base import Where
+from twoplayer.core.errors import UserError
+from twoplayer.extractors._base import ExtractorContext
 from twoplayer.extractors._identity import of_weights
 from twoplayer.extractors._network import NetworkExtractor, coloured
 
@@ -34,7 +34,7 @@ class TransformerExtractor(NetworkExtractor):
     mean: ClassVar[tuple[float, float, float]]
     deviation: ClassVar[tuple[float, float, float]]
 
-    def __init__(self, where: Where, model: str, side: int) -> None:
+    def __init__(self, where: ExtractorContext, model: str, side: int) -> None:
         super().__init__(where.device)
         self.side = side
         self.network = _loaded(self.model_class, self.member, model, where).to(self.device)
@@ -65,7 +65,7 @@ def resized(images: Tensor, side: int) -> Tensor:
     return pixels if images.is_floating_point() else pixels.round()
 
 
-def _loaded(model_class: str, member: str, model: str, where: Where) -> Any:
+def _loaded(model_class: str, member: str, model: str, where: ExtractorContext) -> Any:
     try:
         import transformers
     except ImportError:

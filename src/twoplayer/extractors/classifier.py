@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from twoplayer.cache import Kept, cache_root, keep, recall
-from twoplayer.errors import UserError
-from twoplayer.extractors._base import HERE, Data, Where
+from twoplayer.core.cache import CacheEntry, cache_root, keep, recall
+from twoplayer.core.errors import UserError
+from twoplayer.core.rng import numpy_generator
+from twoplayer.extractors._base import HERE, ExtractorContext, ExtractorData
 from twoplayer.extractors._convnet import FEATURES, RECIPE, ConvNet, train
 from twoplayer.extractors._exact_network import ExactNetwork
 from twoplayer.extractors._identity import of_data, of_weights
-from twoplayer.rng import numpy_generator
 
 __all__ = ["Classifier"]
 
@@ -40,7 +40,7 @@ class Classifier(ExactNetwork):
     label = "classifier"
     size = FEATURES
 
-    def __init__(self, data: Data | None = None, where: Where = HERE) -> None:
+    def __init__(self, data: ExtractorData | None = None, where: ExtractorContext = HERE) -> None:
         if data is None or data.train_labels is None or len(np.unique(data.train_labels)) < 2:
             name = "" if data is None else f", which {data.name} has not"
             raise UserError(f"the classifier needs images with labels of two classes or more{name}: take random-conv")
@@ -62,7 +62,7 @@ class Classifier(ExactNetwork):
         features = self.network.features(images)
         return features, self.network.head(features)
 
-    def _accuracy(self, data: Data) -> float | None:
+    def _accuracy(self, data: ExtractorData) -> float | None:
         if data.held_out_labels is None or not len(data.held_out):
             return None
         rows = numpy_generator(0, "held out").permutation(len(data.held_out))[:TEST_LIMIT]
@@ -71,13 +71,13 @@ class Classifier(ExactNetwork):
         return float((logits.argmax(1) == data.held_out_labels[rows]).mean())
 
 
-def _trained(data: Data, where: Where) -> ConvNet:
+def _trained(data: ExtractorData, where: ExtractorContext) -> ConvNet:
     assert data.train_labels is not None
     network = train(data.train, data.train_labels, _classes(data), device=where.device, say=where.say)
     return network.requires_grad_(False)
 
 
-def _to_keep(network: ConvNet, accuracy: float | None, data: Data) -> Kept:
+def _to_keep(network: ConvNet, accuracy: float | None, data: ExtractorData) -> CacheEntry:
     facts = {
         "recipe": RECIPE,
         "accuracy": accuracy,
@@ -86,10 +86,10 @@ def _to_keep(network: ConvNet, accuracy: float | None, data: Data) -> Kept:
         "train_images": len(data.train),
         "torch": torch.__version__,
     }
-    return Kept({name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}, facts)
+    return CacheEntry({name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()}, facts)
 
 
-def _restored(kept: Kept) -> ConvNet:
+def _restored(kept: CacheEntry) -> ConvNet:
     height, width, channels = kept.facts["shape"]
     with torch.random.fork_rng(devices=[]):  # layers draw weights of their own before they get these
         network = ConvNet(channels, min(height, width), kept.facts["classes"])
@@ -99,12 +99,12 @@ def _restored(kept: Kept) -> ConvNet:
     return network.eval().requires_grad_(False)
 
 
-def _classes(data: Data) -> int:
+def _classes(data: ExtractorData) -> int:
     assert data.train_labels is not None
     return max(len(data.class_names), int(data.train_labels.max()) + 1)
 
 
-def _key(data: Data) -> str:
+def _key(data: ExtractorData) -> str:
     described = f"{RECIPE}/{of_data(data)}/{data.train.shape}/{_classes(data)}"
     return hashlib.blake2b(described.encode(), digest_size=8).hexdigest()
 

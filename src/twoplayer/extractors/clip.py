@@ -11,15 +11,15 @@ from typing import ClassVar, final
 
 from torch import Tensor
 
-from twoplayer.extractors._base import HERE, Data, Where
+from twoplayer.core.ranges import Count, at_least
+from twoplayer.extractors._base import HERE, ExtractorContext, ExtractorData
 from twoplayer.extractors._transformer import TransformerExtractor
-from twoplayer.ranges import Count, at_least
 
-__all__ = ["Clip"]
+__all__ = ["ClipExtractor"]
 
 
 @final
-class Clip(TransformerExtractor):
+class ClipExtractor(TransformerExtractor):
     """The projected image embedding, scaled to length 1 as CMMD has it; 768 features of the large model."""
 
     default: ClassVar[str] = "openai/clip-vit-large-patch14-336"
@@ -31,8 +31,8 @@ class Clip(TransformerExtractor):
 
     def __init__(
         self,
-        data: Data | None = None,
-        where: Where = HERE,
+        data: ExtractorData | None = None,
+        where: ExtractorContext = HERE,
         *,
         model: str = "openai/clip-vit-large-patch14-336",
         side: Count = native,

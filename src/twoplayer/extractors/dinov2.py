@@ -10,9 +10,9 @@ from typing import ClassVar, final
 
 from torch import Tensor
 
-from twoplayer.extractors._base import HERE, Data, Where
+from twoplayer.core.ranges import Count, at_least
+from twoplayer.extractors._base import HERE, ExtractorContext, ExtractorData
 from twoplayer.extractors._transformer import TransformerExtractor
-from twoplayer.ranges import Count, at_least
 
 __all__ = ["Dinov2"]
 
@@ -30,8 +30,8 @@ class Dinov2(TransformerExtractor):
 
     def __init__(
         self,
-        data: Data | None = None,
-        where: Where = HERE,
+        data: ExtractorData | None = None,
+        where: ExtractorContext = HERE,
         *,
         model: str = "facebook/dinov2-large",
         side: Count = native,

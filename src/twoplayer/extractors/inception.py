@@ -16,8 +16,8 @@ from typing import Any, ClassVar, final
 import torch
 from torch import Tensor
 
-from twoplayer.errors import UserError
-from twoplayer.extractors._base import HERE, Data, Where
+from twoplayer.core.errors import UserError
+from twoplayer.extractors._base import HERE, ExtractorContext, ExtractorData
 from twoplayer.extractors._identity import of_weights
 from twoplayer.extractors._network import NetworkExtractor, coloured
 
@@ -39,7 +39,9 @@ class Inception(NetworkExtractor):
     classes: ClassVar[bool] = True
     size = 2048
 
-    def __init__(self, data: Data | None = None, where: Where = HERE, *, weights: Path | None = None) -> None:
+    def __init__(
+        self, data: ExtractorData | None = None, where: ExtractorContext = HERE, *, weights: Path | None = None
+    ) -> None:
         super().__init__(where.device)
         module = _torch_fidelity()
         path = _plain(weights) if weights is not None else _downloaded(module.URL_INCEPTION_V3, where)
@@ -69,7 +71,7 @@ def _torch_fidelity() -> Any:
     return feature_extractor_inceptionv3
 
 
-def _downloaded(url: str, where: Where) -> Path:
+def _downloaded(url: str, where: ExtractorContext) -> Path:
     """torch-fidelity's weights where torch keeps downloads, fetched if they are not there."""
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
     if not path.exists():

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 import numpy as np
 
-from twoplayer.extractors._base import HERE, Array, Data, Extractor, Seen, Where
+from twoplayer.core.ranges import Count, at_least
+from twoplayer.extractors._base import HERE, Array, Extractor, ExtractorContext, ExtractorData, Features
 from twoplayer.extractors._exact import Exact
-from twoplayer.ranges import Count, at_least
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +30,7 @@ class Pixels(Extractor, Exact):
     cheap: ClassVar[bool] = True
     size = None
 
-    def __init__(self, data: Data | None = None, where: Where = HERE, *, side: Count = 32) -> None:
+    def __init__(self, data: ExtractorData | None = None, where: ExtractorContext = HERE, *, side: Count = 32) -> None:
         at_least(1, side=side)
         self.side = side
         self.identity = f"pixels-{side}"
@@ -39,9 +39,9 @@ class Pixels(Extractor, Exact):
     def batch(self, shape: tuple[int, ...]) -> int:
         return max(1, 2**22 // int(np.prod(shape)))
 
-    def see(self, batch: Array) -> Seen:
+    def see(self, batch: Array) -> Features:
         shrink = -(-max(batch.shape[1:3]) // self.side)
-        return Seen((_averaged(batch, shrink) / np.float32(255)).reshape(len(batch), -1))
+        return Features((_averaged(batch, shrink) / np.float32(255)).reshape(len(batch), -1))
 
     def exact(self, device: torch.device) -> Callable[[Tensor], Tensor]:
         from torch.nn.functional import avg_pool2d

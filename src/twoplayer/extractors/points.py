@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, ClassVar, Literal, final
 
 import numpy as np
 
-from twoplayer.errors import UserError
-from twoplayer.extractors._base import HERE, Array, Data, Extractor, Seen, Where
+from twoplayer.core.errors import UserError
+from twoplayer.extractors._base import HERE, Array, Extractor, ExtractorContext, ExtractorData, Features
 from twoplayer.extractors._exact import Exact
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["Points"]
+__all__ = ["PointCoordinates"]
 
 
 @final
-class Points(Extractor, Exact):
+class PointCoordinates(Extractor, Exact):
     """Each column less its mean and divided by its standard deviation, both of the training points.
 
     A column that is constant there is only centred.
@@ -30,7 +30,7 @@ class Points(Extractor, Exact):
     cheap: ClassVar[bool] = True
     label = "points"
 
-    def __init__(self, data: Data | None = None, where: Where = HERE) -> None:
+    def __init__(self, data: ExtractorData | None = None, where: ExtractorContext = HERE) -> None:
         if data is None:
             raise UserError("points needs the real points, whose mean and deviation it takes: give a reference")
         train = np.asarray(data.train, np.float64)
@@ -46,8 +46,8 @@ class Points(Extractor, Exact):
             raise UserError(f"points of {shape[0]} coordinates cannot be held against points of {self.size}")
         return max(1, 2**20 // self.size)
 
-    def see(self, batch: Array) -> Seen:
-        return Seen(((batch.astype(np.float64) - self.mean) / self.deviation).astype(np.float32))
+    def see(self, batch: Array) -> Features:
+        return Features(((batch.astype(np.float64) - self.mean) / self.deviation).astype(np.float32))
 
     def exact(self, device: torch.device) -> Callable[[Tensor], Tensor]:
         import torch

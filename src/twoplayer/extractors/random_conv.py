@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from twoplayer.extractors._base import HERE, Array, Data, Where
+from twoplayer.core.ranges import NonNegativeCount, at_least
+from twoplayer.core.rng import numpy_generator
+from twoplayer.extractors._base import HERE, Array, ExtractorContext, ExtractorData
 from twoplayer.extractors._exact_network import ExactNetwork
 from twoplayer.extractors._identity import of_weights
 from twoplayer.extractors._network import coloured
-from twoplayer.ranges import NonNegativeCount, at_least
-from twoplayer.rng import numpy_generator
 
 __all__ = ["RandomConv"]
 
@@ -48,7 +48,9 @@ class RandomConv(ExactNetwork):
     size = sum(WIDTHS)
     note = "random-conv is an untrained network: hold its figures against each other, not against published ones."
 
-    def __init__(self, data: Data | None = None, where: Where = HERE, *, seed: NonNegativeCount = 0) -> None:
+    def __init__(
+        self, data: ExtractorData | None = None, where: ExtractorContext = HERE, *, seed: NonNegativeCount = 0
+    ) -> None:
         at_least(0, seed=seed)
         super().__init__(where.device)
         with torch.random.fork_rng(devices=[]):  # layers draw weights of their own before they get these

@@ -11,8 +11,8 @@ from typing import ClassVar, Literal, final
 import numpy as np
 from torch import Tensor
 
-from twoplayer.errors import UserError
-from twoplayer.extractors._base import HERE, Array, Data, Where
+from twoplayer.core.errors import UserError
+from twoplayer.extractors._base import HERE, Array, ExtractorContext, ExtractorData
 from twoplayer.extractors._exact_network import ExactNetwork
 from twoplayer.extractors.classifier import Classifier
 
@@ -49,7 +49,7 @@ class StackedClassifier(ExactNetwork):
     classes: ClassVar[bool] = True
     label = "stacked_classifier"
 
-    def __init__(self, data: Data | None = None, where: Where = HERE) -> None:
+    def __init__(self, data: ExtractorData | None = None, where: ExtractorContext = HERE) -> None:
         if data is None or not getattr(data, "stacked", False):
             raise UserError("the stacked classifier looks at stacked digits: take --data stacked-digits")
         super().__init__(where.device)
@@ -71,7 +71,7 @@ class StackedClassifier(ExactNetwork):
         return features.reshape(len(images), -1), modes.flatten(1)
 
 
-def _unstacked(data: Data) -> Data:
+def _unstacked(data: ExtractorData) -> ExtractorData:
     assert data.train_labels is not None and data.held_out_labels is not None
     train, train_labels = _digits(data.train[:TRIPLES], data.train_labels[:TRIPLES])
     held_out, held_out_labels = _digits(data.held_out[:TRIPLES], data.held_out_labels[:TRIPLES])

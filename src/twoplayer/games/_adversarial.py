@@ -8,15 +8,22 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.games._base import Batch, Game, Loss
 from twoplayer.objectives._base import Adaptive, Objective
-from twoplayer.regularizers._base import Adapting, Constraint, Penalty, Perturbation, Regularizer, Scored
+from twoplayer.regularizers._base import (
+    AdaptivePerturbation,
+    Constraint,
+    CriticBatch,
+    Penalty,
+    Perturbation,
+    Regularizer,
+)
 
-__all__ = ["Adversarial", "needs_scores"]
+__all__ = ["AdversarialGame", "needs_scores"]
 
 
-class Adversarial(Game):
+class AdversarialGame(Game):
     """A game whose critic is moved by an objective and held back by regularizers; who generates what is left open.
 
     A member sets `critic`, calls `rule` once on it, and builds its two losses of `perturbed`, `scored` and `judged`.
@@ -31,7 +38,7 @@ class Adversarial(Game):
         self.constraints = [r for r in regularizers if isinstance(r, Constraint)]
         self.penalties = [r for r in regularizers if isinstance(r, Penalty)]
         self.perturbations = [r for r in regularizers if isinstance(r, Perturbation)]
-        self.adapting = nn.ModuleList(r for r in regularizers if isinstance(r, Adapting))
+        self.adapting = nn.ModuleList(r for r in regularizers if isinstance(r, AdaptivePerturbation))
         self._last: tuple[Tensor, Tensor] | None = None
         self._images = 0
 
@@ -54,7 +61,7 @@ class Adversarial(Game):
             samples = perturbation.perturb(samples, random, batch.rounds, parts)
         return samples
 
-    def scored(self, critic: nn.Module, real: Tensor, fake: Tensor, other: nn.Module | None = None) -> Scored:
+    def scored(self, critic: nn.Module, real: Tensor, fake: Tensor, other: nn.Module | None = None) -> CriticBatch:
         """The critic's outputs on both sides, in one pass where no batch statistics and no penalty forbid it.
 
         `other` is the critic as it sees generated samples, where it is told something else of them.
@@ -66,12 +73,12 @@ class Adversarial(Game):
             fake = fake.view_as(fake) if fake.requires_grad else fake.detach().requires_grad_()
         if wants_gradient or other is not None or mixes_rows(critic):
             # Batch statistics of real and fake samples apart (Radford et al. 2016; Ioffe 2015 in the critic).
-            return Scored(real, fake, critic(real), (critic if other is None else other)(fake))
+            return CriticBatch(real, fake, critic(real), (critic if other is None else other)(fake))
         both = critic(torch.cat([real, fake.to(real)]))
         middle = len(both) * len(real) // (len(real) + len(fake))  # a critic of patches gives several outputs a sample
-        return Scored(real, fake, both[:middle], both[middle:])
+        return CriticBatch(real, fake, both[:middle], both[middle:])
 
-    def judged(self, critic: nn.Module, scored: Scored, batch: Batch, *, ahead: bool = False) -> Loss:
+    def judged(self, critic: nn.Module, scored: CriticBatch, batch: Batch, *, ahead: bool = False) -> Loss:
         """The critic's loss by the objective, and the penalties that come on top of it."""
         if not ahead:
             self._last = scored.real_output.detach(), scored.fake_output.detach()
@@ -101,8 +108,8 @@ class Adversarial(Game):
             each.adapt(margin.view(self._images, -1))  # a critic of patches gives several outputs a sample
 
     @property
-    def _adapting(self) -> list[Adapting]:
-        return [r for r in self.perturbations if isinstance(r, Adapting) and r.adapts]
+    def _adapting(self) -> list[AdaptivePerturbation]:
+        return [r for r in self.perturbations if isinstance(r, AdaptivePerturbation) and r.adapts]
 
     def _check(self, critic: nn.Module) -> None:
         wanted, given = self.objective.critic_output, getattr(critic, "output", "score")

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import torch
 from torch import Tensor, nn
 
-from twoplayer.rng import normal_rows, uniform_rows
+from twoplayer.core.rng import normal_rows, uniform_rows
 
 __all__ = ["Batch", "Game", "Loss", "SampleGame", "SlopedGame", "in_precision", "prior_rows"]
 

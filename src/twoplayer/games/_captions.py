@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from twoplayer import texts
-from twoplayer.cache import cache_root
-from twoplayer.errors import UserError
-from twoplayer.games._kit import KEPT, Kept
-from twoplayer.rng import numpy_generator
-from twoplayer.texts._base import State, TextEncoder
-from twoplayer.texts._remembered import recalled, remember
+from twoplayer import text_encoders
+from twoplayer.core.cache import cache_root
+from twoplayer.core.errors import UserError
+from twoplayer.core.rng import numpy_generator
+from twoplayer.games._factory import KEPT, StoredConditions
+from twoplayer.text_encoders._base import EncoderState, TextEncoder
+from twoplayer.text_encoders._cache import recalled, remember
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
 
-__all__ = ["Captions", "encoder_of", "fitted", "kept_captions", "restored"]
+__all__ = ["CaptionVectors", "encoder_of", "fitted", "kept_captions", "restored"]
 
 RECIPE = 1
 """Change it with anything that changes what an encoder learns."""
@@ -34,14 +34,14 @@ WEIGHTS = "encoder."
 """How the encoder's tensors are called among what a run keeps."""
 
 
-class Encoder(NamedTuple):
+class TextEncoderSpec(NamedTuple):
     """A text encoder by its name and options."""
 
     name: str
     options: dict[str, Any]
 
 
-class Captions:
+class CaptionVectors:
     """Vectors of every sample's captions; in each batch a sample speaks through one of its own.
 
     Captions that the encoder cannot tell apart, such as the same words in another order to a bag of words, say the
@@ -92,16 +92,16 @@ class Captions:
         return np.asarray(self.vectors[self.numbers[captions]])
 
 
-def encoder_of(encoder: str, model: str | None, dimension: int) -> Encoder:
+def encoder_of(encoder: str, model: str | None, dimension: int) -> TextEncoderSpec:
     """The encoder that a game's options name; `model` is for one that is loaded, `dimension` for those that learn."""
     if encoder == "sentence-transformers":
-        return Encoder(encoder, {} if model is None else {"model": _spelled(model)})
+        return TextEncoderSpec(encoder, {} if model is None else {"model": _spelled(model)})
     if model is not None:
         raise UserError(f"{encoder} learns from the captions and takes no model: set encoder to sentence-transformers")
-    return Encoder(encoder, {"dimension": dimension})
+    return TextEncoderSpec(encoder, {"dimension": dimension})
 
 
-def fitted(named: Encoder, dataset: Dataset, seed: int = 0) -> TextEncoder:
+def fitted(named: TextEncoderSpec, dataset: Dataset, seed: int = 0) -> TextEncoder:
     """The encoder, fitted to the training part of `dataset`, or as the cache has kept it.
 
     Raises `UserError` where the data have no captions.
@@ -111,7 +111,7 @@ def fitted(named: Encoder, dataset: Dataset, seed: int = 0) -> TextEncoder:
             f"{dataset.name} has no captions, or not one for each image: put a table beside the images, captions.csv "
             "or captions.jsonl, with a column file and a column caption, or name the columns (data.captions)"
         )
-    encoder: TextEncoder = texts.create(named.name, **named.options)
+    encoder: TextEncoder = text_encoders.create(named.name, **named.options)
     folder = cache_root() / "texts"
     key = _key(named, dataset, seed)
     known = recalled(folder, key)
@@ -124,7 +124,7 @@ def fitted(named: Encoder, dataset: Dataset, seed: int = 0) -> TextEncoder:
     return encoder
 
 
-def kept_captions(encoder: TextEncoder, dataset: Dataset) -> Kept:
+def kept_captions(encoder: TextEncoder, dataset: Dataset) -> StoredConditions:
     """Different captions with their vectors and how often each is given, relative to others, and the encoder itself, so
     that new texts can be read without the data.
     """
@@ -138,14 +138,14 @@ def kept_captions(encoder: TextEncoder, dataset: Dataset) -> Kept:
     words = tuple(sentences[row] for row in order)
     weights = torch.tensor([given[word] for word in words], dtype=torch.float64)
     tensors = {"vectors": torch.from_numpy(encoder.encode(words)), "weights": weights}
-    return Kept({**tensors, **{WEIGHTS + k: v for k, v in encoder.state().tensors.items()}}, words)
+    return StoredConditions({**tensors, **{WEIGHTS + k: v for k, v in encoder.state().tensors.items()}}, words)
 
 
-def restored(given: Mapping[str, Any], kept: Kept) -> TextEncoder:
+def restored(given: Mapping[str, Any], kept: StoredConditions) -> TextEncoder:
     """The encoder that `kept_captions` kept; `given` is what the game noted of it."""
-    encoder: TextEncoder = texts.create(given["encoder"], **given["options"])
+    encoder: TextEncoder = text_encoders.create(given["encoder"], **given["options"])
     tensors = {k.removeprefix(WEIGHTS): v for k, v in kept.tensors.items() if k.startswith(WEIGHTS)}
-    encoder.restore(State(tensors, dict(given["state"])))
+    encoder.restore(EncoderState(tensors, dict(given["state"])))
     return encoder
 
 
@@ -155,5 +155,5 @@ def _spelled(model: str) -> str:
     return str(path.resolve()) if path.is_dir() else model
 
 
-def _key(named: Encoder, dataset: Dataset, seed: int) -> str:
+def _key(named: TextEncoderSpec, dataset: Dataset, seed: int) -> str:
     return hashlib.sha256(repr((RECIPE, *named, dataset.key, seed)).encode()).hexdigest()[:32]

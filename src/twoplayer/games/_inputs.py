@@ -11,20 +11,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from twoplayer.errors import UserError
-from twoplayer.rng import torch_generator
+from twoplayer.core.errors import UserError
+from twoplayer.core.rng import torch_generator
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
 
-__all__ = ["Grid", "Inputs", "Latents", "Unasked", "first_shown", "latents", "shown"]
+__all__ = ["GridInputs", "LatentInputs", "SamplerInputs", "UnconditionalInputs", "first_shown", "latents", "shown"]
 
 UNDERSTANDING = {"text": "gan-cls"}
 """Methods whose generators understand a wish, where those of cgan do not."""
 
 
 @dataclass(frozen=True)
-class Grid:
+class GridInputs:
     """Inputs whose samples make a run's picture."""
 
     inputs: Tensor
@@ -36,7 +36,7 @@ class Grid:
     """From the samples, as the data are stored, to what is shown, such as inputs between their translations."""
 
 
-class Inputs(ABC):
+class SamplerInputs(ABC):
     """Draws what a game's sampler takes: one tensor, a row for each sample, on the CPU.
 
     The same in training and after it, where it knows no more of the data than the run folder keeps.
@@ -47,7 +47,7 @@ class Inputs(ABC):
         """`count` inputs, a function of (seed, purpose) and of what they are to be like."""
 
     @abstractmethod
-    def grid(self, count: int, seed: int) -> Grid:
+    def grid(self, count: int, seed: int) -> GridInputs:
         """Inputs for a picture of about `count` samples."""
 
     @abstractmethod
@@ -55,20 +55,20 @@ class Inputs(ABC):
         """Real samples, as they are stored, in the grid's order: what stands beside it."""
 
     @abstractmethod
-    def wanting(self, wishes: Mapping[str, str]) -> Inputs:
+    def wanting(self, wishes: Mapping[str, str]) -> SamplerInputs:
         """Inputs for samples that are as asked, such as ``{"label": "Sneaker"}`` or ``{"text": "a red hat"}``.
 
         Raises `UserError` for a wish that this sampler does not understand.
         """
 
 
-class Unasked(Inputs):
+class UnconditionalInputs(SamplerInputs):
     """Inputs that cannot be asked for anything."""
 
     refusal: ClassVar[str]
     """Why not, and what to do, around the name of the wish and of a method that understands it."""
 
-    def wanting(self, wishes: Mapping[str, str]) -> Inputs:
+    def wanting(self, wishes: Mapping[str, str]) -> SamplerInputs:
         if not wishes:
             return self
         wish = next(iter(wishes))
@@ -76,7 +76,7 @@ class Unasked(Inputs):
 
 
 @final
-class Latents(Unasked):
+class LatentInputs(UnconditionalInputs):
     """Latents ``(count, dimension)`` from the prior, and nothing else."""
 
     refusal: ClassVar[str] = (
@@ -89,8 +89,8 @@ class Latents(Unasked):
     def draw(self, count: int, seed: int, purpose: str) -> Tensor:
         return latents(count, self.dimension, self.prior, seed, purpose)
 
-    def grid(self, count: int, seed: int) -> Grid:
-        return Grid(self.draw(count, seed, "grid"))
+    def grid(self, count: int, seed: int) -> GridInputs:
+        return GridInputs(self.draw(count, seed, "grid"))
 
     def real(self, dataset: Dataset, count: int) -> np.ndarray:
         return first_shown(dataset, count)

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from twoplayer.rng import uniform_rows
+from twoplayer.core.rng import uniform_rows
 
 __all__ = ["Enlargement", "jittered"]
 

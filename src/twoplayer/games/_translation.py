@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from twoplayer.errors import UserError
-from twoplayer.games._adversarial import Adversarial
-from twoplayer.games._inputs import Grid, Inputs, Unasked, first_shown
-from twoplayer.games._kit import Assembled, Kept
-from twoplayer.rng import numpy_generator
+from twoplayer.core.errors import UserError
+from twoplayer.core.rng import numpy_generator
+from twoplayer.games._adversarial import AdversarialGame
+from twoplayer.games._factory import ConfigurableGame, StoredConditions
+from twoplayer.games._inputs import GridInputs, SamplerInputs, UnconditionalInputs, first_shown
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
 
-__all__ = ["DIRECTIONS", "Direction", "PatchScores", "Pictures", "Translation", "check_sides", "kept_pictures"]
+__all__ = ["DIRECTIONS", "Direction", "ImageInputs", "PatchScores", "TranslationGame", "check_sides", "kept_pictures"]
 
 Direction = Literal["AtoB", "BtoA"]
 DIRECTIONS = ("AtoB", "BtoA")
@@ -44,7 +44,7 @@ class PatchScores(nn.Module):
 
 
 @final
-class Pictures(Unasked):
+class ImageInputs(UnconditionalInputs):
     """Images of the side that is translated, as networks see them, ``(count, C, H, W)``.
 
     As many as are asked for, or all that the run has kept, where they are fewer: no image is translated twice. Real
@@ -55,7 +55,7 @@ class Pictures(Unasked):
         "this run translates images and cannot be asked for a {}: give it images, with twoplayer translate"
     )
 
-    def __init__(self, kept: Kept | None, direction: Direction) -> None:
+    def __init__(self, kept: StoredConditions | None, direction: Direction) -> None:
         tensors = {} if kept is None else kept.tensors
         if "source" not in tensors:
             raise UserError("this run has lost the images that it kept to translate: restore its inputs.safetensors")
@@ -65,7 +65,7 @@ class Pictures(Unasked):
         rows = numpy_generator(seed, f"pictures for {purpose}").permutation(len(self.source))[:count]
         return _seen(self.source[torch.from_numpy(rows)])
 
-    def grid(self, count: int, seed: int) -> Grid:
+    def grid(self, count: int, seed: int) -> GridInputs:
         """Each image beside its translation and, where the data are paired, beside its true partner."""
         parts = 2 if self.partner is None else 3
         across = 6 if parts == 2 else 4
@@ -77,13 +77,13 @@ class Pictures(Unasked):
             shown = [_coloured(a) for a in (source.numpy(), samples, partner) if a is not None]
             return np.stack(shown, 1).reshape(-1, *shown[0].shape[1:])
 
-        return Grid(_seen(source), parts * min(across, len(source)), captions, arrange)
+        return GridInputs(_seen(source), parts * min(across, len(source)), captions, arrange)
 
     def real(self, dataset: Dataset, count: int) -> np.ndarray:
         return first_shown(_aimed_at(dataset, self.direction), count)
 
 
-class Translation(Adversarial, Assembled):
+class TranslationGame(AdversarialGame, ConfigurableGame):
     """A game that makes images of one side into images of the other, which is what they are measured against."""
 
     direction: Direction
@@ -93,11 +93,11 @@ class Translation(Adversarial, Assembled):
     def target(cls, dataset: Dataset, **options: Any) -> Dataset:
         return _aimed_at(dataset, options.get("direction", "AtoB"))
 
-    def inputs(self, kept: Kept | None) -> Inputs:
-        return Pictures(kept, self.direction)
+    def inputs(self, kept: StoredConditions | None) -> SamplerInputs:
+        return ImageInputs(kept, self.direction)
 
 
-def kept_pictures(dataset: Dataset, direction: Direction) -> Kept:
+def kept_pictures(dataset: Dataset, direction: Direction) -> StoredConditions:
     """Images of the side that is translated, uint8 ``(K, H, W, C)``, with their partners where the data are paired."""
     source, partner = _parts(dataset)
     if direction == "BtoA":
@@ -105,7 +105,7 @@ def kept_pictures(dataset: Dataset, direction: Direction) -> Kept:
     tensors = {"source": torch.from_numpy(np.array(source[:KEPT]))}
     if dataset.paired:
         tensors["partner"] = torch.from_numpy(np.array(partner[:KEPT]))
-    return Kept(tensors)
+    return StoredConditions(tensors)
 
 
 def _aimed_at(dataset: Dataset, direction: Direction) -> Dataset:

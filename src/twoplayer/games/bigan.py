@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, final
 import torch
 from torch import Tensor, nn
 
-from twoplayer.games._adversarial import Adversarial, needs_scores
+from twoplayer.core.ranges import Count
+from twoplayer.games._adversarial import AdversarialGame, needs_scores
 from twoplayer.games._base import Batch, Loss, in_precision, prior_rows
-from twoplayer.games._inputs import Inputs, Latents
-from twoplayer.games._kit import Assembled, Kept, Kit, Knowledge
+from twoplayer.games._factory import ConditioningData, ConfigurableGame, GameFactory, StoredConditions
+from twoplayer.games._inputs import LatentInputs, SamplerInputs
 from twoplayer.networks._joint import InvertedGenerator, JointCritic, joined
 from twoplayer.networks._shapes import value_count
 from twoplayer.objectives._base import Objective
-from twoplayer.ranges import Count
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
 
-__all__ = ["BiGAN"]
+__all__ = ["BiGANGame"]
 
 
-class Pairs(NamedTuple):
+class SampleLatentPairs(NamedTuple):
     """Samples and latents of both sides."""
 
     real: Tensor
@@ -38,7 +38,7 @@ class Pairs(NamedTuple):
 
 
 @final
-class BiGAN(Adversarial, Assembled):
+class BiGANGame(AdversarialGame, ConfigurableGame):
     """Generator and encoder, one player, against a critic of pairs.
 
     The encoder has the body of a critic of the generator's architecture; its encodings go through tanh where the prior
@@ -51,7 +51,7 @@ class BiGAN(Adversarial, Assembled):
     objectives leave the encoder the critic's loss, raised. Perturbations act on samples, not on latents.
     """
 
-    def __init__(self, kit: Kit, *, join: Literal["late", "early"] = "late", join_width: Count = 512) -> None:
+    def __init__(self, kit: GameFactory, *, join: Literal["late", "early"] = "late", join_width: Count = 512) -> None:
         needs_scores(kit.objective)
         super().__init__(kit.objective, kit.regularizers)
         shape, latent_dim = kit.facts.shape, kit.latent_dim
@@ -67,37 +67,39 @@ class BiGAN(Adversarial, Assembled):
         self.rule(self.critic)
 
     @classmethod
-    def study(cls, dataset: Dataset, seed: int, before: Knowledge | None = None, **options: Any) -> Knowledge:
-        return Knowledge()
+    def study(
+        cls, dataset: Dataset, seed: int, before: ConditioningData | None = None, **options: Any
+    ) -> ConditioningData:
+        return ConditioningData()
 
     @classmethod
-    def assemble(cls, kit: Kit, **options: Any) -> BiGAN:
+    def assemble(cls, kit: GameFactory, **options: Any) -> BiGANGame:
         return cls(kit, **options)
 
     @classmethod
     def target(cls, dataset: Dataset, **options: Any) -> Dataset:
         return dataset
 
-    def inputs(self, kept: Kept | None) -> Inputs:
-        return Latents(self.generator.latent_dim, self.prior)
+    def inputs(self, kept: StoredConditions | None) -> SamplerInputs:
+        return LatentInputs(self.generator.latent_dim, self.prior)
 
     @property
     def sampler(self) -> nn.Module:
         return self.generator
 
     @in_precision
-    def generate(self, batch: Batch) -> Pairs:
+    def generate(self, batch: Batch) -> SampleLatentPairs:
         latents = prior_rows(batch, self.generator.latent_dim, self.prior)
-        return Pairs(batch.real, self.generator.encode(batch.real), self.generator(latents), latents)
+        return SampleLatentPairs(batch.real, self.generator.encode(batch.real), self.generator(latents), latents)
 
     @in_precision
-    def critic_loss(self, batch: Batch, generated: Pairs, *, ahead: bool = False) -> Loss:
-        pairs = generated if ahead else Pairs(*(part.detach() for part in generated))
+    def critic_loss(self, batch: Batch, generated: SampleLatentPairs, *, ahead: bool = False) -> Loss:
+        pairs = generated if ahead else SampleLatentPairs(*(part.detach() for part in generated))
         real, fake = self._joined(pairs, batch, "")
         return self.judged(self.critic, self.scored(self.critic, real, fake), batch, ahead=ahead)
 
     @in_precision
-    def generator_loss(self, batch: Batch, generated: Pairs) -> Loss:
+    def generator_loss(self, batch: Batch, generated: SampleLatentPairs) -> Loss:
         real, fake = (self.critic(pairs) for pairs in self._joined(generated, batch, " again"))
         if self.objective.pairs:  # both sides are in the loss already, with opposite signs
             value = self.objective.generator_loss(fake, real)
@@ -112,7 +114,7 @@ class BiGAN(Adversarial, Assembled):
             return -self.objective.critic_loss(real, fake.detach())
         return self.objective.generator_loss(2 * self.centre - real)
 
-    def _joined(self, pairs: Pairs, batch: Batch, when: str) -> tuple[Tensor, Tensor]:
+    def _joined(self, pairs: SampleLatentPairs, batch: Batch, when: str) -> tuple[Tensor, Tensor]:
         real = self.perturbed(pairs.real, batch, f"real{when}")
         fake = self.perturbed(pairs.fake, batch, f"fake{when}")
         return joined(real, pairs.encoded), joined(fake, pairs.latents)

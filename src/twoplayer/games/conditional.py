@@ -19,33 +19,33 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from twoplayer.core.errors import UserError
+from twoplayer.core.ranges import Count, Positive
+from twoplayer.core.rng import numpy_generator
 from twoplayer.data._attributes import Attribute, width
-from twoplayer.errors import UserError
-from twoplayer.games._adversarial import Adversarial, needs_scores
+from twoplayer.games._adversarial import AdversarialGame, needs_scores
+from twoplayer.games._attribute_codes import AttributeCodes, disagreement, traits_of
 from twoplayer.games._base import Batch, Loss, SlopedGame, in_precision, prior_rows
-from twoplayer.games._bound import Bound
-from twoplayer.games._conditioned import Conditioned
-from twoplayer.games._inputs import Inputs
-from twoplayer.games._kit import KEPT, Assembled, Kept, Kit, Knowledge
-from twoplayer.games._traits import Codes, disagreement, traits_of
+from twoplayer.games._bound_critic import BoundCritic
+from twoplayer.games._conditioned_inputs import ConditionedInputs
+from twoplayer.games._factory import KEPT, ConditioningData, ConfigurableGame, GameFactory, StoredConditions
+from twoplayer.games._inputs import SamplerInputs
 from twoplayer.networks._base import Generator
 from twoplayer.networks._conditioning import (
     ConcatenatedCritic,
     ConcatenatedGenerator,
+    ConditionalCritic,
+    ConditionBlindCritic,
     ModulatedGenerator,
     ProjectedCritic,
-    ToldCritic,
-    UntoldCritic,
     embedding,
 )
 from twoplayer.networks._precision import ExactLinear
-from twoplayer.ranges import Count, Positive
-from twoplayer.rng import numpy_generator
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
 
-__all__ = ["Conditional"]
+__all__ = ["ConditionalGame"]
 
 KEPT_BYTES = 2**24
 """Of the rows that a run keeps, at most."""
@@ -55,7 +55,7 @@ MOST_MAPS = 16
 
 
 @final
-class Conditional(Adversarial, SlopedGame, Assembled):
+class ConditionalGame(AdversarialGame, SlopedGame, ConfigurableGame):
     """Both players are told what the real samples of the batch are like; the generator is to make others like them.
 
     `conditions` names what counts, the class as ``label``; None is the class and all attributes. Into the generator
@@ -70,7 +70,7 @@ class Conditional(Adversarial, SlopedGame, Assembled):
 
     def __init__(
         self,
-        kit: Kit,
+        kit: GameFactory,
         *,
         conditions: list[str] | None = None,
         into_generator: Literal["concatenation", "normalization"] = "concatenation",
@@ -97,32 +97,34 @@ class Conditional(Adversarial, SlopedGame, Assembled):
         self.told_from, self.unheard = kit.latent_dim, None if checker == "none" else UNHEARD
         self.checker_weight, self.checker_learns = checker_weight, checker_learns
         self.generator = _generator(kit, self.traits, into_generator, condition_dim)
-        self.critic: Jury = Jury(*_critics(kit, self.traits, into_critic, checker))
+        self.critic: CriticWithClassifier = CriticWithClassifier(*_critics(kit, self.traits, into_critic, checker))
         self.players = {"generator": self.generator, "critic": self.critic}
         self.rule(self.critic)
 
     @classmethod
-    def study(cls, dataset: Dataset, seed: int, before: Knowledge | None = None, **options: Any) -> Knowledge:
+    def study(
+        cls, dataset: Dataset, seed: int, before: ConditioningData | None = None, **options: Any
+    ) -> ConditioningData:
         traits = traits_of(dataset, options.get("conditions"))
-        codes = Codes.of_training(traits, dataset)
+        codes = AttributeCodes.of_training(traits, dataset)
         count = min(KEPT, max(1, KEPT_BYTES // (4 * width(traits))))
         rows = numpy_generator(seed, "kept rows").permutation(len(dataset.train))[:count]
-        kept = Kept({"given": torch.from_numpy(codes(rows))})
-        return Knowledge(codes, {"attributes": [asdict(trait) for trait in traits]}, kept)
+        kept = StoredConditions({"given": torch.from_numpy(codes(rows))})
+        return ConditioningData(codes, {"attributes": [asdict(trait) for trait in traits]}, kept)
 
     @classmethod
-    def assemble(cls, kit: Kit, **options: Any) -> Conditional:
+    def assemble(cls, kit: GameFactory, **options: Any) -> ConditionalGame:
         return cls(kit, **options)
 
     @classmethod
     def target(cls, dataset: Dataset, **options: Any) -> Dataset:
         return dataset
 
-    def inputs(self, kept: Kept | None) -> Inputs:
+    def inputs(self, kept: StoredConditions | None) -> SamplerInputs:
         if kept is None or "given" not in kept.tensors:
             raise UserError("this run has lost its inputs.safetensors, which says what to ask for: restore it")
         rows = np.asarray(kept.tensors["given"])
-        return Conditioned(self.latent_dim, self.prior, self.traits, rows, image=len(self.shape) == 3)
+        return ConditionedInputs(self.latent_dim, self.prior, self.traits, rows, image=len(self.shape) == 3)
 
     @property
     def sampler(self) -> nn.Module:
@@ -137,7 +139,7 @@ class Conditional(Adversarial, SlopedGame, Assembled):
     @in_precision
     def critic_loss(self, batch: Batch, generated: Tensor, *, ahead: bool = False) -> Loss:
         generated = generated if ahead else generated.detach()
-        told = Bound(self.critic.told, batch.given)
+        told = BoundCritic(self.critic.told, batch.given)
         real, fake = self.perturbed(batch.real, batch, "real"), self.perturbed(generated, batch, "fake")
         scored = self.scored(told, real, fake)
         seen = torch.cat(told.features)
@@ -151,13 +153,13 @@ class Conditional(Adversarial, SlopedGame, Assembled):
     def critic_loss_on(self, batch: Batch, samples: Tensor, inputs: Tensor) -> Loss:
         # Samples that came of other conditions than the batch's; what lies between the two, as penalties look at, is
         # held against those of the real ones.
-        told, other = (Bound(self.critic.told, given) for given in (batch.given, inputs[:, self.latent_dim :]))
+        told, other = (BoundCritic(self.critic.told, given) for given in (batch.given, inputs[:, self.latent_dim :]))
         real, fake = self.perturbed(batch.real, batch, "real"), self.perturbed(samples.detach(), batch, "fake")
         return self.judged(told, self.scored(told, real, fake, other), batch)
 
     @in_precision
     def generator_loss(self, batch: Batch, generated: Tensor) -> Loss:
-        told = Bound(self.critic.told, batch.given)
+        told = BoundCritic(self.critic.told, batch.given)
         fake = self.perturbed(generated, batch, "fake again")
         score = told(fake)
         real = told(self.perturbed(batch.real, batch, "real again")) if self.objective.pairs else None
@@ -177,7 +179,7 @@ class Conditional(Adversarial, SlopedGame, Assembled):
 
 
 @final
-class Jury(nn.Module):
+class CriticWithClassifier(nn.Module):
     """A critic that is told the conditions, and beside it a checker, if any, that has to find them.
 
     A `shared` checker reads the critic's features, another one the samples.
@@ -185,7 +187,7 @@ class Jury(nn.Module):
 
     output: Literal["score", "energy"] = "score"
 
-    def __init__(self, told: ToldCritic, checker: nn.Module | None, shared: bool) -> None:
+    def __init__(self, told: ConditionalCritic, checker: nn.Module | None, shared: bool) -> None:
         super().__init__()
         self.told, self.checker, self.shared = told, checker, shared
 
@@ -204,7 +206,7 @@ class Jury(nn.Module):
         return score
 
 
-def _generator(kit: Kit, traits: tuple[Attribute, ...], entry: str, condition_dim: int) -> Generator:
+def _generator(kit: GameFactory, traits: tuple[Attribute, ...], entry: str, condition_dim: int) -> Generator:
     inputs, shape = width(traits), kit.facts.shape
     if entry == "normalization":
         return ModulatedGenerator(kit.generator(kit.latent_dim, shape), kit.latent_dim, inputs)
@@ -213,11 +215,11 @@ def _generator(kit: Kit, traits: tuple[Attribute, ...], entry: str, condition_di
 
 
 def _critics(
-    kit: Kit, traits: tuple[Attribute, ...], entry: str, checker: str
-) -> tuple[ToldCritic, nn.Module | None, bool]:
+    kit: GameFactory, traits: tuple[Attribute, ...], entry: str, checker: str
+) -> tuple[ConditionalCritic, nn.Module | None, bool]:
     """The critic, the checker, and whether it shares the critic's features."""
     inputs, shape = width(traits), kit.facts.shape
-    told: ToldCritic
+    told: ConditionalCritic
     if entry == "concatenation":
         more = min(inputs, MOST_MAPS)
         base = kit.critic((shape[0] + more, *shape[1:]))
@@ -225,7 +227,7 @@ def _critics(
     elif entry == "projection":
         told = ProjectedCritic(kit.critic(shape), shape, inputs)
     else:
-        told = UntoldCritic(kit.critic(shape), shape)
+        told = ConditionBlindCritic(kit.critic(shape), shape)
     if checker == "shared":
         return told, ExactLinear(told.base.width, inputs), True
     return told, kit.encoder(inputs, shape, of="critic") if checker == "own" else None, False

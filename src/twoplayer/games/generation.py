@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from torch import Tensor, nn
 
-from twoplayer.games._adversarial import Adversarial
+from twoplayer.games._adversarial import AdversarialGame
 from twoplayer.games._base import Batch, Loss, SampleGame, in_precision, prior_rows
-from twoplayer.games._inputs import Inputs, Latents
-from twoplayer.games._kit import Assembled, Kept, Kit, Knowledge
+from twoplayer.games._factory import ConditioningData, ConfigurableGame, GameFactory, StoredConditions
+from twoplayer.games._inputs import LatentInputs, SamplerInputs
 from twoplayer.objectives._base import Objective
 from twoplayer.regularizers._base import Regularizer
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
 
-__all__ = ["Generation"]
+__all__ = ["GenerationGame"]
 
 
-class Generation(Adversarial, SampleGame, Assembled):
+class GenerationGame(AdversarialGame, SampleGame, ConfigurableGame):
     """Generator against critic, on latents from `prior` ("normal": N(0, I); "uniform": U(−1, 1)).
 
     Raises `UserError` where the objective cannot play with the critic, and warns of pairings that are known to
@@ -45,11 +45,13 @@ class Generation(Adversarial, SampleGame, Assembled):
         self.rule(critic)
 
     @classmethod
-    def study(cls, dataset: Dataset, seed: int, before: Knowledge | None = None, **options: Any) -> Knowledge:
-        return Knowledge()
+    def study(
+        cls, dataset: Dataset, seed: int, before: ConditioningData | None = None, **options: Any
+    ) -> ConditioningData:
+        return ConditioningData()
 
     @classmethod
-    def assemble(cls, kit: Kit, **options: Any) -> Generation:
+    def assemble(cls, kit: GameFactory, **options: Any) -> GenerationGame:
         shape = kit.facts.shape
         generator, critic = kit.generator(kit.latent_dim, shape), kit.critic(shape)
         return cls(generator, critic, kit.objective, kit.regularizers, prior=kit.prior, **options)
@@ -58,8 +60,8 @@ class Generation(Adversarial, SampleGame, Assembled):
     def target(cls, dataset: Dataset, **options: Any) -> Dataset:
         return dataset
 
-    def inputs(self, kept: Kept | None) -> Inputs:
-        return Latents(int(self.generator.latent_dim), self.prior)  # type: ignore[arg-type]
+    def inputs(self, kept: StoredConditions | None) -> SamplerInputs:
+        return LatentInputs(int(self.generator.latent_dim), self.prior)  # type: ignore[arg-type]
 
     @property
     def sampler(self) -> nn.Module:

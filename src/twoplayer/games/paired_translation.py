@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from twoplayer.core.ranges import NonNegative, within
 from twoplayer.games._base import Batch, Loss, in_precision
+from twoplayer.games._factory import ConditioningData, GameFactory
 from twoplayer.games._jitter import Enlargement, jittered
-from twoplayer.games._kit import Kit, Knowledge
-from twoplayer.games._translation import Direction, PatchScores, Translation, check_sides, kept_pictures
+from twoplayer.games._translation import Direction, PatchScores, TranslationGame, check_sides, kept_pictures
 from twoplayer.objectives._base import Objective
-from twoplayer.ranges import NonNegative, within
 from twoplayer.regularizers._base import Regularizer
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
 
-__all__ = ["PairedTranslation"]
+__all__ = ["PairedTranslationGame"]
 
 
-class PairedTranslation(Translation):
+class PairedTranslationGame(TranslationGame):
     """The translator makes of an image what the critic cannot tell from its true partner, beside the same image.
 
     `direction` says which side is given; `l1` weighs the mean absolute difference from the true partner, in units of
@@ -58,12 +58,14 @@ class PairedTranslation(Translation):
         self.rule(self.critic)
 
     @classmethod
-    def study(cls, dataset: Dataset, seed: int, before: Knowledge | None = None, **options: Any) -> Knowledge:
+    def study(
+        cls, dataset: Dataset, seed: int, before: ConditioningData | None = None, **options: Any
+    ) -> ConditioningData:
         check_sides(dataset, paired=True)
-        return Knowledge(kept=kept_pictures(dataset, options.get("direction", "AtoB")))
+        return ConditioningData(kept=kept_pictures(dataset, options.get("direction", "AtoB")))
 
     @classmethod
-    def assemble(cls, kit: Kit, **options: Any) -> PairedTranslation:
+    def assemble(cls, kit: GameFactory, **options: Any) -> PairedTranslationGame:
         given, wanted = kit.facts.shape, kit.facts.partner_shape
         assert wanted is not None
         if options.get("direction") == "BtoA":

@@ -14,33 +14,33 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor, nn
 
-from twoplayer.errors import UserError
-from twoplayer.games._adversarial import Adversarial, needs_scores
+from twoplayer.core.errors import UserError
+from twoplayer.core.ranges import Count, NonNegative, within
+from twoplayer.games._adversarial import AdversarialGame, needs_scores
 from twoplayer.games._base import Batch, Loss, in_precision, prior_rows
-from twoplayer.games._bound import Bound
-from twoplayer.games._captions import Captions, encoder_of, fitted, kept_captions, restored
-from twoplayer.games._inputs import Inputs
-from twoplayer.games._kit import Assembled, Kept, Kit, Knowledge
-from twoplayer.games._sentences import Sentences
+from twoplayer.games._bound_critic import BoundCritic
+from twoplayer.games._captions import CaptionVectors, encoder_of, fitted, kept_captions, restored
+from twoplayer.games._factory import ConditioningData, ConfigurableGame, GameFactory, StoredConditions
+from twoplayer.games._inputs import SamplerInputs
+from twoplayer.games._sentence_inputs import SentenceInputs
 from twoplayer.networks._conditioning import (
     AugmentedGenerator,
     ConcatenatedCritic,
     ConcatenatedGenerator,
+    ConditionalCritic,
     ProjectedCritic,
-    ToldCritic,
     embedding,
 )
 from twoplayer.objectives._base import Objective
-from twoplayer.ranges import Count, NonNegative, within
 from twoplayer.regularizers._base import Regularizer
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
 
-__all__ = ["Text"]
+__all__ = ["TextGame"]
 
 
-class Text(Adversarial, Assembled):
+class TextGame(AdversarialGame, ConfigurableGame):
     """Images of what sentences say; the critic must tell a real image with another's sentence from a real pair.
 
     Half of what the critic calls fake are real images with wrong sentences, which is how it learns to match: each of
@@ -57,7 +57,7 @@ class Text(Adversarial, Assembled):
     def __init__(
         self,
         generator: AugmentedGenerator | ConcatenatedGenerator,
-        critic: ToldCritic,
+        critic: ConditionalCritic,
         given: dict[str, Any],
         prior: Literal["normal", "uniform"],
         objective: Objective,
@@ -77,13 +77,15 @@ class Text(Adversarial, Assembled):
         if self.augmentation and prior != "normal":
             raise UserError("conditioning_augmentation draws from a normal distribution: set prior to normal")
         self.generator = generator
-        self.critic: ToldCritic = critic
+        self.critic: ConditionalCritic = critic
         self.given, self.prior, self.interpolate = given, prior, interpolate
         self.players = {"generator": generator, "critic": critic}
         self.rule(critic)
 
     @classmethod
-    def study(cls, dataset: Dataset, seed: int, before: Knowledge | None = None, **options: Any) -> Knowledge:
+    def study(
+        cls, dataset: Dataset, seed: int, before: ConditioningData | None = None, **options: Any
+    ) -> ConditioningData:
         named = encoder_of(options.get("encoder", "bag-of-words"), options.get("model"), options.get("text_dim", 64))
         if before is None or before.kept is None:
             encoder = fitted(named, dataset)  # one for all seeds of a method, so that runs can be asked the same
@@ -96,11 +98,11 @@ class Text(Adversarial, Assembled):
             "state": encoder.state().facts,
             "width": encoder.dimension,
         }
-        captions = Captions(encoder, dataset.train_captions)
-        return Knowledge(captions, given, kept_captions(encoder, dataset), wrong=captions.wrong)
+        captions = CaptionVectors(encoder, dataset.train_captions)
+        return ConditioningData(captions, given, kept_captions(encoder, dataset), wrong=captions.wrong)
 
     @classmethod
-    def assemble(cls, kit: Kit, **options: Any) -> Text:
+    def assemble(cls, kit: GameFactory, **options: Any) -> TextGame:
         given, shape = dict(kit.facts.given), kit.facts.shape
         width, embedded = int(given["width"]), int(options.get("embedded", 64))
         base = kit.generator(kit.latent_dim + embedded, shape)
@@ -109,7 +111,7 @@ class Text(Adversarial, Assembled):
             generator = AugmentedGenerator(base, kit.latent_dim + embedded, width, embedded)
         else:
             generator = ConcatenatedGenerator(base, kit.latent_dim, width, embedding(width, embedded, width))
-        critic: ToldCritic
+        critic: ConditionalCritic
         if options.get("into_critic", "projection") == "projection":
             critic = ProjectedCritic(kit.critic(shape), shape, width)
         else:
@@ -121,8 +123,10 @@ class Text(Adversarial, Assembled):
     def target(cls, dataset: Dataset, **options: Any) -> Dataset:
         return dataset
 
-    def inputs(self, kept: Kept | None) -> Inputs:
-        return Sentences(self.generator.base_dim, self.prior, kept, partial(restored, self.given, kept or Kept({})))
+    def inputs(self, kept: StoredConditions | None) -> SamplerInputs:
+        return SentenceInputs(
+            self.generator.base_dim, self.prior, kept, partial(restored, self.given, kept or StoredConditions({}))
+        )
 
     @property
     def sampler(self) -> nn.Module:
@@ -137,10 +141,10 @@ class Text(Adversarial, Assembled):
         # Algorithm 1, lines 5 to 10: s_r, s_w and s_f.
         generated = generated if ahead else generated.detach()
         real, fake = self.perturbed(batch.real, batch, "real"), self.perturbed(generated, batch, "fake")
-        told = Bound(self.critic, batch.given)
+        told = BoundCritic(self.critic, batch.given)
         scored = self.scored(told, real, fake)
         loss = self.judged(told, scored, batch, ahead=ahead)
-        wrong = Bound(self.critic, batch.mismatched)(real)
+        wrong = BoundCritic(self.critic, batch.mismatched)(real)
         with_fakes = self.objective.critic_loss(scored.real_output, scored.fake_output)
         with_wrong = self.objective.critic_loss(scored.real_output, wrong)
         more = (with_wrong - with_fakes) / 2
@@ -166,8 +170,8 @@ class Text(Adversarial, Assembled):
 
     def _fooled(self, batch: Batch, made: Tensor, given: Tensor, draw: str) -> Tensor:
         """What the generator loses by what it has made of the texts; real images keep their own."""
-        fake = Bound(self.critic, given)(self.perturbed(made, batch, f"fake {draw}"))
+        fake = BoundCritic(self.critic, given)(self.perturbed(made, batch, f"fake {draw}"))
         real = None
         if self.objective.pairs:
-            real = Bound(self.critic, batch.given)(self.perturbed(batch.real, batch, f"real {draw}"))
+            real = BoundCritic(self.critic, batch.given)(self.perturbed(batch.real, batch, f"real {draw}"))
         return self.objective.generator_loss(fake, real)

@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple, final
 import torch
 from torch import Tensor, nn
 
+from twoplayer.core.ranges import NonNegative, NonNegativeCount, at_least, within
 from twoplayer.games._base import Batch, Loss, in_precision
-from twoplayer.games._history import History
-from twoplayer.games._kit import Kit, Knowledge
-from twoplayer.games._translation import Direction, PatchScores, Translation, check_sides, kept_pictures
+from twoplayer.games._factory import ConditioningData, GameFactory
+from twoplayer.games._image_pool import ImagePool
+from twoplayer.games._translation import Direction, PatchScores, TranslationGame, check_sides, kept_pictures
 from twoplayer.objectives._base import Objective
-from twoplayer.ranges import NonNegative, NonNegativeCount, at_least, within
 from twoplayer.regularizers._base import Regularizer
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
 
-__all__ = ["UnpairedTranslation"]
+__all__ = ["UnpairedTranslationGame"]
 
 
-class Translations(NamedTuple):
+class CrossTranslations(NamedTuple):
     """Each side's images as the other translator makes them."""
 
     a: Tensor
@@ -35,7 +35,7 @@ class Translations(NamedTuple):
 
 
 @final
-class TwoWay(nn.Module):
+class TwoWayTranslator(nn.Module):
     """Both translators; as a sampler it goes in `direction`."""
 
     def __init__(self, to_b: nn.Module, to_a: nn.Module, direction: Direction) -> None:
@@ -59,7 +59,7 @@ class TwoCritics(nn.Module):
         self.a, self.b = of_a, of_b
 
 
-class UnpairedTranslation(Translation):
+class UnpairedTranslationGame(TranslationGame):
     """Translators of A to B and of B to A; there and back again an image is to be what it was.
 
     `cycle` weighs the mean absolute difference after both translators: 10, as in the paper, whose generators' losses
@@ -86,21 +86,23 @@ class UnpairedTranslation(Translation):
         at_least(0, history=history)
         self.cycle, self.identity = within(NonNegative, cycle=cycle), within(NonNegative, identity=identity)
         self.direction = direction
-        self.generator = TwoWay(*translators, direction)
+        self.generator = TwoWayTranslator(*translators, direction)
         self.critic: TwoCritics = TwoCritics(*(PatchScores(critic) for critic in critics))
         self.alike = shapes[0][0] == shapes[1][0]
-        self.histories = nn.ModuleDict({"a": History(history, shapes[0]), "b": History(history, shapes[1])})
+        self.histories = nn.ModuleDict({"a": ImagePool(history, shapes[0]), "b": ImagePool(history, shapes[1])})
         self.players = {"generator": self.generator, "critic": self.critic}
         self.rule(self.critic.a)
         self.rule(self.critic.b)
 
     @classmethod
-    def study(cls, dataset: Dataset, seed: int, before: Knowledge | None = None, **options: Any) -> Knowledge:
+    def study(
+        cls, dataset: Dataset, seed: int, before: ConditioningData | None = None, **options: Any
+    ) -> ConditioningData:
         check_sides(dataset, paired=False)
-        return Knowledge(kept=kept_pictures(dataset, options.get("direction", "AtoB")), apart=True)
+        return ConditioningData(kept=kept_pictures(dataset, options.get("direction", "AtoB")), apart=True)
 
     @classmethod
-    def assemble(cls, kit: Kit, **options: Any) -> UnpairedTranslation:
+    def assemble(cls, kit: GameFactory, **options: Any) -> UnpairedTranslationGame:
         a, b = kit.facts.shape, kit.facts.partner_shape
         assert b is not None
         translators, critics = (kit.translator(a, b), kit.translator(b, a)), (kit.critic(a), kit.critic(b))
@@ -111,11 +113,11 @@ class UnpairedTranslation(Translation):
         return self.generator
 
     @in_precision
-    def generate(self, batch: Batch) -> Translations:
-        return Translations(self.generator.BtoA(batch.partner), self.generator.AtoB(batch.real))
+    def generate(self, batch: Batch) -> CrossTranslations:
+        return CrossTranslations(self.generator.BtoA(batch.partner), self.generator.AtoB(batch.real))
 
     @in_precision
-    def critic_loss(self, batch: Batch, generated: Translations, *, ahead: bool = False) -> Loss:
+    def critic_loss(self, batch: Batch, generated: CrossTranslations, *, ahead: bool = False) -> Loss:
         of_a, seen = self._critic_loss("a", self.critic.a, batch.real, generated.a, batch, ahead), self._last
         of_b = self._critic_loss("b", self.critic.b, batch.partner, generated.b, batch, ahead)
         if not ahead and seen is not None and self._last is not None:  # what adapts, adapts to both critics
@@ -123,7 +125,7 @@ class UnpairedTranslation(Translation):
         return Loss(of_a.total + of_b.total, {name: (of_a.parts[name] + of_b.parts[name]) / 2 for name in of_a.parts})
 
     @in_precision
-    def generator_loss(self, batch: Batch, generated: Translations) -> Loss:
+    def generator_loss(self, batch: Batch, generated: CrossTranslations) -> Loss:
         there_and_back = self.generator.BtoA(generated.b), self.generator.AtoB(generated.a)
         cycle = _apart(there_and_back[0], batch.real) + _apart(there_and_back[1], batch.partner)
         value = self._fooled("a", self.critic.a, generated.a, batch.real, batch)
@@ -139,7 +141,7 @@ class UnpairedTranslation(Translation):
 
     def _critic_loss(self, side: str, critic: nn.Module, real: Tensor, fake: Tensor, batch: Batch, ahead: bool) -> Loss:
         if not ahead:
-            history: History = self.histories[side]  # type: ignore[assignment]
+            history: ImagePool = self.histories[side]  # type: ignore[assignment]
             fake = history.exchange(fake.float(), batch.random(f"history {side}"))
         real, fake = self.perturbed(real, batch, f"real {side}"), self.perturbed(fake, batch, f"fake {side}")
         return self.judged(critic, self.scored(critic, real, fake), batch, ahead=ahead)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from twoplayer.lab._findings import Findings
+from twoplayer.lab._result import DemonstrationResult
 
 __all__ = ["Demonstration"]
 
@@ -20,7 +20,7 @@ class Demonstration(ABC):
     """What is claimed, in one or two sentences with its formula."""
 
     @abstractmethod
-    def show(self, findings: Findings) -> None:
+    def show(self, findings: DemonstrationResult) -> None:
         """Compute, and put into `findings` the words, tables, pictures and checks, in the order to be read.
 
         All randomness comes from `findings.seed`. The verdict is the checks': at least one must be made.

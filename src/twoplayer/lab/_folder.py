@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from twoplayer import __version__, lab
-from twoplayer.errors import UserError
-from twoplayer.files import check_free, read_json, write_atomic, write_json
-from twoplayer.lab._findings import Findings
+from twoplayer import lab
+from twoplayer.core.errors import UserError
+from twoplayer.core.files import check_free, read_json, write_atomic, write_json
+from twoplayer.core.version import __version__
 from twoplayer.lab._page import contents_page, findings_page
+from twoplayer.lab._result import DemonstrationResult
 
 __all__ = ["LabFolder"]
 
@@ -39,7 +40,7 @@ class LabFolder:
         return self.path / f"{name}.json"
 
     def finished(self) -> list[dict[str, Any]]:
-        """The figures of every demonstration that is finished here, as `Findings.document` has them."""
+        """The figures of every demonstration that is finished here, as `DemonstrationResult.document` has them."""
         return [found for name in lab.names() if (found := self._read(name)) is not None]
 
     def done(self, name: str, seed: int) -> dict[str, Any] | None:
@@ -62,7 +63,7 @@ class LabFolder:
         with tempfile.NamedTemporaryFile(dir=self.path):
             pass
 
-    def keep(self, findings: Findings) -> dict[str, Any]:
+    def keep(self, findings: DemonstrationResult) -> dict[str, Any]:
         """Write the demonstration's page and its figures, which are given back, and list it."""
         document = {**findings.document(), "twoplayer": __version__}
         self.figures(findings.name).unlink(missing_ok=True)  # of the page that is replaced

@@ -15,19 +15,19 @@ import torch
 from torch import Tensor, nn
 
 from twoplayer import theory
-from twoplayer.data.grid import Grid
+from twoplayer.core.ranges import Count, NonNegative
+from twoplayer.core.rng import derive, numpy_generator
+from twoplayer.data.grid import GaussianGrid
 from twoplayer.data.ring import Ring
 from twoplayer.data.spiral import Spiral
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._drawing import sheet
-from twoplayer.lab._findings import Findings
-from twoplayer.lab._play import Density, fit_critic, scores, slopes, small_critic, tensor
+from twoplayer.lab._lab_game import LabDensity, fit_critic, scores, slopes, small_critic, tensor
+from twoplayer.lab._result import DemonstrationResult
 from twoplayer.objectives.wasserstein import Wasserstein
-from twoplayer.ranges import Count, NonNegative
+from twoplayer.pages.plot_style import sheet
 from twoplayer.regularizers._base import Regularizer
-from twoplayer.regularizers.clip import Clip
+from twoplayer.regularizers.clip import WeightClipping
 from twoplayer.regularizers.gradient_penalty import GradientPenalty
-from twoplayer.rng import derive, numpy_generator
 
 __all__ = ["ClippingAndPenalty"]
 
@@ -41,7 +41,7 @@ EDGE = 3.0
 """Half the side of the square on which surfaces are drawn."""
 TOYS: dict[str, Any] = {
     "8 Gaussians": Ring(radius=math.sqrt(2), deviation=0.02),
-    "25 Gaussians": Grid(spacing=1 / math.sqrt(2), deviation=0.02),
+    "25 Gaussians": GaussianGrid(spacing=1 / math.sqrt(2), deviation=0.02),
 }
 
 
@@ -60,27 +60,27 @@ class ClippingAndPenalty(Demonstration):
     def __init__(self, *, steps: Count = 600, deep_steps: Count = 120, weight: NonNegative = 1.0) -> None:
         self.steps, self.deep_steps, self.weight = steps, deep_steps, weight
 
-    def show(self, findings: Findings) -> None:
+    def show(self, findings: DemonstrationResult) -> None:
         surfaces = {name: self._pair(toy.density(), findings.seed) for name, toy in TOYS.items()}
         self._surfaces(findings, surfaces)
         self._weights(findings, *surfaces["8 Gaussians"])
         self._depth(findings)
 
-    def _pair(self, data: Density, seed: int) -> tuple[_Fitted, _Fitted]:
+    def _pair(self, data: LabDensity, seed: int) -> tuple[_Fitted, _Fitted]:
         """A clipped and a penalized critic for data against the same data under noise."""
         blurred = _Blurred(data)
         random = numpy_generator(seed, "samples")
         real, fake = data.sample(SAMPLES, random), blurred.sample(SAMPLES, random)
         distance = theory.wasserstein(theory.Empirical(real), theory.Empirical(fake))
         edge, fitted = float(max(np.abs(real).max(), np.abs(fake).max())), []
-        for rule in (Clip(limit=LIMIT), GradientPenalty(weight=self.weight)):
+        for rule in (WeightClipping(limit=LIMIT), GradientPenalty(weight=self.weight)):
             critic = small_critic(2, seed=seed, filters=64, depth=3, activation="relu")
             start = _train(critic, rule, data, steps=self.steps, batch=256, seed=seed)
             found, slope = float(scores(critic, real).mean() - scores(critic, fake).mean()), _steepest(critic, edge)
             fitted.append(_Fitted(critic, real, start, slope, found / slope / distance))
         return fitted[0], fitted[1]
 
-    def _surfaces(self, findings: Findings, surfaces: dict[str, tuple[_Fitted, _Fitted]]) -> None:
+    def _surfaces(self, findings: DemonstrationResult, surfaces: dict[str, tuple[_Fitted, _Fitted]]) -> None:
         findings.say(
             "A critic compares data with the same data under noise N(0, I). Divided by its steepest slope on a square "
             "that holds all samples it is 1-Lipschitz there, and what it then tells between them is at most their "
@@ -109,7 +109,7 @@ class ClippingAndPenalty(Demonstration):
         findings.at_least("modes standing out, penalized", penalized, 0.25)
         findings.at_most("modes standing out, clipped against half the penalized", clipped, penalized / 2)
 
-    def _weights(self, findings: Findings, clipped: _Fitted, penalized: _Fitted) -> None:
+    def _weights(self, findings: DemonstrationResult, clipped: _Fitted, penalized: _Fitted) -> None:
         sides = {"clipped": clipped.weights / LIMIT, "penalized": penalized.weights / np.abs(penalized.weights).max()}
         findings.picture("Where the weights are", _histograms(sides), caption=_WEIGHTS)
         ends = [
@@ -127,9 +127,9 @@ class ClippingAndPenalty(Demonstration):
         )
         findings.at_least("clipped weights at ±c, share at the end over that at the start", ends[0][1] / ends[0][0], 10)
 
-    def _depth(self, findings: Findings) -> None:
+    def _depth(self, findings: DemonstrationResult) -> None:
         data = Spiral(arms=1).density()
-        rules: dict[str, Regularizer] = {f"clip {c:g}": Clip(limit=c) for c in LIMITS}
+        rules: dict[str, Regularizer] = {f"clip {c:g}": WeightClipping(limit=c) for c in LIMITS}
         rules["penalty"] = GradientPenalty(weight=self.weight)
         norms = {name: self._deep(rule, data, findings.seed) for name, rule in rules.items()}
         orders = {name: _orders(values) for name, values in norms.items()}
@@ -156,7 +156,7 @@ class ClippingAndPenalty(Demonstration):
         findings.at_most(f"{vanishes}: orders (vanishes)", orders[vanishes], -3)
         findings.equal("penalty: orders (stays)", orders["penalty"], 0, within=1)
 
-    def _deep(self, rule: Regularizer, data: Density, seed: int) -> list[float]:
+    def _deep(self, rule: Regularizer, data: LabDensity, seed: int) -> list[float]:
         """Mean norms of ∂D/∂h: of the input, then of each layer's activations."""
         critic = small_critic(2, seed=seed, filters=WIDTH, depth=LAYERS, activation="relu")
         _train(critic, rule, data, steps=self.deep_steps, batch=128, seed=seed)
@@ -202,7 +202,7 @@ class _Fitted:
 class _Blurred:
     """The data plus N(0, I): the generator that section 3 of the paper holds fixed."""
 
-    def __init__(self, data: Density) -> None:
+    def __init__(self, data: LabDensity) -> None:
         self.data, self.dimension = data, data.dimension
 
     def sample(self, n: int, rng: np.random.Generator, /) -> Any:
@@ -210,7 +210,7 @@ class _Blurred:
 
 
 def _train(
-    critic: nn.Module, rule: Regularizer, data: Density, *, steps: int, batch: int, seed: int
+    critic: nn.Module, rule: Regularizer, data: LabDensity, *, steps: int, batch: int, seed: int
 ) -> np.ndarray[Any, Any]:
     """Data against the data under noise; returns the weights as they were at the start.
 
@@ -218,7 +218,7 @@ def _train(
     and no step of Adam takes a weight farther than a twentieth of c.
     """
     rate = 1e-3
-    if isinstance(rule, Clip):
+    if isinstance(rule, WeightClipping):
         rate, random = rule.limit / 20, torch.Generator().manual_seed(derive(seed, "box"))
         for parameter in critic.parameters():
             nn.init.uniform_(parameter, -rule.limit, rule.limit, generator=random)

@@ -16,16 +16,16 @@ from torch import nn
 
 from twoplayer import theory
 from twoplayer.algorithms.alternating import Alternating
+from twoplayer.core.ranges import Count
+from twoplayer.core.rng import numpy_generator
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._drawing import sheet
-from twoplayer.lab._findings import Findings
-from twoplayer.lab._play import Match, fit_critic, scores, small_critic, tensor
+from twoplayer.lab._lab_game import LabGame, fit_critic, scores, small_critic, tensor
+from twoplayer.lab._result import DemonstrationResult
 from twoplayer.networks.mlp import MLP
 from twoplayer.objectives.non_saturating import NonSaturating
 from twoplayer.objectives.wasserstein import Wasserstein
-from twoplayer.ranges import Count
+from twoplayer.pages.plot_style import sheet
 from twoplayer.regularizers.gradient_penalty import GradientPenalty
-from twoplayer.rng import numpy_generator
 
 __all__ = ["CriticAsMetric"]
 
@@ -52,7 +52,7 @@ class CriticAsMetric(Demonstration):
     def __init__(self, *, rounds: Count = 420) -> None:
         self.rounds = rounds
 
-    def show(self, findings: Findings) -> None:
+    def show(self, findings: DemonstrationResult) -> None:
         data, held_out = _digits(findings.seed)
         records = {
             "Wasserstein": self._wasserstein(data, held_out, findings.seed),
@@ -77,7 +77,9 @@ class CriticAsMetric(Demonstration):
         )
         self._checks(findings, *records.values())
 
-    def _checks(self, findings: Findings, wasserstein: list[_Look], jensen_shannon: list[_Look]) -> None:
+    def _checks(
+        self, findings: DemonstrationResult, wasserstein: list[_EstimateReading], jensen_shannon: list[_EstimateReading]
+    ) -> None:
         findings.table(
             "From the first look to the last",
             ("estimate", "rank correlation with distance", "share of the estimate lost", "share of the distance lost"),
@@ -98,9 +100,9 @@ class CriticAsMetric(Demonstration):
         least = min(look.estimate for look in jensen_shannon)
         findings.at_least("least JSD estimate over log 2", least / math.log(2), NEAR)
 
-    def _wasserstein(self, data: theory.Empirical, held_out: Any, seed: int) -> list[_Look]:
+    def _wasserstein(self, data: theory.Empirical, held_out: Any, seed: int) -> list[_EstimateReading]:
         penalty = GradientPenalty()
-        match = Match(
+        match = LabGame(
             data,
             Wasserstein(),
             regularizers=(penalty,),
@@ -111,8 +113,8 @@ class CriticAsMetric(Demonstration):
         fit_critic(critic, Wasserstein(), data, start, steps=WARM_UP, rules=(penalty,), batch=64, seed=seed)
         return self._record(match, data, held_out, lambda: critic)
 
-    def _jensen_shannon(self, data: theory.Empirical, held_out: Any, seed: int) -> list[_Look]:
-        match = Match(data, NonSaturating(), **_players(seed))
+    def _jensen_shannon(self, data: theory.Empirical, held_out: Any, seed: int) -> list[_EstimateReading]:
+        match = LabGame(data, NonSaturating(), **_players(seed))
         critic = small_critic(data.dimension, seed=seed, filters=128, depth=2)
 
         def trained() -> nn.Module:
@@ -123,8 +125,8 @@ class CriticAsMetric(Demonstration):
         return self._record(match, data, held_out, trained)
 
     def _record(
-        self, match: Match, data: theory.Empirical, held_out: Any, judge: Callable[[], nn.Module]
-    ) -> list[_Look]:
+        self, match: LabGame, data: theory.Empirical, held_out: Any, judge: Callable[[], nn.Module]
+    ) -> list[_EstimateReading]:
         looks, learned = [], data.samples[:HELD_OUT]
         times = np.geomspace(min(5, self.rounds), self.rounds, LOOKS).round().astype(int)
         for rounds in sorted({0, *times.tolist()}):
@@ -133,7 +135,7 @@ class CriticAsMetric(Demonstration):
             seen, unseen, fake = (tensor(scores(critic, x)).double() for x in (learned, held_out, samples))
             estimate, new = (float(match.game.objective.estimate(real, fake)) for real in (seen, unseen))
             distance = theory.wasserstein(theory.Empirical(held_out), theory.Empirical(samples))
-            looks.append(_Look(rounds, estimate, new, distance, samples[:8]))
+            looks.append(_EstimateReading(rounds, estimate, new, distance, samples[:8]))
         return looks
 
 
@@ -148,7 +150,7 @@ _STRIPS = (
 
 
 @dataclass(frozen=True)
-class _Look:
+class _EstimateReading:
     """One time of a training: the critic's estimate, on images it learned from and on new ones, and the distance."""
 
     rounds: int
@@ -184,19 +186,19 @@ def _digits(seed: int) -> tuple[theory.Empirical, Any]:
     return theory.Empirical(images[HELD_OUT:]), images[:HELD_OUT]
 
 
-def _correlation(looks: list[_Look]) -> float:
+def _correlation(looks: list[_EstimateReading]) -> float:
     from scipy.stats import spearmanr
 
     return float(spearmanr([k.estimate for k in looks], [k.distance for k in looks]).statistic)
 
 
-def _lost(looks: list[_Look]) -> tuple[float, float]:
+def _lost(looks: list[_EstimateReading]) -> tuple[float, float]:
     """The shares of the estimate and of the distance that are gone at the end."""
     first, last = looks[0], looks[-1]
     return 1 - last.estimate / first.estimate, 1 - last.distance / first.distance
 
 
-def _curves(records: dict[str, list[_Look]]) -> Any:
+def _curves(records: dict[str, list[_EstimateReading]]) -> Any:
     figure, axes = sheet(2, 2, height=2.1, sharex="col")
     for column, (name, looks) in enumerate(records.items()):
         above, below = axes[column], axes[2 + column]
@@ -217,7 +219,7 @@ def _curves(records: dict[str, list[_Look]]) -> Any:
     return figure
 
 
-def _strips(records: dict[str, list[_Look]]) -> Any:
+def _strips(records: dict[str, list[_EstimateReading]]) -> Any:
     figure, axes = sheet(1, 2, height=2.4)
     for panel, (name, looks) in zip(axes, records.items(), strict=True):
         shown = [looks[k] for k in np.linspace(0, len(looks) - 1, 5).round().astype(int)]

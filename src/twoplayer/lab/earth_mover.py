@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from twoplayer import theory
+from twoplayer.core.ranges import Count
+from twoplayer.core.rng import numpy_generator
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._drawing import sheet
-from twoplayer.lab._findings import Findings
-from twoplayer.ranges import Count
-from twoplayer.rng import numpy_generator
+from twoplayer.lab._result import DemonstrationResult
+from twoplayer.pages.plot_style import sheet
 
 __all__ = ["EarthMover"]
 
@@ -36,11 +36,11 @@ class EarthMover(Demonstration):
     def __init__(self, *, points: Count = 24) -> None:
         self.points = points
 
-    def show(self, findings: Findings) -> None:
+    def show(self, findings: DemonstrationResult) -> None:
         self._line(findings)
         self._plane(findings)
 
-    def _line(self, findings: Findings) -> None:
+    def _line(self, findings: DemonstrationResult) -> None:
         places = np.arange(len(HEAP), dtype=float)
         heap, hole = (np.array(pile) / sum(pile) for pile in (HEAP, HOLE))
         p, q = theory.Empirical(places[:, None], heap), theory.Empirical(places[:, None], hole)
@@ -71,7 +71,7 @@ class EarthMover(Demonstration):
         findings.equal("plan's columns against the hole", float(np.abs(matrix.sum(0) - hole).max()), 0, within=1e-9)
         findings.at_least("what a thoughtless plan costs more", independent - best.cost, 0.0)
 
-    def _plane(self, findings: Findings) -> None:
+    def _plane(self, findings: DemonstrationResult) -> None:
         random = numpy_generator(findings.seed, "earth mover")
         source = random.normal(size=(self.points, 2))
         target = random.normal(size=(self.points, 2)) * (1.6, 0.5) + (3, 0)

@@ -13,15 +13,15 @@ import numpy as np
 
 from twoplayer import theory
 from twoplayer.algorithms.cfg import CFG
+from twoplayer.core.ranges import Count
+from twoplayer.core.rng import numpy_generator
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._drawing import sheet
-from twoplayer.lab._findings import Findings
-from twoplayer.lab._linear import Linear
-from twoplayer.lab._play import Match, slopes, tensor
+from twoplayer.lab._lab_game import LabGame, slopes, tensor
+from twoplayer.lab._linear_generator import Linear
+from twoplayer.lab._result import DemonstrationResult
 from twoplayer.networks.mlp import MLP
 from twoplayer.objectives.non_saturating import NonSaturating
-from twoplayer.ranges import Count
-from twoplayer.rng import numpy_generator
+from twoplayer.pages.plot_style import sheet
 
 __all__ = ["FunctionalDescent"]
 
@@ -44,11 +44,11 @@ class FunctionalDescent(Demonstration):
     def __init__(self, *, levels: Count = 40) -> None:
         self.levels = levels
 
-    def show(self, findings: Findings) -> None:
+    def show(self, findings: DemonstrationResult) -> None:
         matches = {"line": self._match(LINE, findings.seed), "plane": self._match(PLANE, findings.seed)}
         paths, looks = {}, []
         for name, match in matches.items():
-            course = _Course(match)
+            course = _KlCurve(match)
             paths[name] = [(0, course.divergence())]
             while not match.algorithm.done:
                 if name == "plane" and match.rounds in (1, self.levels // 4, self.levels // 2, self.levels - 1):
@@ -73,8 +73,8 @@ class FunctionalDescent(Demonstration):
             back = rises.clip(0).sum() / -rises.clip(max=0).sum()
             findings.at_most(f"{name}: sum of rises against sum of falls", back, 0.1)
 
-    def _match(self, density: Any, seed: int) -> Match:
-        return Match(
+    def _match(self, density: Any, seed: int) -> LabGame:
+        return LabGame(
             density,
             NonSaturating(),
             generator=Linear(),
@@ -86,10 +86,10 @@ class FunctionalDescent(Demonstration):
         )
 
 
-class _Course:
+class _KlCurve:
     """Samples that the critic never sees, taken along step by step."""
 
-    def __init__(self, match: Match) -> None:
+    def __init__(self, match: LabGame) -> None:
         self.match, self.steps = match, cast(CFG, match.algorithm).refined.steps
         self.samples = tensor(match.sample(SAMPLES))
 

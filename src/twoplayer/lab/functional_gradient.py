@@ -15,12 +15,12 @@ import torch
 from torch import nn
 
 from twoplayer import theory
+from twoplayer.core.ranges import Count
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._drawing import sheet
-from twoplayer.lab._findings import Findings
-from twoplayer.lab._play import fit_critic, small_critic
+from twoplayer.lab._lab_game import fit_critic, small_critic
+from twoplayer.lab._result import DemonstrationResult
 from twoplayer.objectives.non_saturating import NonSaturating
-from twoplayer.ranges import Count
+from twoplayer.pages.plot_style import sheet
 
 __all__ = ["FunctionalGradient"]
 
@@ -33,7 +33,7 @@ Values = Any
 
 
 @dataclass(frozen=True)
-class Critic:
+class FittedCritic:
     """D and its first two derivatives on the grid."""
 
     value: Values
@@ -41,7 +41,7 @@ class Critic:
     bend: Values
 
 
-Scaling = Callable[[Critic], tuple[Values, Values]]
+Scaling = Callable[[FittedCritic], tuple[Values, Values]]
 """s and its derivative along x."""
 
 
@@ -57,7 +57,7 @@ class FunctionalGradient(Demonstration):
     def __init__(self, *, steps: Count = 800) -> None:
         self.steps = steps
 
-    def show(self, findings: Findings) -> None:
+    def show(self, findings: DemonstrationResult) -> None:
         grid = theory.grid(DATA, MODEL, nodes=16)
         exact, before = _exact(grid.points[:, 0]), theory.kl(DATA, MODEL)
         found = {}
@@ -83,7 +83,7 @@ class FunctionalGradient(Demonstration):
         )
         self._learn(findings, grid, exact, before)
 
-    def _learn(self, findings: Findings, grid: Any, exact: Critic, before: float) -> None:
+    def _learn(self, findings: DemonstrationResult, grid: Any, exact: FittedCritic, before: float) -> None:
         """The theorem's own promise, η∫p*‖∇D‖² of a critic in training, against what its step takes away."""
         critic = small_critic(1, seed=findings.seed, filters=64, activation="softplus")
         mass, scaling = DATA.density(grid.points) * grid.weights, SCALINGS["s = 1"]
@@ -127,7 +127,7 @@ def _sigmoid(x: Values) -> Values:
     return 0.5 * (1 + np.tanh(x / 2))
 
 
-def _exact(x: Values) -> Critic:
+def _exact(x: Values) -> FittedCritic:
     """log p*/p with derivatives, in closed form."""
     parts = [w * part.density(x[:, None]) for w, part in DATA.pieces()]
     means = [float(part.mean[0]) for _, part in DATA.pieces()]
@@ -137,25 +137,25 @@ def _exact(x: Values) -> Critic:
     second = sum(p * (((x - m) / v) ** 2 - 1 / v) for p, m, v in zip(parts, means, widths, strict=True)) / total
     mean, width = float(MODEL.mean[0]), float(MODEL.covariance[0, 0])
     value = DATA.log_density(x[:, None]) - MODEL.log_density(x[:, None])
-    return Critic(value, score + (x - mean) / width, second - score**2 + 1 / width)
+    return FittedCritic(value, score + (x - mean) / width, second - score**2 + 1 / width)
 
 
-def _learned(critic: nn.Module, x: Values) -> Critic:
+def _learned(critic: nn.Module, x: Values) -> FittedCritic:
     """A network's output and derivatives, in float64."""
     points = torch.as_tensor(x)[:, None].requires_grad_()
     value = critic.double()(points)
     (slope,) = torch.autograd.grad(value.sum(), points, create_graph=True)
     (bend,) = torch.autograd.grad(slope.sum(), points)
-    return Critic(value.detach().numpy(), slope.detach().numpy()[:, 0], bend.numpy()[:, 0])
+    return FittedCritic(value.detach().numpy(), slope.detach().numpy()[:, 0], bend.numpy()[:, 0])
 
 
-def _first_order(grid: Any, critic: Critic, scaling: Scaling) -> float:
+def _first_order(grid: Any, critic: FittedCritic, scaling: Scaling) -> float:
     """∫ p* s‖∇D‖², what the theorem promises per η."""
     s, _ = scaling(critic)
     return float((DATA.density(grid.points) * grid.weights) @ (s * critic.slope**2))
 
 
-def _after(grid: Any, critic: Critic, scaling: Scaling, rate: float) -> float:
+def _after(grid: Any, critic: FittedCritic, scaling: Scaling, rate: float) -> float:
     """KL(p*‖p′), with y = x + η s(x)D′(x) and p′(y) = p(x)/y′(x) put for the variable of integration."""
     s, change = scaling(critic)
     x = grid.points[:, 0]

@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from twoplayer import theory
+from twoplayer.core.ranges import Count, Share
+from twoplayer.core.rng import derive, numpy_generator
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._drawing import sheet
-from twoplayer.lab._findings import Findings
-from twoplayer.ranges import Count, Share
-from twoplayer.rng import derive, numpy_generator
+from twoplayer.lab._result import DemonstrationResult
+from twoplayer.pages.plot_style import sheet
 
 __all__ = ["LikelihoodAndQuality"]
 
@@ -40,7 +40,7 @@ class LikelihoodAndQuality(Demonstration):
     def __init__(self, *, share: Share = 0.01, memorized: Count = 200, components: Count = 20) -> None:
         self.share, self.memorized, self.components = share, memorized, components
 
-    def show(self, findings: Findings) -> None:
+    def show(self, findings: DemonstrationResult) -> None:
         random = numpy_generator(findings.seed, "likelihood")
         data = _digits(self.components, derive(findings.seed, "mixture"))
         train, test = data.sample(self.memorized, random), data.sample(SAMPLES, random)

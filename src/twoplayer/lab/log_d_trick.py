@@ -14,14 +14,14 @@ import torch
 
 from twoplayer import theory
 from twoplayer.algorithms.alternating import Alternating
+from twoplayer.core.ranges import Count
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._drawing import sheet
-from twoplayer.lab._findings import Findings
-from twoplayer.lab._play import Match, scores
+from twoplayer.lab._lab_game import LabGame, scores
+from twoplayer.lab._result import DemonstrationResult
 from twoplayer.objectives._base import Objective
 from twoplayer.objectives.minimax import Minimax
 from twoplayer.objectives.non_saturating import NonSaturating
-from twoplayer.ranges import Count
+from twoplayer.pages.plot_style import sheet
 
 __all__ = ["LogDTrick"]
 
@@ -42,7 +42,7 @@ class LogDTrick(Demonstration):
     def __init__(self, *, rounds: Count = 200) -> None:
         self.rounds = rounds
 
-    def show(self, findings: Findings) -> None:
+    def show(self, findings: DemonstrationResult) -> None:
         paths = {name: self._path(kind(), findings.seed) for name, kind in OBJECTIVES.items()}
         findings.picture("The scaling over a training", _curves(paths), caption=_CAPTION)
         findings.table(
@@ -58,7 +58,7 @@ class LogDTrick(Demonstration):
 
     def _path(self, objective: Objective, seed: int) -> list[tuple[int, float]]:
         algorithm = partial(Alternating, critic_steps=5)
-        match = Match(DATA, objective, algorithm=algorithm, rate=5e-4, critic_rate=2e-3, seed=seed)
+        match = LabGame(DATA, objective, algorithm=algorithm, rate=5e-4, critic_rate=2e-3, seed=seed)
         path = []
         for _ in range(self.rounds // LOOK):
             match.play(LOOK)
@@ -66,7 +66,7 @@ class LogDTrick(Demonstration):
             path.append((match.rounds, float(_scaling(objective, output).mean())))
         return path
 
-    def _chain_rule(self, findings: Findings) -> None:
+    def _chain_rule(self, findings: DemonstrationResult) -> None:
         """∂ loss/∂D per sample is −s/n, for both losses, wherever the critic stands."""
         output = torch.linspace(-20, 20, 401, dtype=torch.float64, requires_grad=True)
         for name, kind in OBJECTIVES.items():

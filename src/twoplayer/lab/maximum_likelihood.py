@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from twoplayer import theory
+from twoplayer.core.ranges import Count
+from twoplayer.core.rng import numpy_generator
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._drawing import sheet
-from twoplayer.lab._findings import Findings
-from twoplayer.ranges import Count
-from twoplayer.rng import numpy_generator
+from twoplayer.lab._result import DemonstrationResult
+from twoplayer.pages.plot_style import sheet
 
 __all__ = ["MaximumLikelihood"]
 
@@ -35,7 +35,7 @@ class MaximumLikelihood(Demonstration):
     def __init__(self, *, samples: Count = 20000) -> None:
         self.samples = samples
 
-    def show(self, findings: Findings) -> None:
+    def show(self, findings: DemonstrationResult) -> None:
         models = [theory.Gaussian(place, WIDTH) for place in PLACES]
         loss = np.array([theory.cross_entropy(DATA, q) for q in models])
         forward = np.array([theory.kl(DATA, q) for q in models])

@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from twoplayer import theory
+from twoplayer.core.ranges import Count
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._drawing import sheet
-from twoplayer.lab._findings import Findings
-from twoplayer.lab._linear import Linear
-from twoplayer.lab._play import Match
+from twoplayer.lab._lab_game import LabGame
+from twoplayer.lab._linear_generator import Linear
+from twoplayer.lab._result import DemonstrationResult
 from twoplayer.networks.mlp import MLP
 from twoplayer.objectives._base import Objective
 from twoplayer.objectives.fgan_jeffrey import FganJeffrey
@@ -24,7 +24,7 @@ from twoplayer.objectives.fgan_js import FganJS
 from twoplayer.objectives.fgan_kl import FganKL
 from twoplayer.objectives.fgan_pearson import FganPearson
 from twoplayer.objectives.fgan_reverse_kl import FganReverseKL
-from twoplayer.ranges import Count
+from twoplayer.pages.plot_style import sheet
 
 __all__ = ["ModeCovering"]
 
@@ -66,7 +66,7 @@ class ModeCovering(Demonstration):
     def __init__(self, *, rounds: Count = 900) -> None:
         self.rounds = rounds
 
-    def show(self, findings: Findings) -> None:
+    def show(self, findings: DemonstrationResult) -> None:
         exact = {name: _fit(distance) for name, (distance, _) in COMPARED.items()}
         more = {name: _fit(distance) for name, distance in OTHERS.items()}
         learned = {n: self._train(kind(generator="minimax"), findings.seed) for n, (_, kind) in COMPARED.items()}
@@ -89,7 +89,7 @@ class ModeCovering(Demonstration):
         self._check(findings, exact, learned, cross)
 
     def _check(
-        self, findings: Findings, exact: dict[str, Fit], learned: dict[str, tuple[float, float]], cross: Any
+        self, findings: DemonstrationResult, exact: dict[str, Fit], learned: dict[str, tuple[float, float]], cross: Any
     ) -> None:
         for name, fit in exact.items():
             off = max(abs(a - b) for a, b in zip(fit, PAPER[name][:3], strict=True))
@@ -107,7 +107,7 @@ class ModeCovering(Demonstration):
 
     def _train(self, objective: Objective, seed: int) -> tuple[float, float]:
         """The generator's mean and deviation, averaged over the last third of the rounds."""
-        match = Match(
+        match = LabGame(
             DATA,
             objective,
             generator=Linear(),

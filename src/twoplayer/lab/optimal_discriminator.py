@@ -14,16 +14,16 @@ import torch
 from torch import Tensor
 
 from twoplayer import theory
+from twoplayer.core.ranges import Count
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._drawing import sheet
-from twoplayer.lab._findings import Findings
-from twoplayer.lab._play import fit_critic, masses, scores, small_critic
+from twoplayer.lab._lab_game import fit_critic, masses, scores, small_critic
+from twoplayer.lab._result import DemonstrationResult
 from twoplayer.objectives._base import Objective
 from twoplayer.objectives.fgan_kl import FganKL
 from twoplayer.objectives.fgan_squared_hellinger import FganSquaredHellinger
 from twoplayer.objectives.least_squares import LeastSquares
 from twoplayer.objectives.non_saturating import NonSaturating
-from twoplayer.ranges import Count
+from twoplayer.pages.plot_style import sheet
 
 __all__ = ["OptimalDiscriminator"]
 
@@ -59,7 +59,7 @@ class OptimalDiscriminator(Demonstration):
     def __init__(self, *, steps: Count = 1000) -> None:
         self.steps = steps
 
-    def show(self, findings: Findings) -> None:
+    def show(self, findings: DemonstrationResult) -> None:
         p = theory.Mixture([0.5, 0.5], [theory.Gaussian(-1.5, 0.6), theory.Gaussian(1.5, 0.9)])
         q = theory.Gaussian(0.3, 1.6)
         grid = theory.grid(p, q)

@@ -16,15 +16,15 @@ import torch
 from torch import Tensor, nn
 
 from twoplayer import theory
-from twoplayer.algorithms._base import Algorithm, Record
+from twoplayer.algorithms._base import Algorithm, StepRecord
 from twoplayer.algorithms.alternating import Alternating
+from twoplayer.core.errors import UserError
+from twoplayer.core.ranges import Count, NonNegative, Share
 from twoplayer.data.ring import Ring
-from twoplayer.errors import UserError
 from twoplayer.games._base import Batch
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._drawing import sheet
-from twoplayer.lab._findings import Findings
-from twoplayer.lab._play import Match
+from twoplayer.lab._lab_game import LabGame
+from twoplayer.lab._result import DemonstrationResult
 from twoplayer.metrics._base import Modes
 from twoplayer.metrics._modes import assign
 from twoplayer.networks._base import Architecture, Critic, Generator
@@ -33,12 +33,12 @@ from twoplayer.objectives._base import Objective
 from twoplayer.objectives.minimax import Minimax
 from twoplayer.objectives.non_saturating import NonSaturating
 from twoplayer.objectives.wasserstein import Wasserstein
-from twoplayer.ranges import Count, NonNegative, Share
+from twoplayer.pages.plot_style import sheet
 from twoplayer.regularizers._base import Regularizer
 from twoplayer.regularizers.gradient_penalty import GradientPenalty
 from twoplayer.regularizers.r1 import R1
 
-__all__ = ["Oscillation"]
+__all__ = ["GameOscillation"]
 
 SLOPE = 0.5
 """f′(0) of the logistic game: the gradient field of the Dirac-GAN has eigenvalues ±i f′(0) at its equilibrium."""
@@ -61,7 +61,7 @@ METHODS: dict[str, tuple[Objective, tuple[Regularizer, ...], int]] = {
 """Loss, regularizers, and critic steps a round."""
 
 
-class Oscillation(Demonstration):
+class GameOscillation(Demonstration):
     """A Dirac-GAN for `turns` rounds at `rate` (with R1 of weight `gamma`), then a ring of 8 Gaussians for `rounds`."""
 
     statement: ClassVar[str] = (
@@ -77,11 +77,11 @@ class Oscillation(Demonstration):
             raise UserError(f"rate·gamma must be below 1, or R1 leaps over the equilibrium, not {rate * gamma:g}")
         self.turns, self.rate, self.gamma, self.rounds = turns, rate, gamma, rounds
 
-    def show(self, findings: Findings) -> None:
+    def show(self, findings: DemonstrationResult) -> None:
         self._dirac(findings)
         self._ring(findings)
 
-    def _dirac(self, findings: Findings) -> None:
+    def _dirac(self, findings: DemonstrationResult) -> None:
         orbits = [
             self._orbit(name, objective, algorithm, rules)
             for name, objective in (("gan0", Minimax()), ("gan1", NonSaturating()))
@@ -116,7 +116,7 @@ class Oscillation(Demonstration):
         findings.at_most("taking turns under R1: factor per round", max(o.factor for o in orbits[2::3]), 1 - drift)
 
     def _orbit(self, name: str, objective: Objective, algorithm: Any, rules: Sequence[Regularizer]) -> _Orbit:
-        match = Match(
+        match = LabGame(
             theory.Empirical([[0.0]]),
             objective,
             regularizers=rules,
@@ -139,7 +139,7 @@ class Oscillation(Demonstration):
         critic, generator = np.array([[1, 0], [-a, 1 - h * gamma]]), np.array([[1, a], [0, 1]])
         return critic + generator - np.eye(2) if at_once else generator @ critic
 
-    def _ring(self, findings: Findings) -> None:
+    def _ring(self, findings: DemonstrationResult) -> None:
         runs = {
             speed: {name: self._play(name, rate, findings.seed) for name in METHODS} for speed, rate in SPEEDS.items()
         }
@@ -164,7 +164,7 @@ class Oscillation(Demonstration):
         )
         self._kept_up(findings, *runs.values())
 
-    def _kept_up(self, findings: Findings, equal: dict[str, _Run], lagging: dict[str, _Run]) -> None:
+    def _kept_up(self, findings: DemonstrationResult, equal: dict[str, _Run], lagging: dict[str, _Run]) -> None:
         calm, late = [run for name, run in equal.items() if name != "wgan-gp"], slice(-LOOKS // 3, None)
         moved = max(float(np.mean(r.moved[late])) for r in calm)
         modes = min(float(np.mean(r.modes[late])) for r in calm)
@@ -185,7 +185,7 @@ class Oscillation(Demonstration):
         objective, rules, critic_steps = METHODS[name]
         modes = Modes(RING.modes, RING.mode_deviation, RING.mode_weights)
         network = MLP(filters=64, depth=2)
-        match = Match(
+        match = LabGame(
             RING,
             objective,
             regularizers=rules,
@@ -334,7 +334,7 @@ class _Simultaneous(Algorithm):
     def sampler(self) -> nn.Module:
         return self.game.sampler
 
-    def round(self, batches: Iterator[Batch]) -> Record:
+    def round(self, batches: Iterator[Batch]) -> StepRecord:
         batch = next(batches)
         generated = self.game.generate(batch)
         losses = {
@@ -347,10 +347,10 @@ class _Simultaneous(Algorithm):
                 parameter.grad = gradient
             self.optimizers[name].step()
             self.updates[name] += 1
-        return Record({name: loss.total.detach() for name, loss in losses.items()})
+        return StepRecord({name: loss.total.detach() for name, loss in losses.items()})
 
 
-def _state(match: Match) -> list[float]:
+def _state(match: LabGame) -> list[float]:
     return [p.item() for player in ("generator", "critic") for p in match.game.players[player].parameters()]
 
 

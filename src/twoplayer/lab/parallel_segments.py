@@ -11,16 +11,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from twoplayer import theory
+from twoplayer.core.ranges import Count
+from twoplayer.core.rng import numpy_generator
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._drawing import sheet
-from twoplayer.lab._findings import Findings
-from twoplayer.lab._play import fit_critic, scores, small_critic, tensor
+from twoplayer.lab._lab_game import fit_critic, scores, small_critic, tensor
+from twoplayer.lab._result import DemonstrationResult
 from twoplayer.objectives.fgan_kl import FganKL
 from twoplayer.objectives.non_saturating import NonSaturating
 from twoplayer.objectives.wasserstein import Wasserstein
-from twoplayer.ranges import Count
+from twoplayer.pages.plot_style import sheet
 from twoplayer.regularizers.gradient_penalty import GradientPenalty
-from twoplayer.rng import numpy_generator
 
 __all__ = ["ParallelSegments"]
 
@@ -39,7 +39,7 @@ class ParallelSegments(Demonstration):
     def __init__(self, *, steps: Count = 300) -> None:
         self.steps = steps
 
-    def show(self, findings: Findings) -> None:
+    def show(self, findings: DemonstrationResult) -> None:
         rows = [self._row(shift, findings.seed) for shift in SHIFTS]
         findings.table(
             "Exact divergence, and what a trained critic estimates of it",
@@ -75,7 +75,7 @@ class ParallelSegments(Demonstration):
             row[f"{name} estimate"] = float(objective.estimate(real, fake))
         return row
 
-    def _exact(self, findings: Findings, rows: list[dict[str, float]]) -> None:
+    def _exact(self, findings: DemonstrationResult, rows: list[dict[str, float]]) -> None:
         apart = [r for r in rows if r["shift"]]
         together = next(r for r in rows if not r["shift"])
         least = min(r[k] for r in apart for k in ("kl", "reverse kl"))
@@ -87,7 +87,7 @@ class ParallelSegments(Demonstration):
             "everything at θ = 0", max(together[k] for k in ("kl", "reverse kl", "jsd", "w")), 0, within=1e-12
         )
 
-    def _learned(self, findings: Findings, rows: list[dict[str, float]]) -> None:
+    def _learned(self, findings: DemonstrationResult, rows: list[dict[str, float]]) -> None:
         apart = [r for r in rows if r["shift"]]
         together = next(r for r in rows if not r["shift"])
         findings.at_least("least learned JSD, θ ≠ 0", min(r["jsd estimate"] for r in apart), 0.95 * math.log(2))
@@ -98,7 +98,7 @@ class ParallelSegments(Demonstration):
             "least learned KL, θ ≠ 0 (no finite value is enough)", min(r["kl estimate"] for r in apart), 5
         )
 
-    def _slopes(self, findings: Findings) -> None:
+    def _slopes(self, findings: DemonstrationResult) -> None:
         step = 1e-3
         jsd = [theory.jensen_shannon(_segment(0), _segment(t)) for t in (0.5 - step, 0.5 + step)]
         w = [theory.wasserstein(_segment(0), _segment(t)) for t in (0.5 - step, 0.5 + step)]

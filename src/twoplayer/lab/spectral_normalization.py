@@ -17,15 +17,15 @@ import torch
 from torch import nn
 
 from twoplayer import theory
+from twoplayer.core.ranges import Count, Share
+from twoplayer.core.rng import derive, numpy_generator, torch_generator
 from twoplayer.data.ring import Ring
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._drawing import sheet
-from twoplayer.lab._findings import Findings
-from twoplayer.lab._play import fit_critic, slopes, small_critic
+from twoplayer.lab._lab_game import fit_critic, slopes, small_critic
+from twoplayer.lab._result import DemonstrationResult
 from twoplayer.objectives.hinge import Hinge
-from twoplayer.ranges import Count, Share
+from twoplayer.pages.plot_style import sheet
 from twoplayer.regularizers.spectral_norm import SpectralNorm
-from twoplayer.rng import derive, numpy_generator, torch_generator
 
 __all__ = ["SpectralNormalization"]
 
@@ -54,13 +54,13 @@ class SpectralNormalization(Demonstration):
     def __init__(self, *, steps: Count = 500, rate: Share = 2e-4) -> None:
         self.steps, self.rate = steps, rate
 
-    def show(self, findings: Findings) -> None:
+    def show(self, findings: DemonstrationResult) -> None:
         runs = [_power(gap, numpy_generator(findings.seed, "matrix", k)) for k, gap in enumerate(GAPS)]
         self._matrices(findings, runs)
         plain, normalized = (self._train(rules, findings.seed) for rules in ((), (SpectralNorm(),)))
         self._trained(findings, plain, normalized)
 
-    def _matrices(self, findings: Findings, runs: list[_Power]) -> None:
+    def _matrices(self, findings: DemonstrationResult, runs: list[_Power]) -> None:
         findings.say(
             f"Three matrices of {SHAPE[0]}x{SHAPE[1]} with σ₁ = 1 and σ₂ as below, all others at most σ₂/2. The "
             "library's own `spectral-norm` iterates on each from a random start; the singular value decomposition says "
@@ -106,7 +106,7 @@ class SpectralNormalization(Demonstration):
             )
             return _Trained(looks, _look(_normalized(critic), self.steps, seed))
 
-    def _trained(self, findings: Findings, plain: _Trained, normalized: _Trained) -> None:
+    def _trained(self, findings: DemonstrationResult, plain: _Trained, normalized: _Trained) -> None:
         findings.say(
             f"Then a critic with three hidden layers of {WIDTH} leaky ReLU units learns to tell a ring of Gaussians "
             "from a round one, by the hinge. Its Lipschitz constant is sought among 2,000 points of the square "
@@ -180,7 +180,7 @@ class _Power:
 
 
 @dataclass(frozen=True)
-class _Look:
+class _SlopeReading:
     """A critic at one time: the steepest slope found, and its layers' norms."""
 
     step: int
@@ -196,8 +196,8 @@ class _Look:
 class _Trained:
     """A training, and its last critic after normalization."""
 
-    looks: list[_Look]
-    normalized: _Look
+    looks: list[_SlopeReading]
+    normalized: _SlopeReading
 
 
 def _power(gap: float, random: np.random.Generator) -> _Power:
@@ -231,12 +231,12 @@ def _rate(errors: np.ndarray[Any, Any]) -> float:
     return float((errors[usable[-1]] / errors[usable[0]]) ** (1 / (usable[-1] - usable[0])))
 
 
-def _look(critic: nn.Module, step: int, seed: int) -> _Look:
+def _look(critic: nn.Module, step: int, seed: int) -> _SlopeReading:
     critic.eval()  # a look must not iterate
     norms = [
         float(torch.linalg.matrix_norm(m.weight.detach(), 2)) for m in critic.modules() if isinstance(m, nn.Linear)
     ]
-    found = _Look(step, _steepest(critic, torch_generator(seed, "steepest", step)), norms)
+    found = _SlopeReading(step, _steepest(critic, torch_generator(seed, "steepest", step)), norms)
     critic.train()
     return found
 

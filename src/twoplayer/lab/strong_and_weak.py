@@ -13,8 +13,8 @@ import numpy as np
 
 from twoplayer import theory
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._drawing import sheet
-from twoplayer.lab._findings import Findings
+from twoplayer.lab._result import DemonstrationResult
+from twoplayer.pages.plot_style import sheet
 
 __all__ = ["StrongAndWeak"]
 
@@ -31,7 +31,7 @@ class StrongAndWeak(Demonstration):
         "The bounds behind the arrows are TV ≤ √(KL/2), JSD ≤ log 2 · TV, TV ≤ √(2·JSD) and W₁ ≤ diameter · TV."
     )
 
-    def show(self, findings: Findings) -> None:
+    def show(self, findings: DemonstrationResult) -> None:
         families = {
             "all three vanish": [(_bump(1 / n), _bump(0)) for n in STEPS],
             "JSD vanishes, KL does not": [(_leak(n), _unit(0)) for n in STEPS],
@@ -53,7 +53,7 @@ class StrongAndWeak(Demonstration):
         self._arrows(findings, figures["all three vanish"])
         self._counterexamples(findings, *list(figures.values())[1:])
 
-    def _arrows(self, findings: Findings, rows: list[dict[str, float]]) -> None:
+    def _arrows(self, findings: DemonstrationResult, rows: list[dict[str, float]]) -> None:
         first, last = rows[0], rows[-1]
         for key, name in (("kl", "KL"), ("jsd", "JSD"), ("w", "W₁")):
             findings.at_most(
@@ -70,7 +70,7 @@ class StrongAndWeak(Demonstration):
 
     def _counterexamples(
         self,
-        findings: Findings,
+        findings: DemonstrationResult,
         leaking: list[dict[str, float]],
         sliding: list[dict[str, float]],
         fleeing: list[dict[str, float]],

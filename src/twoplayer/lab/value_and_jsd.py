@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from twoplayer import theory
+from twoplayer.core.ranges import Count
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._drawing import sheet
-from twoplayer.lab._findings import Findings
-from twoplayer.lab._play import fit_critic, masses, scores, small_critic
+from twoplayer.lab._lab_game import fit_critic, masses, scores, small_critic
+from twoplayer.lab._result import DemonstrationResult
 from twoplayer.objectives.minimax import Minimax
-from twoplayer.ranges import Count
+from twoplayer.pages.plot_style import sheet
 
 __all__ = ["ValueAndJSD"]
 
@@ -37,7 +37,7 @@ class ValueAndJSD(Demonstration):
     def __init__(self, *, steps: Count = 400) -> None:
         self.steps = steps
 
-    def show(self, findings: Findings) -> None:
+    def show(self, findings: DemonstrationResult) -> None:
         values = [_value_at_optimum(place) for place in PLACES]
         divergences = [theory.jensen_shannon(DATA, theory.Gaussian(place, 1.0)) for place in PLACES]
         learned = {place: self._learned_value(place, findings.seed) for place in LEARNED}

@@ -15,21 +15,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
+from twoplayer.core.ranges import Count, NonNegative, Positive
+from twoplayer.core.rng import derive, torch_generator
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._drawing import sheet
-from twoplayer.lab._findings import Findings
-from twoplayer.lab._play import fit_critic, small_critic
+from twoplayer.lab._lab_game import fit_critic, small_critic
+from twoplayer.lab._result import DemonstrationResult
 from twoplayer.networks.mlp import MLP
 from twoplayer.objectives._base import Objective
 from twoplayer.objectives.minimax import Minimax
 from twoplayer.objectives.non_saturating import NonSaturating
 from twoplayer.objectives.wasserstein import Wasserstein
-from twoplayer.ranges import Count, NonNegative, Positive
+from twoplayer.pages.plot_style import sheet
 from twoplayer.regularizers._base import Regularizer
 from twoplayer.regularizers.gradient_penalty import GradientPenalty
 from twoplayer.regularizers.instance_noise import InstanceNoise
-from twoplayer.rng import derive, torch_generator
 
 __all__ = ["VanishingGradients"]
 
@@ -64,7 +64,7 @@ class VanishingGradients(Demonstration):
             raise UserError(f"critics must be at least 2, or nothing varies from one to another, not {critics}")
         self.steps, self.critics, self.distance, self.deviation = steps, critics, distance, deviation
 
-    def show(self, findings: Findings) -> None:
+    def show(self, findings: DemonstrationResult) -> None:
         scene = _Scene(self.distance, self.deviation, findings.seed)
         times = _times(self.steps)
         noise = InstanceNoise(deviation=self.deviation, fade=0)
@@ -104,7 +104,7 @@ class VanishingGradients(Demonstration):
         times: list[int],
         seed: int,
         most: int = 10**9,
-    ) -> list[_Look]:
+    ) -> list[_GradientReading]:
         steps = min(self.steps, most)
         critic, looks = small_critic(2, seed=seed, filters=64, depth=2), []
 
@@ -128,7 +128,7 @@ class VanishingGradients(Demonstration):
 
     def _tables(
         self,
-        findings: Findings,
+        findings: DemonstrationResult,
         scene: _Scene,
         times: list[int],
         curves: dict[str, list[float]],
@@ -171,7 +171,7 @@ class VanishingGradients(Demonstration):
             note="Exact: by the optimal critic log p/q of the blurred curves, and by the potential of a translation.",
         )
 
-    def _vanishing(self, findings: Findings, scene: _Scene, curves: dict[str, list[float]]) -> None:
+    def _vanishing(self, findings: DemonstrationResult, scene: _Scene, curves: dict[str, list[float]]) -> None:
         findings.at_least("distance between the supports", scene.gap, 1e-3)
         lost, grown, spread = (_orders(curves[k][0], curves[k][-1]) for k in ("saturating", "logd", "variance"))
         findings.at_least("orders of magnitude that the saturating gradient loses", -lost, FALL)
@@ -180,7 +180,7 @@ class VanishingGradients(Demonstration):
         cured = _orders(curves["saturating"][-1], curves["noisy"][-1])
         findings.at_least("orders of magnitude between the saturating gradients with noise and without", cured, FALL)
 
-    def _cured(self, findings: Findings, scene: _Scene, noisy: Tensor, earth: Tensor) -> None:
+    def _cured(self, findings: DemonstrationResult, scene: _Scene, noisy: Tensor, earth: Tensor) -> None:
         exact = scene.blurred(scene.optimal)
         findings.equal("with noise: norm over that of the optimal critic", noisy.norm() / exact.norm(), 1, within=NEAR)
         findings.at_least("with noise: cosine with the optimal critic's gradient", _cosine(noisy, exact), 1 - NEAR)
@@ -198,7 +198,7 @@ _CAPTION = (
 
 
 @dataclass(frozen=True)
-class _Look:
+class _GradientReading:
     """What the generator hears of a critic: gradients by its parameters, in one row each."""
 
     minimax: Tensor
@@ -245,8 +245,8 @@ class _Scene:
         self.steepness = self._steepness()
         self.gap = float(torch.cdist(self.curve, self.curve + self.data.shift).min())
 
-    def look(self, critic: nn.Module) -> _Look:
-        return _Look(
+    def look(self, critic: nn.Module) -> _GradientReading:
+        return _GradientReading(
             self.gradient(Minimax(), critic),
             self.gradient(NonSaturating(), critic),
             self.blurred(critic),

@@ -12,10 +12,10 @@ from typing import Any, ClassVar
 import torch
 
 from twoplayer import theory
+from twoplayer.core.ranges import Count
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._drawing import sheet
-from twoplayer.lab._findings import Findings
-from twoplayer.lab._play import fit_critic, masses, scores, small_critic
+from twoplayer.lab._lab_game import fit_critic, masses, scores, small_critic
+from twoplayer.lab._result import DemonstrationResult
 from twoplayer.objectives._base import Objective
 from twoplayer.objectives.fgan_alpha import FganAlpha
 from twoplayer.objectives.fgan_gan import FganGAN
@@ -28,7 +28,7 @@ from twoplayer.objectives.fgan_reverse_kl import FganReverseKL
 from twoplayer.objectives.fgan_squared_hellinger import FganSquaredHellinger
 from twoplayer.objectives.fgan_total_variation import FganTotalVariation
 from twoplayer.objectives.fgan_weighted_js import FganWeightedJS
-from twoplayer.ranges import Count
+from twoplayer.pages.plot_style import sheet
 
 __all__ = ["VariationalBounds"]
 
@@ -48,7 +48,7 @@ class VariationalBounds(Demonstration):
     def __init__(self, *, steps: Count = 500) -> None:
         self.steps = steps
 
-    def show(self, findings: Findings) -> None:
+    def show(self, findings: DemonstrationResult) -> None:
         grid = theory.grid(P, Q)
         weights = masses(grid, P, Q)
         paths = {}

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from twoplayer.errors import UserError, did_you_mean
+from twoplayer.core.errors import UserError, did_you_mean
 
 __all__ = ["Method", "create", "describe", "names"]
 

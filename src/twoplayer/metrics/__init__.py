@@ -1,16 +1,16 @@
-"""The family of metrics: one file each, discovered by name; `twoplayer.measuring` takes all that apply."""
+"""The family of metrics: one file each, discovered by name; `twoplayer.measurement` takes all that apply."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twoplayer.registry import Family
+from twoplayer.core.registry import Family
 
 if TYPE_CHECKING:
     from twoplayer.metrics._base import Estimate as Estimate
-    from twoplayer.metrics._base import Figure as Figure
+    from twoplayer.metrics._base import MetricValue as MetricValue
 
-__all__ = ["Estimate", "Figure", "create", "describe", "family", "names"]
+__all__ = ["Estimate", "MetricValue", "create", "describe", "family", "names"]
 
 family = Family(__name__)
 names, create, describe = family.names, family.create, family.describe

@@ -10,9 +10,22 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 
-__all__ = ["Array", "Estimate", "Extracted", "Figure", "Metric", "Modes", "Moments", "Need", "Parts", "Real", "Shared"]
+from twoplayer.metrics._records import Array, Estimate, Moments
 
-Array = np.ndarray[Any, Any]
+__all__ = [
+    "Array",
+    "Estimate",
+    "FeatureSet",
+    "Metric",
+    "MetricValue",
+    "Modes",
+    "Moments",
+    "Need",
+    "ReferenceFeatures",
+    "ReferenceParts",
+    "SharedReference",
+]
+
 
 T = TypeVar("T")
 View = TypeVar("View", contravariant=True)
@@ -23,16 +36,7 @@ Need = Literal["density", "classes", "features", "copies", "stacked"]
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """What a metric found."""
-
-    value: float
-    error: float | None = None
-    """Standard error of `value` over draws of as many samples; None where it is exact or cannot be told."""
-
-
-@dataclass(frozen=True)
-class Figure:
+class MetricValue:
     """One measured number."""
 
     name: str
@@ -62,7 +66,7 @@ class Modes:
 
 
 @dataclass(frozen=True, eq=False)
-class Extracted:
+class FeatureSet:
     """What an extractor saw in N samples; row i belongs to sample i."""
 
     features: Array
@@ -80,26 +84,14 @@ class Extracted:
             raise ValueError("this extractor has no classes")
         return self.log_probabilities
 
-    def head(self, count: int) -> Extracted:
+    def head(self, count: int) -> FeatureSet:
         """The first `count` samples, or all where there are fewer."""
         logs = self.log_probabilities
-        return Extracted(self.features[:count], None if logs is None else logs[:count])
+        return FeatureSet(self.features[:count], None if logs is None else logs[:count])
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
-    """Mean and covariance of N feature vectors of F dimensions."""
-
-    mean: Array
-    """float64 ``(F,)``."""
-    covariance: Array
-    """float64 ``(F, F)``, unbiased."""
-    root: Array | None = None
-    """R with RᵀR the covariance, ``(N, F)``, where N < F: the exact root of a singular covariance."""
-
-
-@dataclass(frozen=True, eq=False)
-class Shared:
+class SharedReference:
     """A reference that remembers what several metrics need of the same samples, so that it is computed once."""
 
     _kept: dict[str, tuple[Any, Any]] = field(default_factory=dict, init=False, repr=False)
@@ -113,10 +105,10 @@ class Shared:
 
 
 @dataclass(frozen=True, eq=False)
-class Real(Shared):
+class ReferenceFeatures(SharedReference):
     """Real data as an extractor sees them: the reference of metrics on features and on classes."""
 
-    seen: Extracted
+    seen: FeatureSet
     """Of M real samples, in random order."""
     of_all: Moments | None = None
     """Moments of more real samples than those M, where they are known."""
@@ -144,7 +136,7 @@ class Real(Shared):
 
 
 @dataclass(frozen=True, eq=False)
-class Parts(Shared):
+class ReferenceParts(SharedReference):
     """Features of real data in the part that was trained on and the part that was held out."""
 
     train: Array
@@ -163,13 +155,14 @@ class Metric(ABC, Generic[View, Reference]):
     needs      samples                        reference
     ========== ============================== ===================================================
     density    points ``(N, D)``              `Modes` of the exact density
-    classes    `Extracted`, with classes      `Real`, with classes
-    features   features ``(N, F)``            `Real`
-    copies     features ``(N, F)``            `Parts`
+    classes    `FeatureSet`, with classes      `ReferenceFeatures`, with classes
+    features   features ``(N, F)``            `ReferenceFeatures`
+    copies     features ``(N, F)``            `ReferenceParts`
     stacked    modes ``(N,)``                 probabilities ``(1000,)`` of the modes of stacked digits
     ========== ============================== ===================================================
 
-    `Real.seen` holds as many real samples as there are samples, or all where there are fewer; `Parts` holds all.
+    `ReferenceFeatures.seen` holds as many real samples as there are samples, or all where there are fewer;
+    `ReferenceParts` holds all.
     Metrics that need the same costly thing of both take it from ``reference.shared(name, samples, compute)``: all
     metrics get the same objects.
     """

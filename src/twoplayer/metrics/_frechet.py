@@ -13,10 +13,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from twoplayer.errors import UserError
-from twoplayer.metrics._base import Array, Moments
+from twoplayer.core.errors import UserError
 from twoplayer.metrics._nearest import matrix, same_dimensions, strips
-from twoplayer.metrics._sums import Spread
+from twoplayer.metrics._records import Array, Moments
+from twoplayer.metrics._sums import MomentSums
 
 __all__ = ["as_moments", "frechet_distance", "influence", "moments", "of_spread", "spread"]
 
@@ -24,14 +24,14 @@ CHUNK = 8192
 """Feature vectors that are summed at a time, in float64."""
 
 
-def spread(features: Array) -> Spread:
+def spread(features: Array) -> MomentSums:
     """The sums of features ``(N, F)`` that a Fréchet distance needs, in float64 whatever they are held in."""
     rows = matrix(features)
     parts = (rows[some].astype(np.float64) for some in strips(len(rows), CHUNK))
-    return reduce(add, map(Spread.of, parts))
+    return reduce(add, map(MomentSums.of, parts))
 
 
-def of_spread(sums: Spread) -> Moments:
+def of_spread(sums: MomentSums) -> Moments:
     """Mean and unbiased covariance of at least 2 feature vectors."""
     if sums.count < 2:
         raise UserError("a covariance needs at least 2 samples: give more of them")

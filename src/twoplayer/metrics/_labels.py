@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.metrics._base import Array
 from twoplayer.metrics._nearest import strips
-from twoplayer.metrics._sums import Labels
+from twoplayer.metrics._sums import LabelSums
 
 __all__ = ["of_each", "summed", "table"]
 
@@ -35,9 +35,9 @@ def table(log_probabilities: Any) -> Array:
     return logs
 
 
-def summed(logs: Array) -> Labels:
+def summed(logs: Array) -> LabelSums:
     """The sums that scores need of log-probabilities ``(N, K)``."""
-    return reduce(add, (Labels.of(logs[some]) for some in strips(len(logs), CHUNK)))
+    return reduce(add, (LabelSums.of(logs[some]) for some in strips(len(logs), CHUNK)))
 
 
 def of_each(logs: Array, of: Callable[[Array], Array]) -> Array:

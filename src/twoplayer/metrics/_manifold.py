@@ -16,13 +16,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from twoplayer.errors import UserError
-from twoplayer.metrics._base import Array, Estimate, Metric, Need, Real
-from twoplayer.metrics._nearest import Pairs, Tile, matrices, places, strips, working_precision
+from twoplayer.core.errors import UserError
+from twoplayer.core.ranges import Count, within
+from twoplayer.metrics._base import Array, Estimate, Metric, Need, ReferenceFeatures
+from twoplayer.metrics._nearest import DistancePairs, Tile, matrices, places, strips, working_precision
 from twoplayer.metrics._reach import Reach, reach
-from twoplayer.ranges import Count, within
 
-__all__ = ["NEIGHBOURS", "Balls", "Manifold", "OfManifold", "manifold", "shared_manifold"]
+__all__ = ["NEIGHBOURS", "Balls", "Manifold", "ManifoldMetric", "manifold", "shared_manifold"]
 
 NEIGHBOURS = 5
 """k of Naeem et al. 2020, who take it for all four; Kynkäänniemi et al. 2019 take 3."""
@@ -66,7 +66,7 @@ class Manifold:
         return Estimate(value(self.whole), math.sqrt(float(np.mean(variances))) if variances else None)
 
 
-class OfManifold(Metric[Array, Real]):
+class ManifoldMetric(Metric[Array, ReferenceFeatures]):
     """A metric that is a mean over samples of what happens near them."""
 
     needs: ClassVar[Need] = "features"
@@ -79,7 +79,7 @@ class OfManifold(Metric[Array, Real]):
     @abstractmethod
     def mean(of: Balls) -> float: ...
 
-    def measure(self, samples: Array, reference: Real) -> Estimate:
+    def measure(self, samples: Array, reference: ReferenceFeatures) -> Estimate:
         return shared_manifold(samples, reference, self.neighbours).estimate(self.mean)
 
 
@@ -93,7 +93,7 @@ def manifold(features: Array, real: Array, neighbours: int = NEIGHBOURS) -> Mani
     return _manifold(rows, real, reach(real, neighbours, salt=1), neighbours)
 
 
-def shared_manifold(features: Array, real: Real, neighbours: int) -> Manifold:
+def shared_manifold(features: Array, real: ReferenceFeatures, neighbours: int) -> Manifold:
     """`manifold`, computed once for all metrics that need it; the real samples' radii once for all samples."""
     rows, seen = _pair(features, real.features, neighbours)
     theirs = real.shared(f"reach {neighbours}", real.seen, lambda: reach(seen, neighbours, salt=1))
@@ -117,7 +117,7 @@ def _manifold(rows: Array, real: Array, theirs: Reach, neighbours: int) -> Manif
 def _counts(rows: Array, real: Array, ours: Reach, theirs: Reach) -> tuple[Array, Array, Array]:
     """`real_balls`, `held` and `own_balls` of the whole and of each split, where a ball holds only its own half's."""
     real_balls, held, own_balls = (np.zeros(each.sides.shape, np.int64) for each in (ours, theirs, theirs))
-    pairs = Pairs(real, rows, working_precision(real, rows))
+    pairs = DistancePairs(real, rows, working_precision(real, rows))
     for tile in pairs.every_tile():
         i, j = tile.rows, tile.columns
         sides, own_sides = theirs.sides[:, i], ours.sides[:, j]
@@ -139,7 +139,7 @@ def _counts(rows: Array, real: Array, ours: Reach, theirs: Reach) -> tuple[Array
     return real_balls, held, own_balls
 
 
-def _near(pairs: Pairs, tile: Tile, limits: Array) -> tuple[Array, Array | None]:
+def _near(pairs: DistancePairs, tile: Tile, limits: Array) -> tuple[Array, Array | None]:
     """Which pairs have to be looked at one by one, and, where they are many, those within all of the limits."""
     near, sure = pairs.perhaps(tile, limits.max(0)), pairs.surely(tile, limits.min(0))
     if np.count_nonzero(sure) < sure.size // MANY:
@@ -154,7 +154,9 @@ def _of_own_side(pairs: Array, sides: Array, others: Array) -> Array:
     return shared
 
 
-def _inside(pairs: Pairs, ours: Reach, theirs: Reach, tile: Tile, row: Array, column: Array) -> tuple[Array, Array]:
+def _inside(
+    pairs: DistancePairs, ours: Reach, theirs: Reach, tile: Tile, row: Array, column: Array
+) -> tuple[Array, Array]:
     """Whether pairs of real samples and samples are in either one's ball, bool ``(1 + S, pairs)`` each."""
     low, i, j = tile.low[row, column], row + tile.rows.start, column + tile.columns.start
     together = theirs.sides[:, i] == ours.sides[:, j]

@@ -13,12 +13,12 @@ from typing import final
 
 import numpy as np
 
-from twoplayer.errors import UserError
-from twoplayer.metrics._base import Array, Estimate, Real
+from twoplayer.core.errors import UserError
+from twoplayer.metrics._base import Array, Estimate, ReferenceFeatures
 from twoplayer.metrics._jackknife import shuffled
 from twoplayer.metrics._nearest import matrices, matrix, strips
 
-__all__ = ["Gaussian", "Kernel", "Polynomial", "between", "mean_discrepancy", "median_distance", "mmd"]
+__all__ = ["GaussianKernel", "Kernel", "PolynomialKernel", "between", "mean_discrepancy", "median_distance", "mmd"]
 
 TILE = 2048
 """Rows and columns of a tile: 32 MiB in float64."""
@@ -39,7 +39,7 @@ class Kernel(ABC):
 
 @final
 @dataclass(frozen=True)
-class Polynomial(Kernel):
+class PolynomialKernel(Kernel):
     """(x·y/F + 1)^degree."""
 
     degree: int = 3
@@ -59,7 +59,7 @@ class Polynomial(Kernel):
 
 @final
 @dataclass(frozen=True)
-class Gaussian(Kernel):
+class GaussianKernel(Kernel):
     """exp(-‖x - y‖² / (2 width²))."""
 
     width: float
@@ -78,7 +78,7 @@ class Gaussian(Kernel):
 
 
 @dataclass(frozen=True, eq=False)
-class Within:
+class WithinSet:
     """The kernel between the samples of one set."""
 
     rows: Array
@@ -95,7 +95,7 @@ class Within:
 
 
 @dataclass(frozen=True, eq=False)
-class Between:
+class BetweenSets:
     """The kernel between the samples of two sets."""
 
     rows: Array
@@ -118,7 +118,7 @@ def mmd(features: Array, real: Array, kernel: Kernel, *, unbiased: bool = True) 
     return mean_discrepancy(*within, _between(a, b, kernel, centre), unbiased=unbiased)
 
 
-def between(features: Array, real: Real, kernel: Kernel, *, unbiased: bool = True) -> Estimate:
+def between(features: Array, real: ReferenceFeatures, kernel: Kernel, *, unbiased: bool = True) -> Estimate:
     """`mmd` against a reference that keeps what the kernel says of it alone."""
     a, b = _pair(features, real.features)
     centre = kernel.centre(b)
@@ -126,7 +126,7 @@ def between(features: Array, real: Real, kernel: Kernel, *, unbiased: bool = Tru
     return mean_discrepancy(_within(a, kernel, centre), own, _between(a, b, kernel, centre), unbiased=unbiased)
 
 
-def mean_discrepancy(a: Within, b: Within, across: Between, *, unbiased: bool = True) -> Estimate:
+def mean_discrepancy(a: WithinSet, b: WithinSet, across: BetweenSets, *, unbiased: bool = True) -> Estimate:
     """E k(x, x') + E k(y, y') - 2 E k(x, y), over pairs of different samples; else over all, which is biased upwards.
 
     The error is that of draws of both sets. By Hoeffding's decomposition the variance is 4ζ/N for what each sample
@@ -159,7 +159,7 @@ def median_distance(features: Array) -> float:
     return median
 
 
-def _within(features: Array, kernel: Kernel, centre: Array) -> Within:
+def _within(features: Array, kernel: Kernel, centre: Array) -> WithinSet:
     count = len(features)
     sums, diagonal, square = np.zeros(count), 0.0, 0.0
     for rows in strips(count, TILE):
@@ -174,10 +174,10 @@ def _within(features: Array, kernel: Kernel, centre: Array) -> Within:
                 sums[columns] += tile.sum(0)
                 square += 2 * float(np.vdot(tile, tile))
             sums[rows] += tile.sum(1)
-    return Within(sums / (count - 1), diagonal / count, square / (count * (count - 1)))
+    return WithinSet(sums / (count - 1), diagonal / count, square / (count * (count - 1)))
 
 
-def _between(features: Array, real: Array, kernel: Kernel, centre: Array) -> Between:
+def _between(features: Array, real: Array, kernel: Kernel, centre: Array) -> BetweenSets:
     n, m = len(features), len(real)
     sums_a, sums_b, square = np.zeros(n), np.zeros(m), 0.0
     for rows in strips(n, TILE):
@@ -187,7 +187,7 @@ def _between(features: Array, real: Array, kernel: Kernel, centre: Array) -> Bet
             sums_a[rows] += tile.sum(1)
             sums_b[columns] += tile.sum(0)
             square += float(np.vdot(tile, tile))
-    return Between(sums_a / m, sums_b / n, square / (n * m))
+    return BetweenSets(sums_a / m, sums_b / n, square / (n * m))
 
 
 def _pair(features: Array, real: Array) -> tuple[Array, Array]:

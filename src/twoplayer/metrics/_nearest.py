@@ -15,14 +15,14 @@ from typing import Any, NamedTuple, final
 
 import numpy as np
 
-from twoplayer.errors import UserError
-from twoplayer.metrics._base import Array
+from twoplayer.core.errors import UserError
+from twoplayer.metrics._records import Array
 
 __all__ = [
     "PRECISIONS",
     "TIE",
-    "Neighbours",
-    "Pairs",
+    "DistancePairs",
+    "NearestNeighbours",
     "Tile",
     "candidates",
     "matrices",
@@ -48,7 +48,7 @@ FEW = 32
 """With fewer dimensions the product costs nothing, so it is taken in float64 at once."""
 
 
-class Neighbours(NamedTuple):
+class NearestNeighbours(NamedTuple):
     """The k points nearest to each of N queries, the nearest first."""
 
     distances: Array
@@ -67,7 +67,7 @@ class Tile:
     """Lower bounds of the squared distances, ``(rows, columns)``."""
 
 
-def nearest(queries: Array, points: Array, k: int, *, exclude_self: bool = False) -> Neighbours:
+def nearest(queries: Array, points: Array, k: int, *, exclude_self: bool = False) -> NearestNeighbours:
     """The k `points` ``(M, F)`` nearest to each of `queries` ``(N, F)`` in the Euclidean distance, exactly.
 
     With `exclude_self` query i is point i, and is not its own neighbour; another point at the same place is. Takes
@@ -75,11 +75,11 @@ def nearest(queries: Array, points: Array, k: int, *, exclude_self: bool = False
     finite.
     """
     squares, indices = nearest_squares(queries, points, k, exclude_self=exclude_self)
-    return Neighbours(np.sqrt(squares), indices)
+    return NearestNeighbours(np.sqrt(squares), indices)
 
 
 def nearest_squares(queries: Array, points: Array, k: int, *, exclude_self: bool = False) -> tuple[Array, Array]:
-    """`nearest` with squared distances, which can be compared with those of `Pairs` to the last bit."""
+    """`nearest` with squared distances, which can be compared with those of `DistancePairs` to the last bit."""
     if exclude_self:  # one object, so that half of the tiles tell all
         queries = points = matrix(points)
     else:
@@ -90,7 +90,7 @@ def nearest_squares(queries: Array, points: Array, k: int, *, exclude_self: bool
     squares, indices = np.empty((len(rows), k)), np.empty((len(rows), k), np.int64)
     for precision in PRECISIONS[PRECISIONS.index(working_precision(queries, points)) :]:
         some = queries if len(rows) == len(queries) else queries[rows]
-        found = _by_products(Pairs(some, points, precision), rows if exclude_self else None, k)
+        found = _by_products(DistancePairs(some, points, precision), rows if exclude_self else None, k)
         squares[rows], indices[rows] = found.squares, found.indices
         rows = rows[~found.settled]
         if not len(rows):
@@ -128,7 +128,7 @@ def same_dimensions(ours: int, theirs: int) -> None:
 
 
 @final
-class Pairs:
+class DistancePairs:
     """Squared distances between the rows of `a` ``(N, F)`` and of `b` ``(M, F)``, in tiles of lower bounds.
 
     The product is taken in `precision`, with the mean of `b` as the origin, which keeps norms small.
@@ -189,7 +189,7 @@ class Pairs:
 
 
 @dataclass(frozen=True, eq=False)
-class _Found:
+class _NeighbourSearch:
     """Neighbours of some queries, and whether each query's are known to be the nearest."""
 
     squares: Array
@@ -197,7 +197,7 @@ class _Found:
     settled: Array
 
 
-def _by_products(pairs: Pairs, own: Array | None, k: int) -> _Found:
+def _by_products(pairs: DistancePairs, own: Array | None, k: int) -> _NeighbourSearch:
     """The nearest neighbours as far as products tell; query i is point ``own[i]``, if `own` is given."""
     available = len(pairs.b) - (own is not None)
     low, indices = candidates(pairs, own, min(available, k + SPARE))
@@ -213,10 +213,10 @@ def _by_products(pairs: Pairs, own: Array | None, k: int) -> _Found:
     # numbers it often lies exactly as far as the last neighbour, which only float64 shows.
     last, tie = squares[:, -1], TIE if pairs.precision is np.float64 else 0.0
     settled = ((1 - tie) * last <= low.max(1)) | (last == 0) | (low.shape[1] == available)
-    return _Found(squares, indices, settled)
+    return _NeighbourSearch(squares, indices, settled)
 
 
-def candidates(pairs: Pairs, own: Array | None, keep: int) -> tuple[Array, Array]:
+def candidates(pairs: DistancePairs, own: Array | None, keep: int) -> tuple[Array, Array]:
     """For each row of `pairs.a` the `keep` smallest lower bounds and the points that they belong to, in any order."""
     low = np.full((len(pairs.a), keep), np.inf, pairs.precision)
     indices = np.zeros(low.shape, np.int64)
@@ -303,7 +303,7 @@ def _in_clusters(
         if not len(group) or len(around) == len(points):
             continue
         own = np.searchsorted(around, group) if exclude_self else None
-        found = _by_products(Pairs(queries[group], points[around], np.float64), own, k)
+        found = _by_products(DistancePairs(queries[group], points[around], np.float64), own, k)
         squares[group], indices[group] = found.squares, around[found.indices]
         rows = np.setdiff1d(rows, group[found.settled], assume_unique=True)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from twoplayer.metrics._base import Array
 from twoplayer.metrics._jackknife import by_content
-from twoplayer.metrics._nearest import PRECISIONS, TIE, Pairs, candidates, nearest_squares, working_precision
+from twoplayer.metrics._nearest import PRECISIONS, TIE, DistancePairs, candidates, nearest_squares, working_precision
 
 __all__ = ["Reach", "reach"]
 
@@ -52,7 +52,9 @@ def reach(rows: Array, neighbours: int, salt: int) -> Reach:
     left, keep = np.arange(len(rows)), 2 * neighbours + math.ceil(LISTED * math.sqrt(neighbours))
     for precision in PRECISIONS[PRECISIONS.index(working_precision(rows, rows)) :]:
         some = rows if len(left) == len(rows) else rows[left]
-        squares[:, left], sure[:, left] = _from_lists(Pairs(some, rows, precision), left, sides, neighbours, keep)
+        squares[:, left], sure[:, left] = _from_lists(
+            DistancePairs(some, rows, precision), left, sides, neighbours, keep
+        )
         left, keep = np.flatnonzero(~sure.all(0)), 4 * keep
         if not len(left):
             break
@@ -68,7 +70,7 @@ def _sides(rows: Array, splits: int, salt: int) -> Array:
     return sides
 
 
-def _from_lists(pairs: Pairs, own: Array, sides: Array, k: int, keep: int) -> tuple[Array, Array]:
+def _from_lists(pairs: DistancePairs, own: Array, sides: Array, k: int, keep: int) -> tuple[Array, Array]:
     """Squared radii of samples `own`, which are the rows of ``pairs.a``, and which of them are known to be right.
 
     Only what may be the k-th nearest of some half is computed; of the others it is known on which side of it they are.

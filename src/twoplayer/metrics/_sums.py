@@ -11,11 +11,9 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, final
+from typing import Any, TypeVar, final
 
-from twoplayer.metrics._base import Real
-
-__all__ = ["Additive", "Labels", "Spread", "Sums"]
+__all__ = ["LabelSums", "MomentSums", "Sums"]
 
 S = TypeVar("S", bound="Sums")
 
@@ -34,7 +32,7 @@ class Sums(ABC):
 
 @final
 @dataclass(frozen=True, eq=False)
-class Spread(Sums):
+class MomentSums(Sums):
     """Where feature vectors lie and how far they scatter."""
 
     count: Any
@@ -45,21 +43,21 @@ class Spread(Sums):
     """Σ (x - mean)(x - mean)ᵀ, ``(F, F)``, summed about the mean so that a far origin costs no digits."""
 
     @classmethod
-    def of(cls, rows: Any) -> Spread:
+    def of(cls, rows: Any) -> MomentSums:
         mean = rows.mean(0)
         gaps = rows - mean
         return cls(len(rows), mean, gaps.T @ gaps)
 
-    def __add__(self, other: Spread) -> Spread:
+    def __add__(self, other: MomentSums) -> MomentSums:
         # Chan, Golub, LeVeque 1983, equations 2.1
         count, step = self.count + other.count, other.mean - self.mean
         apart = step[:, None] * step * (self.count * other.count / count)
-        return Spread(count, self.mean + step * (other.count / count), self.scatter + other.scatter + apart)
+        return MomentSums(count, self.mean + step * (other.count / count), self.scatter + other.scatter + apart)
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Labels(Sums):
+class LabelSums(Sums):
     """Which classes are predicted, and how surely."""
 
     count: Any
@@ -70,29 +68,16 @@ class Labels(Sums):
     """Σ Σ p(y|x) log p(y|x) in nats, shape ``()``."""
 
     @classmethod
-    def of(cls, rows: Any) -> Labels:
+    def of(cls, rows: Any) -> LabelSums:
         """Of log-probabilities ``(N, K)``."""
         probabilities = math.e**rows
         # where p is 0 its logarithm is -∞ and p log p is 0
         negentropy = (probabilities * rows.clip(-800.0)).sum()
         return cls(len(rows), probabilities.sum(0), negentropy)
 
-    def __add__(self, other: Labels) -> Labels:
-        return Labels(
+    def __add__(self, other: LabelSums) -> LabelSums:
+        return LabelSums(
             self.count + other.count,
             self.probabilities + other.probabilities,
             self.negentropy + other.negentropy,
         )
-
-
-class Additive(ABC, Generic[S]):
-    """A metric whose value follows from sums, so that samples need not be kept."""
-
-    @property
-    @abstractmethod
-    def sums(self) -> type[S] | None:
-        """What to sum; None where the options at hand need the samples themselves."""
-
-    @abstractmethod
-    def of_sums(self, samples: S, real: S | Real | None) -> float:
-        """The value, of sums that hold numpy arrays; `real` is None where no real samples are known."""

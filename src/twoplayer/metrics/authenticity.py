@@ -10,9 +10,17 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from twoplayer.metrics._base import Array, Estimate, Metric, Need, Parts
+from twoplayer.metrics._base import Array, Estimate, Metric, Need, ReferenceParts
 from twoplayer.metrics._jackknife import mean
-from twoplayer.metrics._nearest import TIE, Neighbours, Pairs, matrices, nearest, places, working_precision
+from twoplayer.metrics._nearest import (
+    TIE,
+    DistancePairs,
+    NearestNeighbours,
+    matrices,
+    nearest,
+    places,
+    working_precision,
+)
 
 __all__ = ["Authenticity", "authenticity"]
 
@@ -30,19 +38,19 @@ def authenticity(samples: Array, train: Array) -> Estimate:
 
 
 @final
-class Authenticity(Metric[Array, Parts]):
+class Authenticity(Metric[Array, ReferenceParts]):
     """`authenticity` as a metric."""
 
     figure: ClassVar[str] = "authenticity"
     higher_is_better: ClassVar[bool | None] = None
     needs: ClassVar[Need] = "copies"
 
-    def measure(self, samples: Array, reference: Parts) -> Estimate:
+    def measure(self, samples: Array, reference: ReferenceParts) -> Estimate:
         found = reference.shared("nearest in train", samples, lambda: nearest(samples, reference.train, 2))
         return mean(_authentic(found, samples, reference.train))
 
 
-def _authentic(found: Neighbours, samples: Array, train: Array) -> Array:
+def _authentic(found: NearestNeighbours, samples: Array, train: Array) -> Array:
     """Which samples are, ``(N,)``, by their two nearest training samples."""
     distances = found.distances[:, 0]
     more, tied = _ties(found, samples, train)
@@ -55,14 +63,14 @@ def _authentic(found: Neighbours, samples: Array, train: Array) -> Array:
     return authentic
 
 
-def _ties(found: Neighbours, samples: Array, train: Array) -> tuple[Array, Array]:
+def _ties(found: NearestNeighbours, samples: Array, train: Array) -> tuple[Array, Array]:
     """Samples whose nearest training sample is not the only one, with all of those that are as near; no copies."""
     limits = (1 + TIE) * found.distances[:, 0] ** 2
     (tied,) = np.nonzero((found.distances[:, 1] ** 2 <= limits) & (limits > 0))
     if not len(tied):
         return tied, tied
     some, train = matrices(samples[tied], train)
-    pairs, limits, near = Pairs(some, train, working_precision(some, train)), limits[tied], []
+    pairs, limits, near = DistancePairs(some, train, working_precision(some, train)), limits[tied], []
     for tile in pairs.every_tile():
         row, column = places(pairs.perhaps(tile, limits[tile.rows, None]))
         i, t = row + tile.rows.start, column + tile.columns.start

@@ -11,10 +11,10 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from twoplayer.metrics._base import Array, Estimate, Extracted, Metric, Need, Real
+from twoplayer.core.ranges import NonNegative, within
+from twoplayer.metrics._base import Array, Estimate, FeatureSet, Metric, Need, ReferenceFeatures
 from twoplayer.metrics._covered import covered
 from twoplayer.metrics._labels import table
-from twoplayer.ranges import NonNegative, within
 
 __all__ = ["ClassesCovered", "classes_covered"]
 
@@ -32,7 +32,7 @@ def classes_covered(log_probabilities: Array, real: Array, *, share: float = 0.1
 
 
 @final
-class ClassesCovered(Metric[Extracted, Real]):
+class ClassesCovered(Metric[FeatureSet, ReferenceFeatures]):
     """`classes_covered` as a metric."""
 
     figure: ClassVar[str] = "classes_covered"
@@ -42,5 +42,5 @@ class ClassesCovered(Metric[Extracted, Real]):
     def __init__(self, *, share: NonNegative = 0.1) -> None:
         self.share: float = within(NonNegative, share=share)
 
-    def measure(self, samples: Extracted, reference: Real) -> Estimate:
+    def measure(self, samples: FeatureSet, reference: ReferenceFeatures) -> Estimate:
         return classes_covered(samples.logs, reference.class_probabilities, share=self.share)

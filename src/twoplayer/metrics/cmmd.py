@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-from twoplayer.metrics._base import Array, Estimate, Metric, Need, Real
-from twoplayer.metrics._mmd import Gaussian, between, mmd
+from twoplayer.metrics._base import Array, Estimate, Metric, Need, ReferenceFeatures
+from twoplayer.metrics._mmd import GaussianKernel, between, mmd
 
 __all__ = ["Cmmd", "cmmd"]
 
@@ -23,11 +23,11 @@ def cmmd(features: Array, real: Array, *, unbiased: bool = False) -> Estimate:
     By default over all pairs, a sample and itself included, as the authors' code does, though their equation 4 leaves
     those out (`unbiased`); with unit length the difference is below 40/N. The error is that of draws of both sets.
     """
-    return _scaled(mmd(features, real, Gaussian(WIDTH), unbiased=unbiased))
+    return _scaled(mmd(features, real, GaussianKernel(WIDTH), unbiased=unbiased))
 
 
 @final
-class Cmmd(Metric[Array, Real]):
+class Cmmd(Metric[Array, ReferenceFeatures]):
     """`cmmd` as a metric."""
 
     figure: ClassVar[str] = "cmmd"
@@ -37,8 +37,8 @@ class Cmmd(Metric[Array, Real]):
     def __init__(self, *, unbiased: bool = False) -> None:
         self.unbiased = unbiased
 
-    def measure(self, samples: Array, reference: Real) -> Estimate:
-        return _scaled(between(samples, reference, Gaussian(WIDTH), unbiased=self.unbiased))
+    def measure(self, samples: Array, reference: ReferenceFeatures) -> Estimate:
+        return _scaled(between(samples, reference, GaussianKernel(WIDTH), unbiased=self.unbiased))
 
 
 def _scaled(found: Estimate) -> Estimate:

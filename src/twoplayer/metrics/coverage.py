@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import ClassVar, final
 
 from twoplayer.metrics._base import Array, Estimate
-from twoplayer.metrics._manifold import NEIGHBOURS, Balls, OfManifold, manifold
+from twoplayer.metrics._manifold import NEIGHBOURS, Balls, ManifoldMetric, manifold
 
 __all__ = ["Coverage", "coverage"]
 
@@ -24,7 +24,7 @@ def coverage(features: Array, real: Array, *, neighbours: int = NEIGHBOURS) -> E
 
 
 @final
-class Coverage(OfManifold):
+class Coverage(ManifoldMetric):
     """`coverage` as a metric."""
 
     figure: ClassVar[str] = "coverage"

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import ClassVar, final
 
 from twoplayer.metrics._base import Array, Estimate
-from twoplayer.metrics._manifold import NEIGHBOURS, Balls, OfManifold, manifold
+from twoplayer.metrics._manifold import NEIGHBOURS, Balls, ManifoldMetric, manifold
 
-__all__ = ["Density", "density"]
+__all__ = ["DensityMetric", "density"]
 
 
 def density(features: Array, real: Array, *, neighbours: int = NEIGHBOURS) -> Estimate:
@@ -19,11 +19,11 @@ def density(features: Array, real: Array, *, neighbours: int = NEIGHBOURS) -> Es
     A real sample reaches as far as its k-th nearest real neighbour. At least 0; above 1 where samples keep to where
     real ones are dense. The error is that of draws of both sets, by halves of them (see `Manifold`).
     """
-    return manifold(features, real, neighbours).estimate(Density.mean)
+    return manifold(features, real, neighbours).estimate(DensityMetric.mean)
 
 
 @final
-class Density(OfManifold):
+class DensityMetric(ManifoldMetric):
     """`density` as a metric."""
 
     figure: ClassVar[str] = "density"

@@ -11,11 +11,12 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from twoplayer.errors import UserError
-from twoplayer.metrics._base import Array, Estimate, Extracted, Metric, Need, Real
+from twoplayer.core.errors import UserError
+from twoplayer.metrics._additive import Additive
+from twoplayer.metrics._base import Array, Estimate, FeatureSet, Metric, Need, ReferenceFeatures
 from twoplayer.metrics._jackknife import influence_error
 from twoplayer.metrics._labels import of_each, summed, table
-from twoplayer.metrics._sums import Additive, Labels
+from twoplayer.metrics._sums import LabelSums
 
 __all__ = ["DiversityScore", "diversity_score"]
 
@@ -40,7 +41,7 @@ def diversity_score(log_probabilities: Array, real: Array) -> Estimate:
 
 
 @final
-class DiversityScore(Metric[Extracted, Real], Additive[Labels]):
+class DiversityScore(Metric[FeatureSet, ReferenceFeatures], Additive[LabelSums]):
     """`diversity_score` as a metric."""
 
     figure: ClassVar[str] = "diversity_score"
@@ -48,16 +49,16 @@ class DiversityScore(Metric[Extracted, Real], Additive[Labels]):
     needs: ClassVar[Need] = "classes"
 
     @property
-    def sums(self) -> type[Labels]:
-        return Labels
+    def sums(self) -> type[LabelSums]:
+        return LabelSums
 
-    def measure(self, samples: Extracted, reference: Real) -> Estimate:
+    def measure(self, samples: FeatureSet, reference: ReferenceFeatures) -> Estimate:
         return diversity_score(samples.logs, reference.class_probabilities)
 
-    def of_sums(self, samples: Labels, real: Labels | Real | None) -> float:
+    def of_sums(self, samples: LabelSums, real: LabelSums | ReferenceFeatures | None) -> float:
         if real is None:
             raise UserError("a diversity score needs real samples: give them with real=True")
-        expected = real.class_probabilities if isinstance(real, Real) else real.probabilities / real.count
+        expected = real.class_probabilities if isinstance(real, ReferenceFeatures) else real.probabilities / real.count
         return _score(samples.probabilities / samples.count, expected)
 
 

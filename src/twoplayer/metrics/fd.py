@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-from twoplayer.errors import UserError
-from twoplayer.metrics._base import Array, Estimate, Metric, Moments, Need, Real
+from twoplayer.core.errors import UserError
+from twoplayer.metrics._additive import Additive
+from twoplayer.metrics._base import Array, Estimate, Metric, Moments, Need, ReferenceFeatures
 from twoplayer.metrics._frechet import as_moments, frechet_distance, influence, moments, of_spread
 from twoplayer.metrics._jackknife import influence_error, left_out_error
 from twoplayer.metrics._nearest import matrix
-from twoplayer.metrics._sums import Additive, Spread
+from twoplayer.metrics._sums import MomentSums
 
 __all__ = ["Fd", "fd"]
 
@@ -37,7 +38,7 @@ def fd(features: Array, real: Array | Moments) -> Estimate:
 
 
 @final
-class Fd(Metric[Array, Real], Additive[Spread]):
+class Fd(Metric[Array, ReferenceFeatures], Additive[MomentSums]):
     """`fd` as a metric."""
 
     figure: ClassVar[str] = "fd"
@@ -45,13 +46,15 @@ class Fd(Metric[Array, Real], Additive[Spread]):
     needs: ClassVar[Need] = "features"
 
     @property
-    def sums(self) -> type[Spread]:
-        return Spread
+    def sums(self) -> type[MomentSums]:
+        return MomentSums
 
-    def measure(self, samples: Array, reference: Real) -> Estimate:
+    def measure(self, samples: Array, reference: ReferenceFeatures) -> Estimate:
         return reference.shared("fd", samples, lambda: fd(samples, reference.moments))
 
-    def of_sums(self, samples: Spread, real: Spread | Real | None) -> float:
+    def of_sums(self, samples: MomentSums, real: MomentSums | ReferenceFeatures | None) -> float:
         if real is None:
             raise UserError("a Fréchet distance needs real samples: give them with real=True")
-        return frechet_distance(of_spread(samples), real.moments if isinstance(real, Real) else of_spread(real))
+        return frechet_distance(
+            of_spread(samples), real.moments if isinstance(real, ReferenceFeatures) else of_spread(real)
+        )

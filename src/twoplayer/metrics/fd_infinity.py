@@ -10,8 +10,8 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from twoplayer.errors import UserError
-from twoplayer.metrics._base import Array, Estimate, Metric, Moments, Need, Real
+from twoplayer.core.errors import UserError
+from twoplayer.metrics._base import Array, Estimate, Metric, Moments, Need, ReferenceFeatures
 from twoplayer.metrics._frechet import as_moments, frechet_distance, moments
 from twoplayer.metrics._jackknife import by_content
 from twoplayer.metrics._nearest import matrix
@@ -36,7 +36,7 @@ def fd_infinity(features: Array, real: Array | Moments) -> Estimate:
 
 
 @final
-class FdInfinity(Metric[Array, Real]):
+class FdInfinity(Metric[Array, ReferenceFeatures]):
     """`fd_infinity` as a metric."""
 
     figure: ClassVar[str] = "fd_infinity"
@@ -44,7 +44,7 @@ class FdInfinity(Metric[Array, Real]):
     needs: ClassVar[Need] = "features"
     least: ClassVar[int] = LEAST
 
-    def measure(self, samples: Array, reference: Real) -> Estimate:
+    def measure(self, samples: Array, reference: ReferenceFeatures) -> Estimate:
         at_all = reference.shared("fd", samples, lambda: fd(samples, reference.moments))
         return _extrapolated(matrix(samples), reference.moments, at_all)
 

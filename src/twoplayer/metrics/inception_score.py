@@ -12,12 +12,13 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from twoplayer.errors import UserError
-from twoplayer.metrics._base import Array, Estimate, Extracted, Metric, Need, Real
+from twoplayer.core.errors import UserError
+from twoplayer.core.ranges import Count, within
+from twoplayer.metrics._additive import Additive
+from twoplayer.metrics._base import Array, Estimate, FeatureSet, Metric, Need, ReferenceFeatures
 from twoplayer.metrics._jackknife import influence_error, shuffled
 from twoplayer.metrics._labels import of_each, summed, table
-from twoplayer.metrics._sums import Additive, Labels
-from twoplayer.ranges import Count, within
+from twoplayer.metrics._sums import LabelSums
 
 __all__ = ["InceptionScore", "inception_score"]
 
@@ -37,12 +38,12 @@ def inception_score(log_probabilities: Array, *, splits: int = 1) -> Estimate:
         return Estimate(score, score * influence_error(_gains(logs, labels.probabilities / labels.count)))
     if splits > len(logs):
         raise UserError(f"{len(logs)} samples cannot be split into {splits}: ask for fewer splits")
-    scores = [_score(Labels.of(logs[part])) for part in np.array_split(shuffled(np.exp(logs)), splits)]
+    scores = [_score(LabelSums.of(logs[part])) for part in np.array_split(shuffled(np.exp(logs)), splits)]
     return Estimate(float(np.mean(scores)), influence_error(np.array(scores)))
 
 
 @final
-class InceptionScore(Metric[Extracted, Real], Additive[Labels]):
+class InceptionScore(Metric[FeatureSet, ReferenceFeatures], Additive[LabelSums]):
     """`inception_score` as a metric; the reference plays no part in it."""
 
     figure: ClassVar[str] = "inception_score"
@@ -54,18 +55,18 @@ class InceptionScore(Metric[Extracted, Real], Additive[Labels]):
         self.splits: int = within(Count, splits=splits)
 
     @property
-    def sums(self) -> type[Labels] | None:
+    def sums(self) -> type[LabelSums] | None:
         """Splits need the samples themselves."""
-        return Labels if self.splits == 1 else None
+        return LabelSums if self.splits == 1 else None
 
-    def measure(self, samples: Extracted, reference: Real) -> Estimate:
+    def measure(self, samples: FeatureSet, reference: ReferenceFeatures) -> Estimate:
         return inception_score(samples.logs, splits=self.splits)
 
-    def of_sums(self, samples: Labels, real: Labels | Real | None) -> float:
+    def of_sums(self, samples: LabelSums, real: LabelSums | ReferenceFeatures | None) -> float:
         return _score(samples)
 
 
-def _score(labels: Labels) -> float:
+def _score(labels: LabelSums) -> float:
     """exp(I(x; y)), the information being H(E p) - E H(p)."""
     from scipy.special import entr
 

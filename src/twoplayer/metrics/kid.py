@@ -11,12 +11,12 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from twoplayer.errors import UserError
-from twoplayer.metrics._base import Array, Estimate, Metric, Need, Real
+from twoplayer.core.errors import UserError
+from twoplayer.core.ranges import Count, NonNegativeCount, within
+from twoplayer.metrics._base import Array, Estimate, Metric, Need, ReferenceFeatures
 from twoplayer.metrics._jackknife import by_content
-from twoplayer.metrics._mmd import Polynomial, between, mmd
+from twoplayer.metrics._mmd import PolynomialKernel, between, mmd
 from twoplayer.metrics._nearest import matrix
-from twoplayer.ranges import Count, NonNegativeCount, within
 
 __all__ = ["Kid", "kid"]
 
@@ -33,14 +33,14 @@ def kid(features: Array, real: Array, *, subsets: int = 0, subset_size: int | No
     Raises `UserError` for subsets larger than a set.
     """
     if not subsets:
-        return mmd(features, real, Polynomial())
+        return mmd(features, real, PolynomialKernel())
     fewest = min(len(features), len(real))
     size = max(2, fewest // 2) if fewest < PUBLISHED else PUBLISHED
     return _over_subsets(matrix(features), matrix(real), subsets, size if subset_size is None else subset_size)
 
 
 @final
-class Kid(Metric[Array, Real]):
+class Kid(Metric[Array, ReferenceFeatures]):
     """`kid` as a metric."""
 
     figure: ClassVar[str] = "kid"
@@ -52,9 +52,9 @@ class Kid(Metric[Array, Real]):
         self.subsets: int = within(NonNegativeCount, subsets=subsets)
         self.subset_size: int | None = None if subset_size is None else within(Count, subset_size=subset_size)
 
-    def measure(self, samples: Array, reference: Real) -> Estimate:
+    def measure(self, samples: Array, reference: ReferenceFeatures) -> Estimate:
         if not self.subsets:
-            return between(samples, reference, Polynomial())
+            return between(samples, reference, PolynomialKernel())
         return kid(samples, reference.features, subsets=self.subsets, subset_size=self.subset_size)
 
 
@@ -68,7 +68,7 @@ def _over_subsets(features: Array, real: Array, subsets: int, size: int) -> Esti
     chosen = (
         (random.choice(ours, size, replace=False), random.choice(theirs, size, replace=False)) for _ in range(subsets)
     )
-    values = np.array([mmd(features[a], real[b], Polynomial()).value for a, b in chosen])
+    values = np.array([mmd(features[a], real[b], PolynomialKernel()).value for a, b in chosen])
     if subsets == 1:
         return Estimate(float(values[0]))
     deviation = float(values.std(ddof=1))

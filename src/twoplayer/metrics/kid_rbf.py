@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import ClassVar, final
 
-from twoplayer.metrics._base import Array, Estimate, Metric, Need, Real
-from twoplayer.metrics._mmd import Gaussian, between, median_distance, mmd
-from twoplayer.ranges import Positive
-from twoplayer.ranges import within as checked
+from twoplayer.core.ranges import Positive
+from twoplayer.core.ranges import within as checked
+from twoplayer.metrics._base import Array, Estimate, Metric, Need, ReferenceFeatures
+from twoplayer.metrics._mmd import GaussianKernel, between, median_distance, mmd
 
 __all__ = ["KidRbf", "kid_rbf"]
 
@@ -22,11 +22,11 @@ def kid_rbf(features: Array, real: Array, *, width: float | None = None) -> Esti
     0 on average where both have one distribution, at most 2. `width` is by default the median distance between real
     samples, so that figures against one reference can be compared. The error is that of draws of both sets.
     """
-    return mmd(features, real, Gaussian(median_distance(real) if width is None else width))
+    return mmd(features, real, GaussianKernel(median_distance(real) if width is None else width))
 
 
 @final
-class KidRbf(Metric[Array, Real]):
+class KidRbf(Metric[Array, ReferenceFeatures]):
     """`kid_rbf` as a metric."""
 
     figure: ClassVar[str] = "kid_rbf"
@@ -37,8 +37,8 @@ class KidRbf(Metric[Array, Real]):
     def __init__(self, *, width: Positive | None = None) -> None:
         self.width: float | None = None if width is None else checked(Positive, width=width)
 
-    def measure(self, samples: Array, reference: Real) -> Estimate:
+    def measure(self, samples: Array, reference: ReferenceFeatures) -> Estimate:
         width = self.width
         if width is None:
             width = reference.shared("median distance", reference.seen, lambda: median_distance(reference.features))
-        return between(samples, reference, Gaussian(width))
+        return between(samples, reference, GaussianKernel(width))

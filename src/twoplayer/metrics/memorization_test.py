@@ -10,10 +10,10 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from twoplayer.metrics._base import Array, Estimate, Metric, Need, Parts
+from twoplayer.core.ranges import Count, within
+from twoplayer.metrics._base import Array, Estimate, Metric, Need, ReferenceParts
 from twoplayer.metrics._jackknife import shuffled
 from twoplayer.metrics._nearest import nearest
-from twoplayer.ranges import Count, within
 
 __all__ = ["MemorizationTest", "memorization_test"]
 
@@ -44,7 +44,7 @@ def memorization_test(samples: Array, train: Array, held_out: Array, *, cells: i
 
 
 @final
-class MemorizationTest(Metric[Array, Parts]):
+class MemorizationTest(Metric[Array, ReferenceParts]):
     """`memorization_test` as a metric."""
 
     figure: ClassVar[str] = "memorization_test"
@@ -55,7 +55,7 @@ class MemorizationTest(Metric[Array, Parts]):
     def __init__(self, *, cells: Count = 10) -> None:
         self.cells: int = within(Count, cells=cells)
 
-    def measure(self, samples: Array, reference: Parts) -> Estimate:
+    def measure(self, samples: Array, reference: ReferenceParts) -> Estimate:
         found = reference.shared("nearest in train", samples, lambda: nearest(samples, reference.train, 2))
         real = nearest(reference.held_out, reference.train, 1).distances[:, 0]
         cells = _cells(samples, reference.train, reference.held_out, self.cells)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import ClassVar, final
 
 from twoplayer.metrics._base import Array, Estimate
-from twoplayer.metrics._manifold import NEIGHBOURS, Balls, OfManifold, manifold
+from twoplayer.metrics._manifold import NEIGHBOURS, Balls, ManifoldMetric, manifold
 
 __all__ = ["Precision", "precision"]
 
@@ -24,7 +24,7 @@ def precision(features: Array, real: Array, *, neighbours: int = NEIGHBOURS) -> 
 
 
 @final
-class Precision(OfManifold):
+class Precision(ManifoldMetric):
     """`precision` as a metric."""
 
     figure: ClassVar[str] = "precision"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import ClassVar, final
 
 from twoplayer.metrics._base import Array, Estimate
-from twoplayer.metrics._manifold import NEIGHBOURS, Balls, OfManifold, manifold
+from twoplayer.metrics._manifold import NEIGHBOURS, Balls, ManifoldMetric, manifold
 
 __all__ = ["Recall", "recall"]
 
@@ -25,7 +25,7 @@ def recall(features: Array, real: Array, *, neighbours: int = NEIGHBOURS) -> Est
 
 
 @final
-class Recall(OfManifold):
+class Recall(ManifoldMetric):
     """`recall` as a metric."""
 
     figure: ClassVar[str] = "recall"

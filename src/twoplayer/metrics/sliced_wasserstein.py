@@ -12,9 +12,9 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from twoplayer.metrics._base import Array, Estimate, Metric, Need, Real
+from twoplayer.core.ranges import Count, at_least, within
+from twoplayer.metrics._base import Array, Estimate, Metric, Need, ReferenceFeatures
 from twoplayer.metrics._nearest import matrices, strips
-from twoplayer.ranges import Count, at_least, within
 
 __all__ = ["SlicedWasserstein", "directions", "sliced_wasserstein"]
 
@@ -45,7 +45,7 @@ def sliced_wasserstein(features: Array, real: Array, *, order: int = 1, lines: i
 
 
 @final
-class SlicedWasserstein(Metric[Array, Real]):
+class SlicedWasserstein(Metric[Array, ReferenceFeatures]):
     """`sliced_wasserstein` as a metric."""
 
     figure: ClassVar[str] = "sliced_wasserstein"
@@ -56,7 +56,7 @@ class SlicedWasserstein(Metric[Array, Real]):
         self.order: int = within(Count, order=order)
         self.lines: int = within(Count, lines=lines)
 
-    def measure(self, samples: Array, reference: Real) -> Estimate:
+    def measure(self, samples: Array, reference: ReferenceFeatures) -> Estimate:
         return sliced_wasserstein(samples, reference.features, order=self.order, lines=self.lines)
 
 

@@ -10,10 +10,10 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from twoplayer.errors import UserError
-from twoplayer.metrics._base import Array, Estimate, Metric, Need, Parts
-from twoplayer.metrics._nearest import Pairs, matrix, nearest
-from twoplayer.ranges import OpenShare, within
+from twoplayer.core.errors import UserError
+from twoplayer.core.ranges import OpenShare, within
+from twoplayer.metrics._base import Array, Estimate, Metric, Need, ReferenceParts
+from twoplayer.metrics._nearest import DistancePairs, matrix, nearest
 
 __all__ = ["SupportSize", "support_size"]
 
@@ -49,7 +49,7 @@ def support_size(samples: Array, held_out: Array, *, rate: float = 1e-6) -> Esti
 
 
 @final
-class SupportSize(Metric[Array, Parts]):
+class SupportSize(Metric[Array, ReferenceParts]):
     """`support_size` as a metric."""
 
     figure: ClassVar[str] = "support_size"
@@ -60,14 +60,14 @@ class SupportSize(Metric[Array, Parts]):
     def __init__(self, *, rate: OpenShare = 1e-6) -> None:
         self.rate: float = within(OpenShare, rate=rate)
 
-    def measure(self, samples: Array, reference: Parts) -> Estimate:
+    def measure(self, samples: Array, reference: ReferenceParts) -> Estimate:
         return support_size(samples, reference.held_out, rate=self.rate)
 
 
 def _close_counts(samples: Array, distance: float) -> Array:
     """How many of the other samples ``(N, F)`` lie within `distance` of each one, int64 ``(N,)``."""
     counts = np.zeros(len(samples), np.int64)
-    for tile in Pairs(samples, samples, np.float64).tiles():  # whose lower bounds are 1e-13 below the squares
+    for tile in DistancePairs(samples, samples, np.float64).tiles():  # whose lower bounds are 1e-13 below the squares
         close = tile.low <= distance**2
         if tile.rows == tile.columns:
             np.fill_diagonal(close, False)

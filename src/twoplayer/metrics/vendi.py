@@ -12,11 +12,11 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from twoplayer.errors import UserError
-from twoplayer.metrics._base import Array, Estimate, Metric, Need, Real
+from twoplayer.core.errors import UserError
+from twoplayer.core.ranges import Positive, within
+from twoplayer.metrics._base import Array, Estimate, Metric, Need, ReferenceFeatures
 from twoplayer.metrics._jackknife import influence_error
 from twoplayer.metrics._nearest import matrix, strips
-from twoplayer.ranges import Positive, within
 
 __all__ = ["Vendi", "vendi", "vendi_of_similarities"]
 
@@ -60,7 +60,7 @@ def vendi_of_similarities(similarities: Array, *, order: float = 1.0) -> float:
 
 
 @final
-class Vendi(Metric[Array, Real]):
+class Vendi(Metric[Array, ReferenceFeatures]):
     """`vendi` as a metric; the reference plays no part in it."""
 
     figure: ClassVar[str] = "vendi"
@@ -71,7 +71,7 @@ class Vendi(Metric[Array, Real]):
     def __init__(self, *, order: Positive = 1.0) -> None:
         self.order: float = within(Positive, order=order)
 
-    def measure(self, samples: Array, reference: Real) -> Estimate:
+    def measure(self, samples: Array, reference: ReferenceFeatures) -> Estimate:
         return vendi(samples, order=self.order)
 
 

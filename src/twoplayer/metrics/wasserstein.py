@@ -12,12 +12,12 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 
-from twoplayer.errors import UserError
-from twoplayer.metrics._base import Array, Estimate, Metric, Need, Real
-from twoplayer.metrics._nearest import Pairs, matrices
-from twoplayer.ranges import Count, within
+from twoplayer.core.errors import UserError
+from twoplayer.core.ranges import Count, within
+from twoplayer.metrics._base import Array, Estimate, Metric, Need, ReferenceFeatures
+from twoplayer.metrics._nearest import DistancePairs, matrices
 
-__all__ = ["Wasserstein", "wasserstein"]
+__all__ = ["WassersteinDistance", "wasserstein"]
 
 PIVOTS = 100_000_000
 BYTES = 24
@@ -55,7 +55,7 @@ def wasserstein(features: Array, real: Array, *, order: int = 1) -> Estimate:
 
 
 @final
-class Wasserstein(Metric[Array, Real]):
+class WassersteinDistance(Metric[Array, ReferenceFeatures]):
     """`wasserstein` as a metric."""
 
     figure: ClassVar[str] = "wasserstein"
@@ -67,13 +67,13 @@ class Wasserstein(Metric[Array, Real]):
     def __init__(self, *, order: Count = 1) -> None:
         self.order: int = within(Count, order=order)
 
-    def measure(self, samples: Array, reference: Real) -> Estimate:
+    def measure(self, samples: Array, reference: ReferenceFeatures) -> Estimate:
         return wasserstein(samples, reference.features, order=self.order)
 
 
 def _distances(a: Array, b: Array) -> Array:
     """All distances, float64 ``(N, M)``, to nine digits, and 0 between equal points."""
-    pairs = Pairs(a, b, np.float64)
+    pairs = DistancePairs(a, b, np.float64)
     distances = np.empty((len(a), len(b)))
     for tile in pairs.every_tile():
         rows = np.arange(len(a))[tile.rows, None]

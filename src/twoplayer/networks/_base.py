@@ -7,8 +7,8 @@ from typing import Literal, final
 
 from torch import Tensor, nn
 
-from twoplayer.errors import UserError
-from twoplayer.networks._initial import draw_scaled
+from twoplayer.core.errors import UserError
+from twoplayer.networks._initialization import draw_scaled
 from twoplayer.networks._precision import ExactLinear
 
 __all__ = ["Architecture", "Critic", "Encoder", "FeatureCritic", "Generator"]

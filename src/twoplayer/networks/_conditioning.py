@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, final
 import torch
 from torch import Tensor, nn
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.networks._base import FeatureCritic, Generator
 from twoplayer.networks._precision import ExactLinear, widen
 from twoplayer.networks._shapes import is_image
@@ -17,11 +17,11 @@ __all__ = [
     "AugmentedGenerator",
     "ConcatenatedCritic",
     "ConcatenatedGenerator",
-    "Look",
+    "ConditionBlindCritic",
+    "ConditionalCritic",
     "ModulatedGenerator",
     "ProjectedCritic",
-    "ToldCritic",
-    "UntoldCritic",
+    "ScoreAndFeatures",
     "embedding",
 ]
 
@@ -100,7 +100,7 @@ class ModulatedGenerator(Generator):
 
     def __init__(self, base: Generator, base_dim: int, width: int) -> None:
         super().__init__()
-        self.told = Told()
+        self.told = CurrentConditions()
         if not modulate(base, self.told, width):
             raise UserError(
                 "this generator normalizes nothing that a condition could modulate: set generator.normalization to "
@@ -119,7 +119,7 @@ class ModulatedGenerator(Generator):
 
 
 @final
-class Told(nn.Module):
+class CurrentConditions(nn.Module):
     """The conditions of the pass that is under way, ``(B, width)``, for all layers that share this module."""
 
     given: Tensor | None = None
@@ -129,7 +129,7 @@ class Told(nn.Module):
 class ModulatedNorm(nn.Module):
     """norm(x) · (1 + Wc) + Vc, channel by channel, W and V starting at zero, so that all conditions start alike."""
 
-    def __init__(self, norm: nn.Module, told: Told, width: int, channels: int) -> None:
+    def __init__(self, norm: nn.Module, told: CurrentConditions, width: int, channels: int) -> None:
         super().__init__()
         self.norm, self.told = norm, told
         self.gain, self.bias = (nn.Linear(width, channels, bias=False) for _ in range(2))
@@ -145,7 +145,7 @@ class ModulatedNorm(nn.Module):
         return torch.addcmul(bias, normalized, 1 + gain)
 
 
-def modulate(module: nn.Module, told: Told, width: int) -> int:
+def modulate(module: nn.Module, told: CurrentConditions, width: int) -> int:
     """Put a `ModulatedNorm` around every normalization in `module`; how many there were."""
     found = [(parent, name, part) for parent in module.modules() for name, part in parent.named_children()]
     norms = [(parent, name, norm) for parent, name, norm in found if isinstance(norm, NORMS)]
@@ -155,14 +155,14 @@ def modulate(module: nn.Module, told: Told, width: int) -> int:
     return len(norms)
 
 
-class Look(NamedTuple):
+class ScoreAndFeatures(NamedTuple):
     """What a critic says of samples: one score each, ``(B,)``, and the features behind it, ``(B, F)``."""
 
     score: Tensor
     features: Tensor
 
 
-class ToldCritic(nn.Module, ABC):
+class ConditionalCritic(nn.Module, ABC):
     """Maps samples ``(B, *shape)`` and conditions ``(B, width)`` to one score each, ``(B,)``.
 
     Raises `UserError` for a `base` that does not score whole samples by features.
@@ -179,7 +179,7 @@ class ToldCritic(nn.Module, ABC):
         self.output: Literal["score", "energy"] = "score"
 
     @abstractmethod
-    def look(self, samples: Tensor, given: Tensor) -> Look:
+    def look(self, samples: Tensor, given: Tensor) -> ScoreAndFeatures:
         """Scores and features, in one pass."""
 
     @abstractmethod
@@ -191,7 +191,7 @@ class ToldCritic(nn.Module, ABC):
 
 
 @final
-class ConcatenatedCritic(ToldCritic):
+class ConcatenatedCritic(ConditionalCritic):
     """The conditions' embedding joins the samples: as constant maps beside an image's channels, or as further features.
 
     `base` serves samples of so many more channels, or features, as `embed` returns.
@@ -204,10 +204,10 @@ class ConcatenatedCritic(ToldCritic):
         self.shape, self.embed = shape, embed
         self.image = is_image(shape)
 
-    def look(self, samples: Tensor, given: Tensor) -> Look:
+    def look(self, samples: Tensor, given: Tensor) -> ScoreAndFeatures:
         joined = self._joined(samples, given)
         features = self.base.features(joined)
-        return Look(self.base.judge(joined, features), features)
+        return ScoreAndFeatures(self.base.judge(joined, features), features)
 
     def features(self, samples: Tensor) -> Tensor:
         return self.base.features(self._joined(samples, samples.new_zeros(len(samples), self.embed.linear.in_features)))
@@ -220,7 +220,7 @@ class ConcatenatedCritic(ToldCritic):
 
 
 @final
-class ProjectedCritic(ToldCritic):
+class ProjectedCritic(ConditionalCritic):
     """ψ(φ(x)) + ⟨Vc, φ(x)⟩, with φ the features and ψ the score of `base`.
 
     Source: Miyato & Koyama 2018, "cGANs with Projection Discriminator", eq. 3 and figure 1d.
@@ -232,26 +232,26 @@ class ProjectedCritic(ToldCritic):
         self.project = ExactLinear(width, self.base.width, bias=False)
         nn.init.normal_(self.project.linear.weight, std=self.base.width**-0.5)
 
-    def look(self, samples: Tensor, given: Tensor) -> Look:
+    def look(self, samples: Tensor, given: Tensor) -> ScoreAndFeatures:
         features = self.base.features(samples)
         match = (widen(features) * self.project(given)).sum(1)
-        return Look(self.base.judge(samples, features) + match, features)
+        return ScoreAndFeatures(self.base.judge(samples, features) + match, features)
 
     def features(self, samples: Tensor) -> Tensor:
         return self.base.features(samples)
 
 
 @final
-class UntoldCritic(ToldCritic):
+class ConditionBlindCritic(ConditionalCritic):
     """A critic that is not told: whether samples fit their conditions is another's business."""
 
     def __init__(self, base: nn.Module, shape: tuple[int, ...]) -> None:
         super().__init__(base)
         self.shape = shape
 
-    def look(self, samples: Tensor, given: Tensor) -> Look:
+    def look(self, samples: Tensor, given: Tensor) -> ScoreAndFeatures:
         features = self.base.features(samples)
-        return Look(self.base.judge(samples, features), features)
+        return ScoreAndFeatures(self.base.judge(samples, features), features)
 
     def features(self, samples: Tensor) -> Tensor:
         return self.base.features(samples)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from torch import nn
 
 from twoplayer.networks._base import Critic, Generator
-from twoplayer.networks._initial import draw_dense
-from twoplayer.networks._knobs import Knobs
+from twoplayer.networks._configurable import ConfigurableArchitecture
+from twoplayer.networks._initialization import draw_dense
 from twoplayer.networks._players import BodyGenerator, ScoreCritic
 from twoplayer.networks._precision import ExactLinear
 from twoplayer.networks._shapes import value_count
@@ -18,7 +18,7 @@ __all__ = ["Dense"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dense(Knobs, ABC):
+class Dense(ConfigurableArchitecture, ABC):
     """Hidden layers of `filters` units between flattened samples and a last linear layer, for both players."""
 
     filters: int

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from twoplayer import parallel
+from twoplayer.core import distributed
 
 __all__ = ["Dropout"]
 
@@ -26,11 +26,11 @@ class Dropout(nn.Module):
         self.share = share
 
     def forward(self, x: Tensor) -> Tensor:
-        count = parallel.process_count()
+        count = distributed.process_count()
         if not self.training or count == 1:
             return F.dropout(x, self.share, self.training)
         whole = x.detach().new_ones((len(x) * count, *x.shape[1:]))
         if x.ndim == 4 and not x.is_contiguous():  # numbers are drawn in the order in which values lie
             whole = whole.contiguous(memory_format=torch.channels_last)
         mask = F.dropout(whole, self.share, True)
-        return x * mask.chunk(count)[parallel.process_index()]
+        return x * mask.chunk(count)[distributed.process_index()]

@@ -7,10 +7,10 @@ from typing import Literal, final
 import torch
 from torch import Tensor, nn
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.networks._activations import activation, gain
 from twoplayer.networks._base import Critic, Encoder, FeatureCritic, Generator
-from twoplayer.networks._initial import draw_dense
+from twoplayer.networks._initialization import draw_dense
 from twoplayer.networks._precision import ExactLinear, widen
 from twoplayer.networks._shapes import value_count
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from twoplayer import parallel
+from twoplayer.core import distributed
 from twoplayer.networks._precision import widen
 
 __all__ = ["NORMALIZATIONS", "BatchNorm", "normalization"]
@@ -23,7 +23,7 @@ class BatchNorm(_BatchNorm):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        if self.training and parallel.process_count() > 1:
+        if self.training and distributed.process_count() > 1:
             return self._over_processes(input)
         return super().forward(input)
 
@@ -34,11 +34,11 @@ class BatchNorm(_BatchNorm):
     def _over_processes(self, x: Tensor) -> Tensor:
         self._check_input_dim(x)
         axes = [0, *range(2, x.ndim)]
-        mean = parallel.mean(widen(x).mean(axes))
+        mean = distributed.mean(widen(x).mean(axes))
         # Two passes, not E[x²] - E[x]²: that difference loses its digits in float32.
         centred = widen(x) - _per_channel(mean, x)
-        variance = parallel.mean(centred.square().mean(axes))
-        self._track(mean.detach(), variance.detach(), x.numel() // x.shape[1] * parallel.process_count())
+        variance = distributed.mean(centred.square().mean(axes))
+        self._track(mean.detach(), variance.detach(), x.numel() // x.shape[1] * distributed.process_count())
         scale = self.weight * (variance + self.eps).rsqrt()
         return (centred * _per_channel(scale, x) + _per_channel(self.bias, x)).to(x.dtype)
 

@@ -8,16 +8,16 @@ from typing import final
 from torch import Tensor, nn
 
 from twoplayer.networks._activations import activation, expansion, gain
-from twoplayer.networks._initial import draw_scaled
+from twoplayer.networks._initialization import draw_scaled
 from twoplayer.networks._normalization import normalization
 from twoplayer.networks._precision import widen
 from twoplayer.networks._resampling import ConvPool, Upsample, UpsampleConv
 
-__all__ = ["Residual", "Style", "SumPool"]
+__all__ = ["BlockStyle", "ResidualBlock", "SumPool"]
 
 
 @final
-class Residual(nn.Module):
+class ResidualBlock(nn.Module):
     """shortcut(x) + branch(x)."""
 
     def __init__(self, branch: nn.Module, shortcut: nn.Module) -> None:
@@ -38,7 +38,7 @@ class SumPool(nn.Module):
 
 
 @dataclass(frozen=True)
-class Style:
+class BlockStyle:
     """What the blocks of one network share: activation, normalization, and how many of them there are.
 
     Blocks map trunks: a trunk of width w has `wide(w)` channels, 2w where the activation is gated.
@@ -55,30 +55,30 @@ class Style:
         """Normalization and activation of a trunk: `wide(width)` channels in, `width` out."""
         return [normalization(self.norm, self.wide(width), maps=True), activation(self.act)]
 
-    def block(self, width: int) -> Residual:
+    def block(self, width: int) -> ResidualBlock:
         """A block that keeps size and width."""
         return self._residual(width, self._conv(width), width, self._conv(width), nn.Identity())
 
-    def growing_block(self, inputs: int, outputs: int, before: int, after: int) -> Residual:
+    def growing_block(self, inputs: int, outputs: int, before: int, after: int) -> ResidualBlock:
         """A generator's block from side `before` to side `after`."""
         grow = UpsampleConv(inputs, self.wide(outputs), before, after, bias=self._bias)
         shortcut = nn.Sequential(self._project(self.wide(inputs), outputs), Upsample(after))
         return self._residual(inputs, grow, outputs, self._conv(outputs), shortcut)
 
-    def shrinking_block(self, inputs: int, outputs: int) -> Residual:
+    def shrinking_block(self, inputs: int, outputs: int) -> ResidualBlock:
         """A critic's block, from side s to s // 2."""
         shrink = ConvPool(inputs, self.wide(outputs), bias=self._bias)
         shortcut = nn.Sequential(nn.AvgPool2d(2), self._project(self.wide(inputs), outputs))
         return self._residual(inputs, self._conv(inputs), inputs, shrink, shortcut)
 
-    def first_block(self, channels: int, outputs: int) -> Residual:
+    def first_block(self, channels: int, outputs: int) -> ResidualBlock:
         """The critic's first block: it sees the image, so it neither activates nor normalizes its input."""
         conv = nn.Conv2d(channels, self.wide(outputs), 3, padding=1)
         shrink = ConvPool(outputs, self.wide(outputs), bias=self._bias)
         shortcut = nn.Sequential(nn.AvgPool2d(2), self._project(channels, outputs))
         draw_scaled(conv, 1.0)
         self._draw_last(shrink)
-        return Residual(nn.Sequential(conv, activation(self.act), shrink), shortcut)
+        return ResidualBlock(nn.Sequential(conv, activation(self.act), shrink), shortcut)
 
     @property
     def _bias(self) -> bool:
@@ -92,12 +92,14 @@ class Style:
         draw_scaled(projection, 1.0)
         return projection
 
-    def _residual(self, width: int, first: nn.Module, hidden: int, last: nn.Module, shortcut: nn.Module) -> Residual:
+    def _residual(
+        self, width: int, first: nn.Module, hidden: int, last: nn.Module, shortcut: nn.Module
+    ) -> ResidualBlock:
         """Activate a trunk of `width`, `first`, activate its `hidden`, `last`."""
         draw_scaled(first, gain(self.act))
         self._draw_last(last)
         branch = nn.Sequential(*self.activated(width), first, *self.activated(hidden), last)
-        return Residual(branch, shortcut)
+        return ResidualBlock(branch, shortcut)
 
     def _draw_last(self, layer: nn.Module) -> None:
         # Each of B branches adds 1/B of the trunk's variance, (1 + 1/B)^B < e in all.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 
 __all__ = ["base_width", "even_share", "halvings", "is_image", "square_image", "value_count"]
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from twoplayer.errors import UserError
-from twoplayer.networks._knobs import Knobs
+from twoplayer.core.errors import UserError
+from twoplayer.networks._configurable import ConfigurableArchitecture
 from twoplayer.networks._precision import widen
 
-__all__ = ["Translating", "Translator"]
+__all__ = ["Translator", "TranslatorArchitecture"]
 
 
 class Translator(nn.Module):
@@ -35,7 +35,7 @@ class Translator(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Translating(Knobs, ABC):
+class TranslatorArchitecture(ConfigurableArchitecture, ABC):
     """An architecture for the generators of translation games; it makes nothing of latents and judges nothing."""
 
     @abstractmethod

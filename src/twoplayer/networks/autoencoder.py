@@ -19,23 +19,23 @@ from typing import Literal, final
 
 from torch import Tensor, nn
 
+from twoplayer.core.ranges import Count
 from twoplayer.networks._activations import activation, expansion, gain
 from twoplayer.networks._base import Critic, FeatureCritic, Generator
-from twoplayer.networks._initial import draw_dense, draw_scaled
-from twoplayer.networks._knobs import Knobs, check_size
+from twoplayer.networks._configurable import ConfigurableArchitecture, check_size
+from twoplayer.networks._initialization import draw_dense, draw_scaled
 from twoplayer.networks._normalization import normalization
 from twoplayer.networks._players import BodyGenerator
 from twoplayer.networks._precision import ExactLinear, widen
 from twoplayer.networks._resampling import UpsampleConv
 from twoplayer.networks._shapes import even_share, halvings, is_image, square_image
-from twoplayer.ranges import Count
 
 __all__ = ["Autoencoder"]
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Autoencoder(Knobs):
+class Autoencoder(ConfigurableArchitecture):
     """An autoencoding critic and a decoding generator."""
 
     filters: Count = 64

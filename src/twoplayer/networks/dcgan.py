@@ -24,11 +24,11 @@ from typing import Literal, final
 
 from torch import nn
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.networks._activations import activation, expansion
 from twoplayer.networks._base import Critic, Generator
-from twoplayer.networks._initial import draw_normal
-from twoplayer.networks._knobs import Knobs
+from twoplayer.networks._configurable import ConfigurableArchitecture
+from twoplayer.networks._initialization import draw_normal
 from twoplayer.networks._normalization import normalization
 from twoplayer.networks._players import BodyGenerator, ScoreCritic
 from twoplayer.networks._shapes import base_width, even_share, halvings, square_image
@@ -41,7 +41,7 @@ LEAST = 3
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class DCGAN(Knobs):
+class DCGAN(ConfigurableArchitecture):
     """The paper's two players, from 8 to 256 pixels."""
 
     kernel: Literal[4, 5] = 4
@@ -57,7 +57,7 @@ class DCGAN(Knobs):
     def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:
         channels, resolution = square_image(shape, "dcgan")
         levels = self._levels(resolution)
-        style = Style(self.activation or "relu", self.normalization or "batch", self.kernel, self.pointwise)
+        style = LayerStyle(self.activation or "relu", self.normalization or "batch", self.kernel, self.pointwise)
         units, side = style.wide(levels[-1].width), levels[-1].coarse
         # The same as a transposed convolution of the latent seen as a 1x1 map, and faster.
         project = nn.Linear(latent_dim, units * side**2, bias=style.bias)
@@ -74,7 +74,7 @@ class DCGAN(Knobs):
     def critic(self, shape: tuple[int, ...]) -> Critic:
         channels, resolution = square_image(shape, "dcgan")
         levels = self._levels(resolution)
-        style = Style(self.activation or "leaky-relu", self.normalization or "batch", self.kernel, self.pointwise)
+        style = LayerStyle(self.activation or "leaky-relu", self.normalization or "batch", self.kernel, self.pointwise)
         first = style.down(levels[0], channels, style.wide(levels[0].width))
         body: list[nn.Module] = [first, activation(style.act)]
         for finer, level in zip([None, *levels], levels, strict=False):
@@ -86,17 +86,17 @@ class DCGAN(Knobs):
         draw_normal(critic, 0.02)
         return critic
 
-    def _levels(self, resolution: int) -> list[Level]:
+    def _levels(self, resolution: int) -> list[DCGANStage]:
         """The halvings, finest first."""
         sizes = halvings(resolution, 5)[: None if self.depth is None else self.depth + 1]
         count = len(sizes) - 1
         further = even_share((self.depth or max(count, LEAST)) - count, count)
         widths = [base_width(self.filters, resolution) * min(2**index, 16) for index in range(count)]
-        return [Level(*level) for level in zip(sizes[:-1], sizes[1:], widths, further, strict=True)]
+        return [DCGANStage(*level) for level in zip(sizes[:-1], sizes[1:], widths, further, strict=True)]
 
 
 @dataclass(frozen=True)
-class Level:
+class DCGANStage:
     """One halving: the map's side above and below it, the channels and the number of further layers below."""
 
     fine: int
@@ -106,7 +106,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Style:
+class LayerStyle:
     """A player's activation, normalization and kernels; its layers are convolution, normalization, activation."""
 
     act: str
@@ -129,26 +129,26 @@ class Style:
         wide = self.wide(width)
         return [nn.Conv2d(width, wide, side, padding=side // 2, bias=self.bias), *self.activated(wide)]
 
-    def halving(self, level: Level, inputs: int) -> list[nn.Module]:
+    def halving(self, level: DCGANStage, inputs: int) -> list[nn.Module]:
         wide = self.wide(level.width)
         return [self.down(level, inputs, wide, self.bias), *self.activated(wide), *self._mixing(level.width)]
 
-    def doubling(self, level: Level, outputs: int) -> list[nn.Module]:
+    def doubling(self, level: DCGANStage, outputs: int) -> list[nn.Module]:
         wide = self.wide(outputs)
         return [self.up(level, level.width, wide, self.bias), *self.activated(wide), *self._mixing(outputs)]
 
     def _mixing(self, width: int) -> list[nn.Module]:
         return self.keeping(width, side=1) if self.pointwise else []
 
-    def down(self, level: Level, inputs: int, outputs: int, bias: bool = True) -> nn.Conv2d:
+    def down(self, level: DCGANStage, inputs: int, outputs: int, bias: bool = True) -> nn.Conv2d:
         """From a level's fine map to its coarse one, whose side is half, rounded down."""
         return nn.Conv2d(inputs, outputs, self.kernel, 2, self._padding(level), bias=bias)
 
-    def up(self, level: Level, inputs: int, outputs: int, bias: bool = True) -> nn.ConvTranspose2d:
+    def up(self, level: DCGANStage, inputs: int, outputs: int, bias: bool = True) -> nn.ConvTranspose2d:
         """From a level's coarse map to its fine one."""
         padding = self._padding(level)
         spare = level.fine - (2 * (level.coarse - 1) - 2 * padding + self.kernel)
         return nn.ConvTranspose2d(inputs, outputs, self.kernel, 2, padding, spare, bias=bias)
 
-    def _padding(self, level: Level) -> int:
+    def _padding(self, level: DCGANStage) -> int:
         return 2 if self.kernel == 5 and level.fine % 2 == 0 else 1

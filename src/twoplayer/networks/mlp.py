@@ -15,12 +15,12 @@ from typing import final
 
 from torch import nn
 
+from twoplayer.core.ranges import Count
 from twoplayer.networks._activations import activation, expansion, gain
 from twoplayer.networks._dense import Dense
-from twoplayer.networks._initial import draw_dense
+from twoplayer.networks._initialization import draw_dense
 from twoplayer.networks._normalization import normalization
 from twoplayer.networks._precision import ExactLinear
-from twoplayer.ranges import Count
 
 __all__ = ["MLP"]
 

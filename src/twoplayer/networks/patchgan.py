@@ -15,11 +15,11 @@ from typing import Literal, NoReturn, final
 
 from torch import Tensor, nn
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.networks._activations import activation, expansion
 from twoplayer.networks._base import Critic
-from twoplayer.networks._initial import draw_normal
-from twoplayer.networks._knobs import Knobs
+from twoplayer.networks._configurable import ConfigurableArchitecture
+from twoplayer.networks._initialization import draw_normal
 from twoplayer.networks._normalization import normalization
 from twoplayer.networks._precision import widen
 from twoplayer.networks._shapes import base_width, square_image
@@ -29,7 +29,7 @@ __all__ = ["PatchGAN"]
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class PatchGAN(Knobs):
+class PatchGAN(ConfigurableArchitecture):
     """The paper's critic, from 8 pixels up."""
 
     def generator(self, latent_dim: int, shape: tuple[int, ...]) -> NoReturn:

@@ -24,16 +24,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from twoplayer.core.ranges import Count
 from twoplayer.networks._activations import activation, expansion, gain
 from twoplayer.networks._base import Critic, Generator
-from twoplayer.networks._initial import draw_scaled
-from twoplayer.networks._knobs import Knobs
+from twoplayer.networks._configurable import ConfigurableArchitecture
+from twoplayer.networks._initialization import draw_scaled
 from twoplayer.networks._normalization import normalization
 from twoplayer.networks._players import BodyGenerator, ScoreCritic
 from twoplayer.networks._precision import widen
-from twoplayer.networks._residual import Residual
+from twoplayer.networks._residual import ResidualBlock
 from twoplayer.networks._shapes import even_share, halvings, square_image
-from twoplayer.ranges import Count
 
 __all__ = ["R3GAN"]
 
@@ -43,7 +43,7 @@ CONSTANT_LEVELS = 4
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class R3GAN(Knobs):
+class R3GAN(ConfigurableArchitecture):
     """The paper's two players, from 8 to 256 pixels."""
 
     filters: Count = 64
@@ -85,7 +85,7 @@ class R3GAN(Knobs):
             return [2] * levels
         return even_share(max(1, (self.depth - 2) // 3), levels)
 
-    def _block(self, width: int, blocks: int) -> Residual:
+    def _block(self, width: int, blocks: int) -> ResidualBlock:
         """x + W₃ f(W₂ f(W₁ x)), W₂ grouped; the first two scaled by blocks^(-1/4), the third zero (Fixup)."""
         act, norm = self.activation or "leaky-relu", self.normalization or "none"
         inner, bias = 2 * width, norm == "none"
@@ -98,7 +98,7 @@ class R3GAN(Knobs):
         nn.init.zeros_(last.weight)
         norms = [normalization(norm, wide, maps=True) for _ in range(2)]
         branch = nn.Sequential(first, norms[0], activation(act), grouped, norms[1], activation(act), last)
-        return Residual(branch, nn.Identity())
+        return ResidualBlock(branch, nn.Identity())
 
 
 @final

@@ -27,10 +27,10 @@ from torch import nn
 
 from twoplayer.networks._activations import activation
 from twoplayer.networks._base import Critic, Generator
-from twoplayer.networks._initial import draw_scaled
-from twoplayer.networks._knobs import Knobs
+from twoplayer.networks._configurable import ConfigurableArchitecture
+from twoplayer.networks._initialization import draw_scaled
 from twoplayer.networks._players import BodyGenerator, ScoreCritic
-from twoplayer.networks._residual import Style, SumPool
+from twoplayer.networks._residual import BlockStyle, SumPool
 from twoplayer.networks._shapes import base_width, even_share, halvings, square_image
 
 __all__ = ["ResNet"]
@@ -40,7 +40,7 @@ SMALL = 32
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class ResNet(Knobs):
+class ResNet(ConfigurableArchitecture):
     """Residual blocks for both players, from 8 to 256 pixels."""
 
     def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:
@@ -49,7 +49,7 @@ class ResNet(Knobs):
         levels = len(sizes) - 1
         widths = self._widths(resolution, len(sizes))
         blocks = self._blocks or levels
-        style = Style(self.activation or "relu", self.normalization or "batch", blocks)
+        style = BlockStyle(self.activation or "relu", self.normalization or "batch", blocks)
         further = even_share(blocks - levels, levels)
         trunk, side = style.wide(widths[-1]), sizes[-1]
         project = nn.Linear(latent_dim, trunk * side**2)
@@ -68,7 +68,7 @@ class ResNet(Knobs):
         levels = len(sizes) - 1
         widths = self._widths(resolution, levels)
         further = self._further_critic_blocks(resolution, levels)
-        style = Style(self.activation or "relu", self.normalization or "none", levels + sum(further))
+        style = BlockStyle(self.activation or "relu", self.normalization or "none", levels + sum(further))
         body: list[nn.Module] = [style.first_block(channels, widths[0])]
         for level in range(levels):
             if level:

@@ -14,17 +14,17 @@ from typing import final
 from torch import Tensor, nn
 
 from twoplayer.networks._activations import activation, expansion
-from twoplayer.networks._initial import draw_normal
+from twoplayer.networks._initialization import draw_normal
 from twoplayer.networks._normalization import normalization
 from twoplayer.networks._shapes import base_width, square_image
-from twoplayer.networks._translation import Translating, Translator
+from twoplayer.networks._translation import Translator, TranslatorArchitecture
 
 __all__ = ["ResNetTranslator"]
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class ResNetTranslator(Translating):
+class ResNetTranslator(TranslatorArchitecture):
     """The paper's generator, from 8 to 256 pixels."""
 
     def translator(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Translator:
@@ -33,7 +33,7 @@ class ResNetTranslator(Translating):
         body: list[nn.Module] = [nn.ReflectionPad2d(3), *self._convolved(channels, width, 7, 1, 0)]
         for level in (1, 2):
             body += self._convolved(width * level, width * 2 * level, 3, 2, 1)
-        body += [Residual(self._branch(4 * width)) for _ in range(self.depth or (6 if resolution <= 128 else 9))]
+        body += [TranslatorBlock(self._branch(4 * width)) for _ in range(self.depth or (6 if resolution <= 128 else 9))]
         for level in (2, 1):
             body += self._doubled(width * 2 * level, width * level)
         body += [nn.ReflectionPad2d(3), nn.Conv2d(width, outputs[0], 7)]
@@ -69,7 +69,7 @@ class ResNetTranslator(Translating):
 
 
 @final
-class Residual(nn.Module):
+class TranslatorBlock(nn.Module):
     """x + branch(x), no activation behind the sum."""
 
     def __init__(self, branch: nn.Module) -> None:

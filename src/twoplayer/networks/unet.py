@@ -24,10 +24,10 @@ from torch.nn import functional as F
 
 from twoplayer.networks._activations import activation, expansion
 from twoplayer.networks._dropout import Dropout
-from twoplayer.networks._initial import draw_normal
+from twoplayer.networks._initialization import draw_normal
 from twoplayer.networks._normalization import normalization
 from twoplayer.networks._shapes import base_width, square_image
-from twoplayer.networks._translation import Translating, Translator
+from twoplayer.networks._translation import Translator, TranslatorArchitecture
 
 __all__ = ["UNet"]
 
@@ -36,7 +36,7 @@ MOST_HALVINGS, WITH_DROPOUT = 8, 3
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class UNet(Translating):
+class UNet(TranslatorArchitecture):
     """The paper's generator, from 8 to 256 pixels."""
 
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-from twoplayer.objectives._claim import Divergence
+from twoplayer.objectives._divergence import Divergence
 
 __all__ = ["Adaptive", "Objective", "Weights"]
 

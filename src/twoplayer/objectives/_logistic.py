@@ -7,7 +7,7 @@ import math
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from twoplayer.objectives._claim import JENSEN_SHANNON, Divergence
+from twoplayer.objectives._divergence import JENSEN_SHANNON, Divergence
 from twoplayer.objectives._separable import Separable
 
 __all__ = ["Logistic"]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 
 __all__ = ["average", "log_one_minus_exp", "log_softplus", "precise", "softplus_inverse", "tame_exp"]
 

@@ -12,9 +12,9 @@ from typing import Literal
 
 from torch import Tensor
 
-from twoplayer.objectives._claim import Divergence
+from twoplayer.core.ranges import within
+from twoplayer.objectives._divergence import Divergence
 from twoplayer.objectives._separable import Separable
-from twoplayer.ranges import within
 
 __all__ = ["Variational"]
 

@@ -10,12 +10,12 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from twoplayer import parallel
-from twoplayer.errors import UserError
+from twoplayer.core import distributed
+from twoplayer.core.errors import UserError
+from twoplayer.core.ranges import NonNegative, Share
 from twoplayer.objectives._base import Adaptive, Weights
-from twoplayer.objectives._claim import Divergence
+from twoplayer.objectives._divergence import Divergence
 from twoplayer.objectives._numerics import average, precise
-from twoplayer.ranges import NonNegative, Share
 
 __all__ = ["Began"]
 
@@ -45,7 +45,7 @@ class Began(Adaptive):
     @torch.no_grad()
     def adapt(self, real: Tensor, fake: Tensor) -> None:
         error = self.diversity * real.mean() - fake.mean()  # γℓ(x) − ℓ(G(z))
-        self.balance.add_(self.rate * parallel.mean(error)).clamp_(0, 1)
+        self.balance.add_(self.rate * distributed.mean(error)).clamp_(0, 1)
 
     @property
     def divergence(self) -> Divergence:

@@ -12,10 +12,10 @@ from pydantic import AfterValidator, Field
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from twoplayer.objectives._claim import Divergence, power
+from twoplayer.core.ranges import within
+from twoplayer.objectives._divergence import Divergence, power
 from twoplayer.objectives._numerics import log_softplus, softplus_inverse, tame_exp
 from twoplayer.objectives._variational import Variational
-from twoplayer.ranges import within
 
 __all__ = ["FganAlpha"]
 

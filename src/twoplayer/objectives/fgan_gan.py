@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from twoplayer.objectives._claim import REVERSE_LESS_TWICE_JENSEN_SHANNON, Divergence
+from twoplayer.objectives._divergence import REVERSE_LESS_TWICE_JENSEN_SHANNON, Divergence
 from twoplayer.objectives._variational import Variational
 
 __all__ = ["FganGAN"]

@@ -9,7 +9,7 @@ import math
 
 from torch import Tensor
 
-from twoplayer.objectives._claim import Divergence, power
+from twoplayer.objectives._divergence import Divergence, power
 from twoplayer.objectives._numerics import tame_exp
 from twoplayer.objectives._omega import log_omega
 from twoplayer.objectives._variational import Variational

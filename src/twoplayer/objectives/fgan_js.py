@@ -10,7 +10,7 @@ import math
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from twoplayer.objectives._claim import (
+from twoplayer.objectives._divergence import (
     REVERSE_LESS_TWICE_JENSEN_SHANNON,
     TWICE_JENSEN_SHANNON,
     Divergence,

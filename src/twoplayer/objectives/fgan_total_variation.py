@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from twoplayer.objectives._claim import TOTAL_VARIATION, Divergence, total_variation
+from twoplayer.objectives._divergence import TOTAL_VARIATION, Divergence, total_variation
 from twoplayer.objectives._variational import Variational
 
 __all__ = ["FganTotalVariation"]

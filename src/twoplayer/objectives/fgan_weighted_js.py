@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from twoplayer.objectives._claim import Divergence, power
+from twoplayer.core.ranges import OpenShare, within
+from twoplayer.objectives._divergence import Divergence, power
 from twoplayer.objectives._numerics import log_one_minus_exp, log_softplus, softplus_inverse
 from twoplayer.objectives._variational import Variational
-from twoplayer.ranges import OpenShare, within
 
 __all__ = ["FganWeightedJS"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import relu
 
-from twoplayer.objectives._claim import TOTAL_VARIATION, Divergence, total_variation
+from twoplayer.objectives._divergence import TOTAL_VARIATION, Divergence, total_variation
 from twoplayer.objectives._separable import Separable
 
 __all__ = ["Hinge"]

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from twoplayer.errors import UserError
-from twoplayer.objectives._claim import Divergence
+from twoplayer.core.errors import UserError
+from twoplayer.objectives._divergence import Divergence
 from twoplayer.objectives._separable import Separable
 
 __all__ = ["LeastSquares"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from twoplayer.objectives._claim import REVERSE_LESS_TWICE_JENSEN_SHANNON, Divergence
+from twoplayer.objectives._divergence import REVERSE_LESS_TWICE_JENSEN_SHANNON, Divergence
 from twoplayer.objectives._logistic import Logistic
 
 __all__ = ["NonSaturating"]

@@ -12,10 +12,10 @@ from typing import ClassVar, Literal
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from twoplayer import parallel
-from twoplayer.errors import UserError
+from twoplayer.core import distributed
+from twoplayer.core.errors import UserError
 from twoplayer.objectives._base import Objective, Weights
-from twoplayer.objectives._claim import Divergence
+from twoplayer.objectives._divergence import Divergence
 from twoplayer.objectives._numerics import average, precise
 
 __all__ = ["Relativistic"]
@@ -88,6 +88,6 @@ def _preference(against: str, preferred: Tensor, other: Tensor) -> Tensor:
 def _against_average(
     preferred: Tensor, other: Tensor, on_preferred: Tensor | None = None, on_other: Tensor | None = None
 ) -> Tensor:
-    above = softplus(parallel.mean(average(other, on_other)) - preferred)
-    below = softplus(other - parallel.mean(average(preferred, on_preferred)))
+    above = softplus(distributed.mean(average(other, on_other)) - preferred)
+    below = softplus(other - distributed.mean(average(preferred, on_preferred)))
     return average(above, on_preferred) + average(below, on_other)

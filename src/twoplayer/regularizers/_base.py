@@ -9,11 +9,19 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Adapting", "Constraint", "Penalty", "Perturbation", "Regularizer", "Scored", "input_gradient"]
+__all__ = [
+    "AdaptivePerturbation",
+    "Constraint",
+    "CriticBatch",
+    "Penalty",
+    "Perturbation",
+    "Regularizer",
+    "input_gradient",
+]
 
 
 @dataclass(frozen=True)
-class Scored:
+class CriticBatch:
     """One critic step's inputs and outputs: samples ``(B, *shape)`` and critic outputs ``(B,)``."""
 
     real: Tensor
@@ -33,12 +41,12 @@ class Penalty(Regularizer):
     """A term added to the critic's loss."""
 
     needs_input_gradient: ClassVar[bool] = False
-    """Whether the samples in `Scored` must have required gradients when the critic saw them."""
+    """Whether the samples in `CriticBatch` must have required gradients when the critic saw them."""
     fights_batch_statistics: ClassVar[bool] = False
     """Whether it sets the slope at every sample by itself, which means nothing where outputs depend on the batch."""
 
     @abstractmethod
-    def penalty(self, critic: nn.Module, scored: Scored, random: torch.Generator) -> Tensor:
+    def penalty(self, critic: nn.Module, scored: CriticBatch, random: torch.Generator) -> Tensor:
         """The term, a scalar, with a graph into the critic's parameters."""
 
 
@@ -65,7 +73,7 @@ class Perturbation(Regularizer):
         """
 
 
-class Adapting(Perturbation, nn.Module):
+class AdaptivePerturbation(Perturbation, nn.Module):
     """A perturbation whose strength can follow the game; a module, so that it saves and resumes with its buffers."""
 
     adapts: bool

@@ -8,14 +8,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from twoplayer.errors import UserError
-from twoplayer.ranges import Positive
+from twoplayer.core.errors import UserError
+from twoplayer.core.ranges import Positive
 from twoplayer.regularizers._base import Constraint
 
-__all__ = ["Clip"]
+__all__ = ["WeightClipping"]
 
 
-class Clip(Constraint):
+class WeightClipping(Constraint):
     """Clamp every critic parameter to [−limit, limit] after each critic step."""
 
     def __init__(self, *, limit: Positive = 0.01) -> None:

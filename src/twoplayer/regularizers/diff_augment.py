@@ -14,10 +14,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import pad
 
-from twoplayer import parallel
-from twoplayer.ranges import Count, within
-from twoplayer.regularizers._base import Adapting
-from twoplayer.rng import uniform_rows
+from twoplayer.core import distributed
+from twoplayer.core.ranges import Count, within
+from twoplayer.core.rng import uniform_rows
+from twoplayer.regularizers._base import AdaptivePerturbation
 
 __all__ = ["DiffAugment"]
 
@@ -31,7 +31,7 @@ INTERVAL = 4
 """Rounds between changes of the strength, as in Karras et al."""
 
 
-class DiffAugment(Adapting):
+class DiffAugment(AdaptivePerturbation):
     """T(x) in place of x, for both players: a random change of each kind in `policy`, with some probability each.
 
     Kinds are ``colour`` (brightness, saturation, contrast), ``translation`` (by up to an eighth), ``cutout`` (of a
@@ -88,11 +88,11 @@ class DiffAugment(Adapting):
     def adapt(self, margin: Tensor) -> None:
         if self.target is None:
             return
-        self.signs += parallel.mean(margin.float().sign().mean())  # eq. 1
+        self.signs += distributed.mean(margin.float().sign().mean())  # eq. 1
         self.looks += 1
         if self.looks < INTERVAL:
             return
-        step = INTERVAL * len(margin) * parallel.process_count() / self.ramp
+        step = INTERVAL * len(margin) * distributed.process_count() / self.ramp
         self.strength.add_(step * (self.signs / self.looks - self.target).sign()).clamp_(0, 1)
         self.signs.zero_()
         self.looks.zero_()

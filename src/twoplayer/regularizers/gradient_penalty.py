@@ -10,9 +10,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from twoplayer.ranges import NonNegative
-from twoplayer.regularizers._base import Penalty, Scored, input_gradient
-from twoplayer.rng import uniform_rows
+from twoplayer.core.ranges import NonNegative
+from twoplayer.core.rng import uniform_rows
+from twoplayer.regularizers._base import CriticBatch, Penalty, input_gradient
 
 __all__ = ["GradientPenalty"]
 
@@ -28,7 +28,7 @@ class GradientPenalty(Penalty):
     def __init__(self, *, weight: NonNegative = 10.0, target: NonNegative = 1.0, one_sided: bool = False) -> None:
         self.weight, self.target, self.one_sided = weight, target, one_sided
 
-    def penalty(self, critic: nn.Module, scored: Scored, random: torch.Generator) -> Tensor:
+    def penalty(self, critic: nn.Module, scored: CriticBatch, random: torch.Generator) -> Tensor:
         share = uniform_rows((len(scored.real),) + (1,) * (scored.real.dim() - 1), random)
         between = torch.lerp(scored.fake, scored.real.detach(), share.to(scored.real)).requires_grad_()
         slope = torch.linalg.vector_norm(input_gradient(critic(between), between), dim=1)

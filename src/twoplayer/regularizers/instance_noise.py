@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from twoplayer.errors import UserError
-from twoplayer.ranges import NonNegative, NonNegativeCount
+from twoplayer.core.errors import UserError
+from twoplayer.core.ranges import NonNegative, NonNegativeCount
+from twoplayer.core.rng import normal_rows
 from twoplayer.regularizers._base import Perturbation
-from twoplayer.rng import normal_rows
 
 __all__ = ["InstanceNoise"]
 

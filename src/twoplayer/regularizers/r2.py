@@ -10,8 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from twoplayer.ranges import NonNegative
-from twoplayer.regularizers._base import Penalty, Scored, input_gradient
+from twoplayer.core.ranges import NonNegative
+from twoplayer.regularizers._base import CriticBatch, Penalty, input_gradient
 
 __all__ = ["R2"]
 
@@ -24,6 +24,6 @@ class R2(Penalty):
     def __init__(self, *, gamma: NonNegative = 10.0) -> None:
         self.gamma = gamma
 
-    def penalty(self, critic: nn.Module, scored: Scored, random: torch.Generator) -> Tensor:
+    def penalty(self, critic: nn.Module, scored: CriticBatch, random: torch.Generator) -> Tensor:
         gradient = input_gradient(scored.fake_output, scored.fake)
         return self.gamma / 2 * gradient.square().sum(1).mean()

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch.nn.utils import parametrize
 
-from twoplayer.errors import UserError
-from twoplayer.ranges import Count
+from twoplayer.core.errors import UserError
+from twoplayer.core.ranges import Count
 from twoplayer.regularizers._base import Constraint
 
 __all__ = ["SpectralNorm"]

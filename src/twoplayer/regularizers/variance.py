@@ -9,9 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from twoplayer import parallel
-from twoplayer.ranges import NonNegative
-from twoplayer.regularizers._base import Penalty, Scored
+from twoplayer.core import distributed
+from twoplayer.core.ranges import NonNegative
+from twoplayer.regularizers._base import CriticBatch, Penalty
 
 __all__ = ["Variance"]
 
@@ -22,10 +22,10 @@ class Variance(Penalty):
     def __init__(self, *, weight: NonNegative = 1.0, limit: NonNegative = 1.0) -> None:
         self.weight, self.limit = weight, limit
 
-    def penalty(self, critic: nn.Module, scored: Scored, random: torch.Generator) -> Tensor:
+    def penalty(self, critic: nn.Module, scored: CriticBatch, random: torch.Generator) -> Tensor:
         sides = (scored.real_output, scored.fake_output)
         return self.weight * sum((self._excess(o).square() for o in sides), torch.zeros((), device=sides[0].device))
 
     def _excess(self, output: Tensor) -> Tensor:
-        centred = output - parallel.mean(output.mean())
-        return (parallel.mean(centred.square().mean()) - self.limit).clamp_min(0)
+        centred = output - distributed.mean(output.mean())
+        return (distributed.mean(centred.square().mean()) - self.limit).clamp_min(0)

@@ -25,14 +25,38 @@ from twoplayer.theory.entropy import cross_entropy, entropy
 from twoplayer.theory.gaussian import Gaussian
 from twoplayer.theory.gridded import Gridded
 from twoplayer.theory.mixture import Mixture
-from twoplayer.theory.quadrature import Grid, grid
+from twoplayer.theory.quadrature import QuadratureGrid, grid
 from twoplayer.theory.segment import Segment
-from twoplayer.theory.transport import Plan, Potential, plan, potential, wasserstein
+from twoplayer.theory.transport import Potential, TransportPlan, plan, potential, wasserstein
 from twoplayer.theory.uniform import Uniform
 
 __all__ = [
-    "Continuous", "Density", "Empirical", "Gaussian", "Grid", "Gridded", "Mixture", "Plan", "Potential", "Segment",
-    "Uniform", "alpha", "cross_entropy", "entropy", "f_divergence", "grid", "jeffrey", "jensen_shannon", "kl",
-    "neyman", "pearson", "plan", "potential", "reverse_kl", "squared_hellinger", "total_variation", "triangular",
+    "Continuous",
+    "Density",
+    "Empirical",
+    "Gaussian",
+    "Gridded",
+    "Mixture",
+    "Potential",
+    "QuadratureGrid",
+    "Segment",
+    "TransportPlan",
+    "Uniform",
+    "alpha",
+    "cross_entropy",
+    "entropy",
+    "f_divergence",
+    "grid",
+    "jeffrey",
+    "jensen_shannon",
+    "kl",
+    "neyman",
+    "pearson",
+    "plan",
+    "potential",
+    "reverse_kl",
+    "squared_hellinger",
+    "total_variation",
+    "triangular",
     "wasserstein",
 ]  # fmt: skip

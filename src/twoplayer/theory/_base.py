@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.theory._checks import Array, probabilities
 
 __all__ = ["Continuous", "Density", "Shape", "by_bisection", "log_mixture", "one_space"]

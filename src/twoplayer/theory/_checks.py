@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 
 __all__ = ["Array", "alike", "coordinates", "inside", "numbers", "points", "probabilities", "shares", "vector"]
 

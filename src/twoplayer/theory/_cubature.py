@@ -15,7 +15,7 @@ import numpy as np
 
 from twoplayer.theory._checks import Array
 
-__all__ = ["Cells", "Points", "cells_of", "integrate", "place", "refine", "sums", "union"]
+__all__ = ["Cells", "CubaturePoints", "cells_of", "integrate", "place", "refine", "sums", "union"]
 
 NODES = 8
 """In each panel and direction."""
@@ -35,7 +35,7 @@ class Cells(NamedTuple):
     width: Array
 
 
-class Points(NamedTuple):
+class CubaturePoints(NamedTuple):
     """Nodes (n, d) and weights (n,)."""
 
     nodes: Array
@@ -57,19 +57,19 @@ def cells_of(edges: Sequence[Array]) -> Cells:
 
 
 @cache
-def _rule(dimension: int, nodes: int) -> Points:
+def _rule(dimension: int, nodes: int) -> CubaturePoints:
     """On the unit box."""
     x, w = np.polynomial.legendre.leggauss(nodes)
     each = np.array(list(itertools.product((x + 1) / 2, repeat=dimension)))
-    return Points(each, np.prod(list(itertools.product(w / 2, repeat=dimension)), axis=1))
+    return CubaturePoints(each, np.prod(list(itertools.product(w / 2, repeat=dimension)), axis=1))
 
 
-def place(cells: Cells, nodes: int = NODES) -> Points:
+def place(cells: Cells, nodes: int = NODES) -> CubaturePoints:
     """The rule of every cell: (n · nodes^d) points and their weights."""
     rule = _rule(cells.lower.shape[1], nodes)
     at = cells.lower[:, None] + cells.width[:, None] * rule.nodes
     weights = cells.width.prod(axis=1)[:, None] * rule.weights
-    return Points(at.reshape(-1, cells.lower.shape[1]), weights.reshape(-1))
+    return CubaturePoints(at.reshape(-1, cells.lower.shape[1]), weights.reshape(-1))
 
 
 def sums(function: Callable[[Array], Array], cells: Cells) -> Array:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.theory._base import Density, log_mixture, one_space
 from twoplayer.theory._checks import Array
 from twoplayer.theory._cubature import Cells, cells_of, integrate, sums, union
@@ -23,7 +23,7 @@ from twoplayer.theory.gaussian import Gaussian
 from twoplayer.theory.segment import Segment
 from twoplayer.theory.uniform import Uniform
 
-__all__ = ["Atoms", "Integrand", "Pair", "Spread", "Stratum", "as_atoms", "strata"]
+__all__ = ["Atoms", "ContinuousPart", "DensityPair", "Integrand", "Stratum", "as_atoms", "strata"]
 
 Integrand = Callable[[Array, Array], Array]
 """A function of log p and log q at the same points, to be integrated over the reference measure."""
@@ -34,7 +34,7 @@ NEGLIGIBLE = 1e-8
 """An integrand that has more than this in its outermost shell does not die out: its integral is infinite."""
 
 
-class Pair(NamedTuple):
+class DensityPair(NamedTuple):
     """Something of p and the same of q."""
 
     p: float
@@ -42,15 +42,15 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Spread:
+class ContinuousPart:
     """Volume, or a line by its arc length: the continuous parts of both sides."""
 
     p: Weighted = field(default_factory=list)
     q: Weighted = field(default_factory=list)
 
     @property
-    def mass(self) -> Pair:
-        return Pair(sum(w for w, _ in self.p), sum(w for w, _ in self.q))
+    def mass(self) -> DensityPair:
+        return DensityPair(sum(w for w, _ in self.p), sum(w for w, _ in self.q))
 
     def integral(self, integrand: Integrand) -> float:
         """∫ integrand(log p, log q), infinite when it does not die out."""
@@ -90,8 +90,8 @@ class Atoms:
     log_q: Array
 
     @property
-    def mass(self) -> Pair:
-        return Pair(float(np.exp(self.log_p).sum()), float(np.exp(self.log_q).sum()))
+    def mass(self) -> DensityPair:
+        return DensityPair(float(np.exp(self.log_p).sum()), float(np.exp(self.log_q).sum()))
 
     def integral(self, integrand: Integrand) -> float:
         """Σ integrand(log p, log q)."""
@@ -99,7 +99,7 @@ class Atoms:
             return float(integrand(self.log_p, self.log_q).sum())
 
 
-Stratum = Spread | Atoms
+Stratum = ContinuousPart | Atoms
 
 
 def _with_shells(edges: Array, factors: Sequence[float]) -> Array:
@@ -116,7 +116,7 @@ def _outermost(cells: Cells, edges: Sequence[Array]) -> npt.NDArray[np.bool_]:
 def strata(p: Density, q: Density) -> list[Stratum]:
     """What p and q live on, each part with the densities of both."""
     one_space(p, q)
-    volume, lines = Spread(), _Lines()
+    volume, lines = ContinuousPart(), _Lines()
     atoms: list[list[tuple[float, Empirical]]] = [[], []]
     for side, density in enumerate((p, q)):
         for weight, piece in density.pieces():
@@ -134,7 +134,7 @@ class _Lines:
     """The lines that segments lie on: a direction, the point nearest the origin, and what lies there."""
 
     def __init__(self) -> None:
-        self.known: list[tuple[Array, Array, Spread]] = []
+        self.known: list[tuple[Array, Array, ContinuousPart]] = []
 
     def add(self, side: int, weight: float, segment: Segment) -> None:
         direction = (segment.end - segment.start) / segment.length
@@ -144,11 +144,11 @@ class _Lines:
         spread = self._on(direction, foot)
         (spread.p, spread.q)[side].append((weight, Uniform(*ends)))
 
-    def _on(self, direction: Array, foot: Array) -> Spread:
+    def _on(self, direction: Array, foot: Array) -> ContinuousPart:
         for along, through, spread in self.known:
             if np.allclose(along, direction, rtol=0, atol=1e-12) and np.allclose(through, foot, rtol=1e-12, atol=1e-12):
                 return spread
-        self.known.append((direction, foot, Spread()))
+        self.known.append((direction, foot, ContinuousPart()))
         return self.known[-1][2]
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.theory import _normal
 from twoplayer.theory._base import Density, one_space
 from twoplayer.theory._checks import Array, inside

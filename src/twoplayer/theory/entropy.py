@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.theory._base import Density, one_space
 from twoplayer.theory._checks import Array
 from twoplayer.theory._normal import normal_kl

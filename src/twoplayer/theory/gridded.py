@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.theory._base import Continuous, Shape, by_bisection
 from twoplayer.theory._checks import Array, alike, coordinates, vector
 from twoplayer.theory._cubature import NODES, Cells, cells_of, integrate, place, sums

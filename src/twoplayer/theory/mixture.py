@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.theory._base import Density, Shape, by_bisection, log_mixture, one_space
 from twoplayer.theory._checks import Array, shares
 

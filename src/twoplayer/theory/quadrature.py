@@ -7,22 +7,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.theory._base import Continuous, Density, one_space
 from twoplayer.theory._checks import Array
 from twoplayer.theory._cubature import NODES, cells_of, place, refine, union
 
-__all__ = ["Grid", "grid"]
+__all__ = ["QuadratureGrid", "grid"]
 
 
-class Grid(NamedTuple):
+class QuadratureGrid(NamedTuple):
     """Points (n, d) and weights (n,): Σ weights · g(points) ≈ ∫ g(x) dx."""
 
     points: Array
     weights: Array
 
 
-def grid(*densities: Density, nodes: int = NODES, halvings: int = 0) -> Grid:
+def grid(*densities: Density, nodes: int = NODES, halvings: int = 0) -> QuadratureGrid:
     """A Gauss-Legendre rule over the union of the supports, in one or two dimensions.
 
     Panels end where a density does and are as wide as its deviation, out to twelve of them. Integrands with a kink
@@ -38,7 +38,7 @@ def grid(*densities: Density, nodes: int = NODES, halvings: int = 0) -> Grid:
     cells = cells_of([union(*(d.edges(axis) for d in densities)) for axis in range(dimension)])
     if halvings:
         cells = refine(lambda x: _crossings(densities, x), cells, halvings)
-    return Grid(*place(cells, nodes))
+    return QuadratureGrid(*place(cells, nodes))
 
 
 def _crossings(densities: tuple[Density, ...], x: Array) -> Array:

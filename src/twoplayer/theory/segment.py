@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.theory._base import Density, Shape
 from twoplayer.theory._checks import Array, alike, vector
 from twoplayer.theory.uniform import Uniform

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.theory._base import Density, one_space
 from twoplayer.theory._checks import Array
 from twoplayer.theory._cubature import cells_of, integrate, union
@@ -20,7 +20,7 @@ from twoplayer.theory._strata import as_atoms
 from twoplayer.theory.empirical import Empirical
 from twoplayer.theory.gaussian import Gaussian
 
-__all__ = ["Plan", "Potential", "plan", "potential", "wasserstein"]
+__all__ = ["Potential", "TransportPlan", "plan", "potential", "wasserstein"]
 
 PIVOTS = 10_000_000
 """Most steps of POT's network simplex: enough for a few thousand atoms on each side."""
@@ -168,7 +168,7 @@ def potential(p: Density, q: Density) -> Potential:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TransportPlan:
     """Which mass goes where: `matrix` (n, m) from the atoms of `source` to those of `target`.
 
     `cost` is Σ matrixᵢⱼ ‖xᵢ − yⱼ‖ᵏ, for order k: W₁, or the square of W₂. Raises `UserError` when the rows and columns
@@ -189,7 +189,7 @@ class Plan:
             raise UserError("the rows and columns of a plan must sum to the weights of its source and target")
 
 
-def plan(p: Density, q: Density, order: int = 1) -> Plan:
+def plan(p: Density, q: Density, order: int = 1) -> TransportPlan:
     """An optimal plan between atoms, in any dimension, by POT's network simplex; atoms keep their order.
 
     Raises `UserError` for densities that are not atoms alone.
@@ -202,10 +202,10 @@ def plan(p: Density, q: Density, order: int = 1) -> Plan:
     return _solve(source, target, order)
 
 
-def _solve(source: Empirical, target: Empirical, order: int) -> Plan:
+def _solve(source: Empirical, target: Empirical, order: int) -> TransportPlan:
     import ot  # type: ignore[import-untyped]
     from scipy.spatial.distance import cdist
 
     costs = cdist(source.samples, target.samples) ** order
     matrix = np.asarray(ot.emd(source.weights, target.weights, costs, numItermax=PIVOTS))
-    return Plan(matrix, float((matrix * costs).sum()), source, target)
+    return TransportPlan(matrix, float((matrix * costs).sum()), source, target)

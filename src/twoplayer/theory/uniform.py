@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 from twoplayer.theory._base import Continuous, Shape
 from twoplayer.theory._checks import Array, alike, coordinates, vector
 

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from twoplayer import parallel
+from twoplayer.core import distributed
+from twoplayer.core.device import DeviceConfig
+from twoplayer.core.rng import numpy_generator, torch_generator
 from twoplayer.data._base import Dataset
 from twoplayer.games._base import Batch
-from twoplayer.games._kit import Knowledge
-from twoplayer.rng import numpy_generator, torch_generator
-from twoplayer.sampling import to_network
-from twoplayer.training.placement import Placement
+from twoplayer.games._factory import ConditioningData
+from twoplayer.sampling.generate import to_network
 
 __all__ = ["Batches", "to_network"]
 
@@ -37,12 +37,17 @@ class Batches(Iterator[Batch]):
     """
 
     def __init__(
-        self, dataset: Dataset, batch: int, seed: int, placement: Placement, knowledge: Knowledge | None = None
+        self,
+        dataset: Dataset,
+        batch: int,
+        seed: int,
+        placement: DeviceConfig,
+        knowledge: ConditioningData | None = None,
     ) -> None:
         self.dataset, self.batch, self.seed, self.placement = dataset, batch, seed, placement
-        knowledge = knowledge or Knowledge()
+        knowledge = knowledge or ConditioningData()
         self.conditions, self.wrong = knowledge.conditions, knowledge.wrong
-        self.size = batch // parallel.process_count()
+        self.size = batch // distributed.process_count()
         self.drawn = self.read = self.seen = self.rounds = 0
         self.order = _Order(len(dataset.train), batch, seed, "order")
         self.partner_order = self.order
@@ -62,7 +67,7 @@ class Batches(Iterator[Batch]):
     @property
     def own(self) -> slice:
         """This process's rows of a whole batch."""
-        start = parallel.process_index() * self.size
+        start = distributed.process_index() * self.size
         return slice(start, start + self.size)
 
     def samples(self, rows: np.ndarray) -> Tensor:

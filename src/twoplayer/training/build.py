@@ -14,35 +14,35 @@ from torch.optim import SGD, Adam, RMSprop
 
 from twoplayer import algorithms, games, networks, objectives, regularizers
 from twoplayer.algorithms._base import Algorithm, OptimizerFactory
-from twoplayer.config import Config, Optimizer
+from twoplayer.config.schema import Config, Optimizer
+from twoplayer.core.device import DeviceConfig
+from twoplayer.core.errors import UserError
+from twoplayer.core.rng import derive
 from twoplayer.data._base import Dataset
-from twoplayer.errors import UserError
-from twoplayer.games._kit import Assembled, Facts, Kit, Knowledge
+from twoplayer.games._factory import ConditioningData, ConfigurableGame, DataSpec, GameFactory
 from twoplayer.networks._base import Architecture, Critic, Encoder, Generator
-from twoplayer.networks._translation import Translating, Translator
-from twoplayer.rng import derive
-from twoplayer.training.placement import Placement
+from twoplayer.networks._translation import Translator, TranslatorArchitecture
 
-__all__ = ["Players", "build", "build_game", "study", "target"]
+__all__ = ["BuiltGame", "build", "build_game", "study", "target"]
 
 AnyOptimizer = TypeVar("AnyOptimizer", bound=torch.optim.Optimizer)
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 @dataclass(frozen=True)
-class Players:
+class BuiltGame:
     """A game and the algorithm that moves it, on their device."""
 
-    game: Assembled
+    game: ConfigurableGame
     algorithm: Algorithm
 
 
-def study(config: Config, dataset: Dataset, before: Knowledge | None = None) -> Knowledge:
+def study(config: Config, dataset: Dataset, before: ConditioningData | None = None) -> ConditioningData:
     """What the config's game takes from the data; `before` is what a run that goes on noted and kept when it began.
 
     Raises `UserError` where they lack what it plays with.
     """
-    knowledge: Knowledge = _member(config).study(dataset, config.seed, before, **_options(config.game))
+    knowledge: ConditioningData = _member(config).study(dataset, config.seed, before, **_options(config.game))
     return knowledge
 
 
@@ -51,7 +51,7 @@ def target(config: Config, dataset: Dataset) -> Dataset:
     return _member(config).target(dataset, **_options(config.game))
 
 
-def build(config: Config, facts: Facts, placement: Placement) -> Players:
+def build(config: Config, facts: DataSpec, placement: DeviceConfig) -> BuiltGame:
     """The game and algorithm that a config names, for data of these facts; weights drawn from the run's seed.
 
     Raises `UserError` where they do not fit each other, or the batch.
@@ -69,23 +69,23 @@ def build(config: Config, facts: Facts, placement: Placement) -> Players:
             "an average of it: set ema to 0",
             stacklevel=2,
         )
-    return Players(game, algorithm)
+    return BuiltGame(game, algorithm)
 
 
-def build_game(config: Config, facts: Facts, placement: Placement) -> Assembled:
+def build_game(config: Config, facts: DataSpec, placement: DeviceConfig) -> ConfigurableGame:
     """The game alone, which is all that sampling needs."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(config.seed, "weights"))
-        kit = _ConfigKit(config, facts, placement)
+        kit = _ConfigGameFactory(config, facts, placement)
         game = _member(config).assemble(kit, **_options(config.game))
     game.autocast = placement.accelerator.autocast
     return game.to(placement.device)
 
 
-class _ConfigKit(Kit):
+class _ConfigGameFactory(GameFactory):
     """The parts that a config names, each placed as soon as it is built."""
 
-    def __init__(self, config: Config, facts: Facts, placement: Placement) -> None:
+    def __init__(self, config: Config, facts: DataSpec, placement: DeviceConfig) -> None:
         self.config, self.placement = config, placement
         self.facts, self.latent_dim, self.prior = facts, config.latent_dim, config.prior
         self.objective = _make(objectives, config.objective).to(placement.device)
@@ -108,7 +108,7 @@ class _ConfigKit(Kit):
 
     def translator(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Translator:
         architecture, name = _architecture(self.config.generator), self.config.generator["name"]
-        if not isinstance(architecture, Translating):
+        if not isinstance(architecture, TranslatorArchitecture):
             raise UserError(
                 f"{name} makes images of latents, and this game's generator turns images into images: take the "
                 "generator unet or resnet-translator"
@@ -125,7 +125,7 @@ def _architecture(part: Mapping[str, Any]) -> Architecture:
     return architecture
 
 
-def _member(config: Config) -> type[Assembled]:
+def _member(config: Config) -> type[ConfigurableGame]:
     return games.family.find(config.game["name"])
 
 
@@ -145,7 +145,7 @@ def _uncompiled(kind: type[AnyOptimizer]) -> type[AnyOptimizer]:
     return type(kind.__name__, (kind,), plain)
 
 
-def _optimizers(settings: Optimizer, placement: Placement) -> OptimizerFactory:
+def _optimizers(settings: Optimizer, placement: DeviceConfig) -> OptimizerFactory:
     def make(player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         rate = settings.learning_rate
         if player == "critic" and settings.critic_learning_rate is not None:

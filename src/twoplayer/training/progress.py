@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from twoplayer.config import Config
+    from twoplayer.config.schema import Config
+    from twoplayer.core.device import DeviceConfig
     from twoplayer.data._base import Dataset
-    from twoplayer.folder import RunFolder
-    from twoplayer.training.placement import Placement
+    from twoplayer.runs.run_dir import RunFolder
 
 __all__ = ["Listener", "Progress", "Rate"]
 
@@ -48,7 +48,7 @@ class Progress:
 class Listener(Protocol):
     """Someone who wants to hear of a run while it goes on; only the main process calls."""
 
-    def on_start(self, folder: RunFolder, config: Config, dataset: Dataset, placement: Placement) -> None: ...
+    def on_start(self, folder: RunFolder, config: Config, dataset: Dataset, placement: DeviceConfig) -> None: ...
     def on_progress(self, progress: Progress) -> None: ...
     def on_note(self, text: str) -> None: ...
     def on_figures(self, step: int, figures: Sequence[Any], note: str) -> None: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from twoplayer.config import Config
+from twoplayer.config.schema import Config
 
 __all__ = ["Schedule"]
 

@@ -14,14 +14,14 @@ from typing import Any
 
 from torch import nn
 
-from twoplayer import parallel
-from twoplayer.errors import UserError
-from twoplayer.files import read_json_lines
-from twoplayer.folder import RunFolder
-from twoplayer.training import checkpoint
-from twoplayer.training.stopping_criteria import Criterion, CriticEstimate, Plateau, Subject
+from twoplayer.core import distributed
+from twoplayer.core.errors import UserError
+from twoplayer.core.files import read_json_lines
+from twoplayer.runs import checkpoint
+from twoplayer.runs.run_dir import RunFolder
+from twoplayer.training.stopping_criteria import Criterion, CriticEstimate, JudgedRun, Plateau
 from twoplayer.training.stopping_gap import DualityGap
-from twoplayer.training.stopping_rule import Judgement, Rule, best, counted, noise
+from twoplayer.training.stopping_rule import Judgement, PatienceRule, best, counted, noise
 
 __all__ = ["AUTO", "CRITERIA", "Stopping", "stopping_of"]
 
@@ -30,20 +30,20 @@ AUTO = "plateau"
 """What ``--stop auto`` means; ``experiments/stopping`` holds the criteria against each other."""
 
 
-def stopping_of(subject: Subject, folder: RunFolder) -> Stopping:
+def stopping_of(subject: JudgedRun, folder: RunFolder) -> Stopping:
     """What ends that run before its budget does, as its config says.
 
     Raises `UserError` where the criterion cannot judge this run.
     """
     name = AUTO if subject.config.stop == "auto" else subject.config.stop
     criterion = None if name == "none" else CRITERIA[name](subject)
-    return Stopping(criterion, Rule(subject.config.stop_patience), folder)
+    return Stopping(criterion, PatienceRule(subject.config.stop_patience), folder)
 
 
 class Stopping:
     """A criterion, the rule that reads its judgements, and the judgements so far; without one, nothing."""
 
-    def __init__(self, criterion: Criterion | None, rule: Rule, folder: RunFolder) -> None:
+    def __init__(self, criterion: Criterion | None, rule: PatienceRule, folder: RunFolder) -> None:
         self.criterion, self.rule, self.folder = criterion, rule, folder
         self.course: list[Judgement] = []
 
@@ -56,8 +56,8 @@ class Stopping:
         """Take up the judgements that lie in the run folder; the main process reads for all."""
         if self.criterion is None:
             return
-        lines = read_json_lines(self.folder.judgements) if parallel.process_index() == 0 else []
-        if parallel.process_count() > 1:
+        lines = read_json_lines(self.folder.judgements) if distributed.process_index() == 0 else []
+        if distributed.process_count() > 1:
             from accelerate.utils import broadcast_object_list
 
             broadcast_object_list(box := [lines])
@@ -79,7 +79,7 @@ class Stopping:
         took = time.perf_counter() - began
         judgement = Judgement(step, images_seen, round(seconds, 3), value, error, round(took, 3))
         self.course.append(judgement)
-        if parallel.process_index() == 0:
+        if distributed.process_index() == 0:
             head = {"criterion": self.criterion.name, "what": self.criterion.what}
             self.folder.log(self.folder.judgements, {**asdict(judgement), **head})
         return judgement

@@ -10,18 +10,18 @@ from typing import Any, Protocol, TypeVar, final
 import numpy as np
 import torch
 
-from twoplayer import parallel
-from twoplayer.config import Config
+from twoplayer.config.schema import Config
+from twoplayer.core import distributed
+from twoplayer.core.device import DeviceConfig
+from twoplayer.core.errors import UserError
 from twoplayer.data._base import Dataset
-from twoplayer.errors import UserError
 from twoplayer.games._base import Game, SampleGame
-from twoplayer.games._kit import Knowledge
-from twoplayer.training.average import Average
-from twoplayer.training.build import Players
-from twoplayer.training.placement import Placement
-from twoplayer.training.stopping_held_out import HeldOut, game_value, mean_and_error
+from twoplayer.games._factory import ConditioningData
+from twoplayer.training.build import BuiltGame
+from twoplayer.training.ema import EMA
+from twoplayer.training.stopping_held_out import HeldOutBatches, game_value, mean_and_error
 
-__all__ = ["Criterion", "CriticEstimate", "Plateau", "Subject", "twin"]
+__all__ = ["Criterion", "CriticEstimate", "JudgedRun", "Plateau", "twin"]
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ COUNT = 2_500
 """Samples that `Plateau` measures: for images, a quarter of what a published figure takes, at a quarter of its cost."""
 
 
-class Subject(Protocol):
+class JudgedRun(Protocol):
     """A run as it stands, to be judged; the trainer is one."""
 
     @property
@@ -37,13 +37,13 @@ class Subject(Protocol):
     @property
     def dataset(self) -> Dataset: ...
     @property
-    def knowledge(self) -> Knowledge: ...
+    def knowledge(self) -> ConditioningData: ...
     @property
-    def placement(self) -> Placement: ...
+    def placement(self) -> DeviceConfig: ...
     @property
-    def players(self) -> Players: ...
+    def players(self) -> BuiltGame: ...
     @property
-    def average(self) -> Average: ...
+    def average(self) -> EMA: ...
     @property
     def yardstick(self) -> Callable[[np.ndarray], Sequence[Any]] | None: ...
     @property
@@ -61,7 +61,7 @@ class Criterion(ABC):
     from_peak: bool = False
     """Whether the value first rises because the judge is still learning."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: JudgedRun) -> None:
         self.subject = subject
 
     @abstractmethod
@@ -81,8 +81,8 @@ class Plateau(Criterion):
     what = "the figure"
 
     def judge(self, step: int) -> tuple[float, float | None]:
-        found = self._measured() if parallel.process_index() == 0 else None
-        if parallel.process_count() > 1:
+        found = self._measured() if distributed.process_index() == 0 else None
+        if distributed.process_count() > 1:
             from accelerate.utils import broadcast_object_list
 
             broadcast_object_list(box := [found])
@@ -120,9 +120,11 @@ class CriticEstimate(Criterion):
     what = "the critic's estimate on held-out data"
     from_peak = True
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: JudgedRun) -> None:
         super().__init__(subject)
-        self.held_out = HeldOut(subject.config, subject.dataset, subject.placement, "estimate", subject.knowledge)
+        self.held_out = HeldOutBatches(
+            subject.config, subject.dataset, subject.placement, "estimate", subject.knowledge
+        )
         self.game = twin(subject.players.game, subject.players.game)
         algorithm = subject.players.algorithm
         self.own = algorithm.sampler is algorithm.game.sampler

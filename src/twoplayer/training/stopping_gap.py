@@ -8,11 +8,11 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
+from twoplayer.core.rng import torch_generator
 from twoplayer.games._base import Batch, Loss
-from twoplayer.rng import torch_generator
-from twoplayer.training.stopping_criteria import Criterion, Subject, twin
-from twoplayer.training.stopping_held_out import HeldOut, game_value, mean_and_error
+from twoplayer.training.stopping_criteria import Criterion, JudgedRun, twin
+from twoplayer.training.stopping_held_out import HeldOutBatches, game_value, mean_and_error
 
 __all__ = ["DualityGap"]
 
@@ -40,7 +40,7 @@ class DualityGap(Criterion):
     name = "duality-gap"
     what = "the duality gap on held-out data"
 
-    def __init__(self, subject: Subject, *, steps: int = STEPS, perturbation: float = PERTURBATION) -> None:
+    def __init__(self, subject: JudgedRun, *, steps: int = STEPS, perturbation: float = PERTURBATION) -> None:
         super().__init__(subject)
         self.steps, self.perturbation = steps, perturbation
         algorithm = subject.players.algorithm
@@ -50,7 +50,9 @@ class DualityGap(Criterion):
                 " set --stop to plateau"
             )
         halves = [
-            HeldOut(subject.config, subject.dataset, subject.placement, purpose, subject.knowledge, part=part, parts=2)
+            HeldOutBatches(
+                subject.config, subject.dataset, subject.placement, purpose, subject.knowledge, part=part, parts=2
+            )
             for part, purpose in enumerate(("adversaries", "testing"))
         ]
         self.adversaries, self.testing = halves

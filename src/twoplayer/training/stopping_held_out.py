@@ -8,24 +8,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from twoplayer import parallel
-from twoplayer.config import Config
+from twoplayer.config.schema import Config
+from twoplayer.core import distributed
+from twoplayer.core.device import DeviceConfig
+from twoplayer.core.errors import UserError
+from twoplayer.core.rng import derive
 from twoplayer.data._base import Dataset
-from twoplayer.errors import UserError
 from twoplayer.games._base import Batch, Game
-from twoplayer.games._kit import Knowledge
-from twoplayer.rng import derive
+from twoplayer.games._factory import ConditioningData
 from twoplayer.training.batches import Batches
 from twoplayer.training.build import study
-from twoplayer.training.placement import Placement
 
-__all__ = ["HeldOut", "game_value", "mean_and_error"]
+__all__ = ["HeldOutBatches", "game_value", "mean_and_error"]
 
 LARGEST_PART = 1_024
 """Held-out samples of a part that are looked at, at most."""
 
 
-class HeldOut:
+class HeldOutBatches:
     """Minibatches of one of `parts` interleaved parts of the held-out data, the same ones at every judgement.
 
     With the same samples and latents each time, differences between judgements are differences between players; what
@@ -36,14 +36,14 @@ class HeldOut:
         self,
         config: Config,
         dataset: Dataset,
-        placement: Placement,
+        placement: DeviceConfig,
         purpose: str,
-        before: Knowledge | None = None,
+        before: ConditioningData | None = None,
         *,
         part: int = 0,
         parts: int = 1,
     ) -> None:
-        processes = parallel.process_count()
+        processes = distributed.process_count()
         self.share = _part(dataset, part, parts)
         self.batch = min(config.batch, len(self.share.train)) // processes * processes
         if self.batch < 2 * processes:
@@ -70,7 +70,7 @@ def game_value(game: Game, batch: Batch, generated: Any) -> float:
     trick, V is still the game that the critic plays.
     """
     loss = game.critic_loss(batch, generated).parts["critic_loss"]
-    return -float(parallel.mean(loss.detach().float()))
+    return -float(distributed.mean(loss.detach().float()))
 
 
 def mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:

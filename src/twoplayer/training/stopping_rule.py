@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Judgement", "Rule", "best", "counted", "noise"]
+__all__ = ["Judgement", "PatienceRule", "best", "counted", "noise"]
 
 NORMAL = 0.6745
 """Median absolute deviation of a standard normal variable."""
@@ -71,7 +71,7 @@ def noise(course: Sequence[Judgement]) -> float:
 
 
 @dataclass(frozen=True)
-class Rule:
+class PatienceRule:
     """A run ends when it has gone on for `patience` times the rounds up to its last gain without another gain.
 
     A gain is a judgement below the last gain's by more than `margin` standard deviations of the difference of two

@@ -12,26 +12,26 @@ from typing import Any, NoReturn
 import numpy as np
 import torch
 
-from twoplayer import parallel
-from twoplayer.algorithms._base import Record
-from twoplayer.config import Config
+from twoplayer.algorithms._base import StepRecord
+from twoplayer.config.schema import Config
+from twoplayer.core import distributed
+from twoplayer.core.device import DeviceConfig
+from twoplayer.core.errors import Diverged, Interrupted, UserError
+from twoplayer.core.rng import derive
 from twoplayer.data._base import Dataset
-from twoplayer.errors import Diverged, Interrupted, UserError
-from twoplayer.folder import RunFolder
+from twoplayer.games._factory import ConditioningData
 from twoplayer.games._inputs import shown
-from twoplayer.games._kit import Knowledge
-from twoplayer.rng import derive
-from twoplayer.samples import Samples
-from twoplayer.sampling import Form, draw
-from twoplayer.training import checkpoint
-from twoplayer.training.average import Average
+from twoplayer.runs import checkpoint
+from twoplayer.runs.run_dir import RunFolder
+from twoplayer.sampling.generate import SampleFormat, draw
+from twoplayer.sampling.samples import Samples
 from twoplayer.training.batches import Batches
-from twoplayer.training.build import Players
+from twoplayer.training.build import BuiltGame
+from twoplayer.training.ema import EMA
 from twoplayer.training.interrupt import Interrupt
-from twoplayer.training.placement import Placement
 from twoplayer.training.progress import Listener, Progress, Rate
+from twoplayer.training.sample_statistics import SampleStatistics
 from twoplayer.training.schedule import Schedule
-from twoplayer.training.statistics import Glance
 from twoplayer.training.stopping import stopping_of
 
 __all__ = ["Listener", "Progress", "Trainer"]
@@ -63,27 +63,27 @@ class Trainer:
     config: Config
     dataset: Dataset
     folder: RunFolder
-    placement: Placement
-    players: Players
+    placement: DeviceConfig
+    players: BuiltGame
     listeners: Sequence[Listener] = ()
     measure: Measure | None = None
     sample_count: int = 10_000
-    knowledge: Knowledge = field(default_factory=Knowledge)
+    knowledge: ConditioningData = field(default_factory=ConditioningData)
     watch: Watch | None = None
     yardstick: Callable[[np.ndarray], Sequence[Any]] | None = None
     """Samples to the figure by which ``--stop plateau`` judges them."""
 
     def __post_init__(self) -> None:
-        self.main = parallel.process_index() == 0
+        self.main = distributed.process_index() == 0
         self.algorithm, self.game = self.players.algorithm, self.players.game
-        self.average = Average(self.algorithm.sampler, self.config.ema)
+        self.average = EMA(self.algorithm.sampler, self.config.ema)
         self.inputs = self.game.inputs(self.knowledge.kept)
         self.batches = Batches(self.dataset, self.config.batch, self.config.seed, self.placement, self.knowledge)
         self.schedule = Schedule(self.config, self.algorithm.rounds)
         self.step, self.seconds, self.resumed = 0, 0.0, False
         self._measured_for = 0.0
         self._rate = Rate()
-        self._glance = Glance(self.game.sampler)
+        self._glance = SampleStatistics(self.game.sampler)
         self._failing: str | None = None
         self.stopping = stopping_of(self, self.folder)
         self._owed = self.stopping.active  # a judgement, at this round
@@ -184,7 +184,7 @@ class Trainer:
         if self.watch is not None:
             self._failing = self._failing or self.watch(progress)
 
-    def _note(self, record: Record) -> None:
+    def _note(self, record: StepRecord) -> None:
         for note in record.notes:
             for listener in self.listeners:
                 listener.on_note(note)
@@ -214,7 +214,7 @@ class Trainer:
         return self._draw(self.inputs.draw(count, self.config.seed, purpose))
 
     def _draw(self, inputs: torch.Tensor) -> np.ndarray:
-        form = Form(self.dataset.kind, self.dataset.centre, self.dataset.scale)
+        form = SampleFormat(self.dataset.kind, self.dataset.centre, self.dataset.scale)
         return draw(self.average.module, inputs, form, self.placement)
 
     def _evaluate(self, at: Mapping[str, Any] | None = None) -> None:
@@ -241,7 +241,7 @@ class Trainer:
         if self.config.evaluate_every is not None:
             return True
         mine = torch.tensor([float(self._measured_for <= self.seconds / 3)], device=self.placement.device)
-        if parallel.process_count() > 1:
+        if distributed.process_count() > 1:
             torch.distributed.broadcast(mine, 0)
         return bool(mine)
 
@@ -315,7 +315,7 @@ class Trainer:
     def _agree(self, interrupt: Interrupt) -> int:
         """Why any process is to stop, 0 if none; also one clock for all, since budgets and checkpoints go by it."""
         why = FAILING if self._failing else ASKED if interrupt.asked else 0
-        if parallel.process_count() == 1:
+        if distributed.process_count() == 1:
             return why
         mine = torch.tensor([float(why), self.seconds], dtype=torch.float64)
         torch.distributed.all_reduce(agreed := mine.to(self.placement.device), torch.distributed.ReduceOp.MAX)
@@ -355,7 +355,7 @@ class Trainer:
         newest = checkpoint.latest(self.folder.checkpoints) if self.main else None
         state = None if newest is None else checkpoint.load(newest)
         self.resumed = state is not None
-        if parallel.process_count() > 1:
+        if distributed.process_count() > 1:
             self.resumed, state = self._from_main(state)
         if state is None:
             return
@@ -384,11 +384,11 @@ class Trainer:
 
 
 @torch.no_grad()
-def _over_processes(record: Record) -> dict[str, float]:
+def _over_processes(record: StepRecord) -> dict[str, float]:
     """What a round did, averaged over processes: the whole batch's losses."""
     if not record.values:
         return {}
-    means = parallel.mean(torch.stack([value.detach().float() for value in record.values.values()]))
+    means = distributed.mean(torch.stack([value.detach().float() for value in record.values.values()]))
     return dict(zip(record.values, means.tolist(), strict=True))
 
 

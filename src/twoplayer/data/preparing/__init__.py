@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twoplayer.errors import UserError, did_you_mean
-from twoplayer.registry import Family
+from twoplayer.core.errors import UserError, did_you_mean
+from twoplayer.core.registry import Family
 
 if TYPE_CHECKING:
-    from twoplayer.data.preparing._prepared import Prepared
+    from twoplayer.data.preparing._prepared import PreparedSource
 
 __all__ = ["describe", "family", "names", "prepare"]
 
@@ -25,7 +25,7 @@ def prepare(
     given: Sequence[Path | str] = (),
     say: Callable[[str], object] = lambda text: None,
     **options: Any,
-) -> Prepared:
+) -> PreparedSource:
     """Make the folder of `name` (``emoji``, ``mnist``, ``fashion-mnist``), or find it there and whole.
 
     Args:

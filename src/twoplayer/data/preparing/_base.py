@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Ingredients", "Made", "Recipe"]
+__all__ = ["PreparedData", "Recipe", "RecipeInputs"]
 
 
 @dataclass(frozen=True)
-class Ingredients:
+class RecipeInputs:
     """Where a recipe finds what it needs."""
 
     given: Sequence[Path]
@@ -22,7 +22,7 @@ class Ingredients:
 
 
 @dataclass(frozen=True)
-class Made:
+class PreparedData:
     """What a recipe made."""
 
     side: int
@@ -47,5 +47,5 @@ class Recipe(ABC):
         """The options as plain values: another folder's are other data."""
 
     @abstractmethod
-    def make(self, folder: Path, ingredients: Ingredients) -> Made:
+    def make(self, folder: Path, ingredients: RecipeInputs) -> PreparedData:
         """Fill an empty folder. Raises `UserError` where what it reads is not as it should be."""

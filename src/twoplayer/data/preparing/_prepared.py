@@ -10,19 +10,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from twoplayer.cache import cache_root
+from twoplayer.core.cache import cache_root
+from twoplayer.core.errors import UserError
+from twoplayer.core.files import sync, write_json
 from twoplayer.data._manifest import NAME, Manifest, content_of, manifest_of
-from twoplayer.data.preparing._base import Ingredients, Recipe
-from twoplayer.errors import UserError
-from twoplayer.files import sync, write_json
+from twoplayer.data.preparing._base import Recipe, RecipeInputs
 
-__all__ = ["Prepared", "make"]
+__all__ = ["PreparedSource", "make"]
 
 STALE_SECONDS = 3600
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedSource:
     """A folder of public data."""
 
     folder: Path
@@ -38,23 +38,23 @@ class Prepared:
 
 def make(
     name: str, recipe: Recipe, folder: Path | None, given: Sequence[Path], say: Callable[[str], object]
-) -> Prepared:
+) -> PreparedSource:
     """What ``twoplayer.data.preparing.prepare`` documents."""
     target = cache_root() / "data" / recipe.data_name if folder is None else folder
     before = manifest_of(target)
     if before is not None and (before.name, before.options) == (name, recipe.options):
         if content_of(target) == before.content:
-            return Prepared(target, before, fresh=False)
+            return PreparedSource(target, before, fresh=False)
         say(f"{target} is damaged: it is made anew")
     elif before is not None:
         raise UserError(f"{target} holds {_words(before)}: give another folder, or remove it")
     elif target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"{target} is there and holds something else: give another folder with -o")
     with _replacing(target) as partial:
-        made = recipe.make(partial, Ingredients(given, say))
+        made = recipe.make(partial, RecipeInputs(given, say))
         manifest = Manifest(name, recipe.options, made.side, made.counts, made.sources, content_of(partial))
         write_json(partial / NAME, manifest.document())
-    return Prepared(target, manifest, fresh=True)
+    return PreparedSource(target, manifest, fresh=True)
 
 
 def _words(manifest: Manifest) -> str:

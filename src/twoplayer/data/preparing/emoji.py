@@ -13,17 +13,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from twoplayer.core.errors import UserError, did_you_mean
+from twoplayer.core.files import json_text
 from twoplayer.data import _pixels
-from twoplayer.data._base import Array
-from twoplayer.data.preparing._base import Ingredients, Made, Recipe
-from twoplayer.data.preparing._emoji_table import Emoji as Entry
+from twoplayer.data._types import Array
+from twoplayer.data.preparing._base import PreparedData, Recipe, RecipeInputs
+from twoplayer.data.preparing._emoji_table import EmojiEntry as Entry
 from twoplayer.data.preparing._emoji_table import groups, read_table
 from twoplayer.data.preparing._package import Package, package
 from twoplayer.data.preparing._split import is_held_out
-from twoplayer.errors import UserError, did_you_mean
-from twoplayer.files import json_text
 
-__all__ = ["Emoji"]
+__all__ = ["EmojiRecipe"]
 
 Vendor = Literal["google", "twitter"]
 VENDORS: tuple[Vendor, ...] = get_args(Vendor)
@@ -35,7 +35,7 @@ Pictures = dict[str, Array]
 """By the emoji's code points, uint8 ``(64, 64, 3)``, on white."""
 
 
-class Emoji(Recipe):
+class EmojiRecipe(Recipe):
     """Pictures of `size` pixels on white, by one `vendor` or both, and ``table.jsonl`` with what is known of them.
 
     The label is the category; skin, hair, gender and vendor are attributes; name and keywords are captions. With
@@ -71,7 +71,7 @@ class Emoji(Recipe):
         by = list(self.pairs) if self.pairs else self.vendor or "both"
         return {"size": self.size, "pairs" if self.pairs else "vendor": by}
 
-    def make(self, folder: Path, ingredients: Ingredients) -> Made:
+    def make(self, folder: Path, ingredients: RecipeInputs) -> PreparedData:
         wanted: tuple[str, ...] = self.pairs or ((self.vendor,) if self.vendor else VENDORS)
         packages = {vendor: _package(vendor, ingredients) for vendor in wanted}
         emoji = _told(packages)
@@ -80,10 +80,10 @@ class Emoji(Recipe):
         split = _split(emoji, drawn)
         write = _write_pairs if self.pairs else _write_single
         counts = write(folder, emoji, drawn, split, self.size)
-        return Made(self.size, counts, {p.name: p.version for p in packages.values()})
+        return PreparedData(self.size, counts, {p.name: p.version for p in packages.values()})
 
 
-def _package(vendor: str, ingredients: Ingredients) -> Package:
+def _package(vendor: str, ingredients: RecipeInputs) -> Package:
     folder = f"img/{vendor}/{SIDE}/"
     return package(
         f"emoji-datasource-{vendor}", ingredients, lambda file: file == "emoji.json" or file.startswith(folder)

@@ -11,17 +11,17 @@ import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from twoplayer.core.errors import UserError
 from twoplayer.data._idx import read_idx
 from twoplayer.data.fashion_mnist import DEBIAN
-from twoplayer.data.preparing._base import Ingredients, Made, Recipe
-from twoplayer.errors import UserError
+from twoplayer.data.preparing._base import PreparedData, Recipe, RecipeInputs
 
-__all__ = ["FashionMnist"]
+__all__ = ["FashionMnistRecipe"]
 
 SIDE = 28
 
 
-class _Part(NamedTuple):
+class _IdxPart(NamedTuple):
     stem: str
     name: str
     size: int
@@ -30,12 +30,12 @@ class _Part(NamedTuple):
 
 
 PARTS = (
-    _Part("train", "train", 60_000, "d58f4218efa83e06d5e68b96829505d4"),
-    _Part("t10k", "held_out", 10_000, "6a86a7e8b815c2fbc06096cc137e1e48"),
+    _IdxPart("train", "train", 60_000, "d58f4218efa83e06d5e68b96829505d4"),
+    _IdxPart("t10k", "held_out", 10_000, "6a86a7e8b815c2fbc06096cc137e1e48"),
 )
 
 
-class FashionMnist(Recipe):
+class FashionMnistRecipe(Recipe):
     """The four IDX files, checked: as pictures they would be 70,000 files for the same pixels."""
 
     @property
@@ -46,7 +46,7 @@ class FashionMnist(Recipe):
     def options(self) -> dict[str, Any]:
         return {}
 
-    def make(self, folder: Path, ingredients: Ingredients) -> Made:
+    def make(self, folder: Path, ingredients: RecipeInputs) -> PreparedData:
         found = next((path for path in ingredients.given or [DEBIAN] if _file(path, "train-images-idx3")), None)
         if found is None:
             where = " or ".join(map(str, ingredients.given or [DEBIAN]))
@@ -59,10 +59,10 @@ class FashionMnist(Recipe):
             for kind in ("images-idx3", "labels-idx1"):
                 file = _existing(found, f"{part.stem}-{kind}")
                 shutil.copyfile(file, folder / file.name)
-        return Made(SIDE, {part.name: part.size for part in PARTS}, {"IDX files": str(found)})
+        return PreparedData(SIDE, {part.name: part.size for part in PARTS}, {"IDX files": str(found)})
 
 
-def _check(folder: Path, part: _Part) -> None:
+def _check(folder: Path, part: _IdxPart) -> None:
     """Raise `UserError` unless the part's images and labels are those that were published."""
     images = read_idx(_existing(folder, f"{part.stem}-images-idx3"), 3)
     labels = read_idx(_existing(folder, f"{part.stem}-labels-idx1"), 1)

@@ -13,21 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from twoplayer.data._base import Array
+from twoplayer.core.errors import UserError
 from twoplayer.data._npm_digits import FILES, SIDE, decode_digits
-from twoplayer.data.preparing._base import Ingredients, Made, Recipe
+from twoplayer.data._types import Array
+from twoplayer.data.preparing._base import PreparedData, Recipe, RecipeInputs
 from twoplayer.data.preparing._package import package
 from twoplayer.data.preparing._split import is_held_out
-from twoplayer.errors import UserError
 
-__all__ = ["Mnist"]
+__all__ = ["MnistRecipe"]
 
 COUNT = 10_000
 FEWEST = 800
 """Of any one digit."""
 
 
-class Mnist(Recipe):
+class MnistRecipe(Recipe):
     """A gray picture of 28 pixels for each digit, ``table.csv`` with labels, and a tenth held out for good."""
 
     @property
@@ -38,7 +38,7 @@ class Mnist(Recipe):
     def options(self) -> dict[str, Any]:
         return {}
 
-    def make(self, folder: Path, ingredients: Ingredients) -> Made:
+    def make(self, folder: Path, ingredients: RecipeInputs) -> PreparedData:
         source = package("mnist", ingredients, FILES.__contains__)
         digits, labels = decode_digits([source[file] for file in FILES], source.where)
         if len(digits) != COUNT or np.bincount(labels, minlength=10).min() < FEWEST:
@@ -48,7 +48,7 @@ class Mnist(Recipe):
         held_out = [is_held_out(hashlib.blake2b(digit.tobytes()).hexdigest()) for digit in digits]
         _write(folder, digits, labels, held_out)
         counts = {"train": len(digits) - sum(held_out), "held_out": sum(held_out)}
-        return Made(SIDE, counts, {source.name: source.version})
+        return PreparedData(SIDE, counts, {source.name: source.version})
 
 
 def _write(folder: Path, digits: Array, labels: Array, held_out: list[bool]) -> None:

@@ -1,0 +1,50 @@
+"""What CFG and ICFG share: one pool, and one more functional step of the generator in every round."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+from torch import Tensor
+
+from twoplayer.algorithms._base import OptimizerFactory, StepRecord
+from twoplayer.algorithms._functional_gradient import FunctionalGradientAlgorithm
+from twoplayer.core.errors import UserError
+from twoplayer.games._base import Batch, Game
+
+__all__ = ["GrowingGenerator"]
+
+
+class GrowingGenerator(FunctionalGradientAlgorithm):
+    """G_t = G_{t−1} + η s ∇D_t(G_{t−1}), t = 1 … `levels`, and done; G_0 is the generator as it was initialized.
+
+    One pool is moved throughout, where Algorithms 1 and 2 draw new z for every minibatch: each sample costs one step
+    a round instead of t, and the critic can learn the pool by heart if it is small. A round counts as a move of the
+    generator. Rounds go on until all levels are taken. A round after that raises `UserError`.
+    """
+
+    def __init__(self, game: Game, make_optimizer: OptimizerFactory, *, levels: int, **options: Any) -> None:
+        super().__init__(game, make_optimizer, levels=levels, **options)
+        self.rounds = levels
+
+    def round(self, batches: Iterator[Batch]) -> StepRecord:
+        if self.done:
+            raise UserError(f"all {self.levels} functional steps are taken: give more levels")
+        first = next(batches)
+        if not len(self.rows):
+            self.fill(first)
+        record = self.fit_critic(chain([first], batches), self.minibatches(first))
+        # A step may move less and less: samples would else circle where the density is narrow.
+        step = self.advance(first.size, 1 - int(self.refined.steps.taken) / self.levels)
+        record.add(step.values)
+        record.notes += step.notes
+        self.updates["generator"] += 1
+        self.game.end_round()
+        self.done = int(self.refined.steps.taken) == self.levels
+        return record
+
+    @abstractmethod
+    def fit_critic(self, batches: Iterator[Batch], rows: Iterator[Tensor]) -> StepRecord:
+        """Make D_t: critic steps on minibatches of real samples and of pool rows."""

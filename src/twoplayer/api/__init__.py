@@ -1,0 +1,1 @@
+"""The public interface: what `import twoplayer` gives."""

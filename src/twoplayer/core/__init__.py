@@ -1,0 +1,1 @@
+"""What everything else stands on: errors, the registry of families, random numbers, files, devices, processes."""

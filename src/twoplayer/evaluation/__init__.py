@@ -1,0 +1,1 @@
+"""How good are samples: metrics of a run's samples or of any others, beside real data."""

@@ -1,0 +1,1 @@
+"""A trained run without training: sample, encode, reconstruct, translate, paths through the latent space."""

@@ -1,0 +1,255 @@
+"""A finished or unfinished run, read from its folder: sample, evaluate, report, export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
+
+from twoplayer.config.schema import Config
+from twoplayer.core.errors import UserError
+from twoplayer.core.files import read_json_lines
+from twoplayer.runs.run_dir import RunFolder
+from twoplayer.sampling.samples import Samples
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from twoplayer.games._factory import ConfigurableGame
+    from twoplayer.games._inputs import SamplerInputs
+
+__all__ = ["TrainedRun"]
+
+
+class TrainedRun:
+    """What a run folder holds. Nothing is loaded before it is asked for; nothing loaded runs code.
+
+    Raises `UserError` where the folder is missing, corrupt or from a newer version.
+    """
+
+    def __init__(self, path: Path | str | RunFolder, *, device: str = "auto") -> None:
+        self.folder = path if isinstance(path, RunFolder) else RunFolder(path).require()
+        self.path, self.device = self.folder.path, device
+
+    def __repr__(self) -> str:
+        status = self.folder.status()
+        what = f"{self.config.method} on {self.data['name']}, {status['state']} at round {status['step']}"
+        if self.kept is not None:
+            what += f", round {self.kept['step']} kept as the best by {self.kept['what']}"
+        return f"{type(self).__name__}({str(self.path)!r}, {what})"
+
+    def _repr_html_(self) -> str:
+        import base64
+        import html
+
+        pictures = sorted(self.folder.samples.glob("[0-9]*.png"))
+        picture = ""
+        if pictures:
+            encoded = base64.b64encode(pictures[-1].read_bytes()).decode()
+            picture = f'<br><img width="320" src="data:image/png;base64,{encoded}">'
+        return f"<code>{html.escape(repr(self))}</code>{picture}"
+
+    @cached_property
+    def config(self) -> Config:
+        """The settings it was trained with."""
+        return self.folder.config()
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """What it was trained on: name, kind, shape, counts, class names."""
+        return self.folder.data()
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """State, round, images seen, seconds, and the diagnosis if it stopped itself."""
+        return self.folder.status()
+
+    @property
+    def progress(self) -> list[dict[str, Any]]:
+        """The lines of progress: losses, critic outputs, gradient norms, images per second."""
+        return read_json_lines(self.folder.progress)
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The measurements made in training, each with its figures."""
+        return read_json_lines(self.folder.metrics)
+
+    @cached_property
+    def placement(self) -> Any:
+        from twoplayer.core.device import place
+
+        settings = self.config
+        return place(self.device, settings.precision, settings.memory_format, self.data["kind"])
+
+    @cached_property
+    def _state(self) -> dict[str, Any]:
+        """The checkpoint kept as the best, else the newest, read once: what is sampled and said of it stay together."""
+        from twoplayer.runs import checkpoint
+
+        path = checkpoint.latest(self.folder.checkpoints)
+        if self.kept is not None and checkpoint.at(self.folder.checkpoints, self.kept["step"]).is_dir():
+            path = checkpoint.at(self.folder.checkpoints, self.kept["step"])
+        if path is None:
+            raise UserError(f"{self.path} has no checkpoint yet: train it with the same command")
+        return checkpoint.load(path, self.placement.device)
+
+    @property
+    def kept(self) -> dict[str, Any] | None:
+        """The checkpoint that ``--stop`` kept as the best: its round, criterion and value; None without ``--stop``."""
+        kept: dict[str, Any] | None = self.status.get("kept")
+        return kept
+
+    @property
+    def step(self) -> int:
+        """The round of the checkpoint that is sampled."""
+        return int(self._state["step"])
+
+    @property
+    def images_seen(self) -> int:
+        """Real samples that the critic had consumed by then."""
+        return int(self._state.get("seen", self._state["read"])) * self.config.batch
+
+    @cached_property
+    def _built(self) -> tuple[ConfigurableGame, nn.Module]:
+        """The game, and what its algorithm samples from; without the algorithm, whose optimizers cannot be pickled."""
+        from twoplayer.games._factory import DataSpec
+        from twoplayer.training.build import build
+
+        players = build(self.config, DataSpec.of(self.data), self.placement)
+        return players.game, players.algorithm.sampler
+
+    @cached_property
+    def generator(self) -> nn.Module:
+        """The averaged generator of the checkpoint that is sampled, in eval mode: `inputs` to samples."""
+        return self._loaded(self._built[1], self._state["average"])
+
+    @cached_property
+    def critic(self) -> nn.Module:
+        """The critic of the newest checkpoint, in eval mode."""
+        held = {k.removeprefix("critic."): v for k, v in self._state["game"].items() if k.startswith("critic.")}
+        return self._loaded(self._built[0].players["critic"], held)
+
+    @cached_property
+    def inputs(self) -> SamplerInputs:
+        """What the generator is fed with."""
+        return self._built[0].inputs(self.folder.kept())
+
+    def _loaded(self, module: nn.Module, held: Mapping[str, Any]) -> nn.Module:
+        try:
+            module.load_state_dict(held)
+        except (RuntimeError, KeyError) as error:
+            raise UserError(
+                f"the newest checkpoint of {self.path} does not fit its config.yaml: restore either"
+            ) from error
+        return module.eval().requires_grad_(False)
+
+    def sample(
+        self,
+        n: int = 64,
+        *,
+        seed: int = 0,
+        refine: int | None = None,
+        label: str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        text: str | None = None,
+    ) -> Samples:
+        """`n` samples; the same seed gives the same ones.
+
+        `refine` is how many of its functional gradient steps a generator that has them applies, all by default.
+        A conditional generator can be asked for a class (`label`), for `attributes` by name, or for what a `text`
+        says; what is not asked for is as in the training data. Raises `UserError` for what it cannot be asked.
+        """
+        if n < 1:
+            raise UserError(f"cannot draw {n} samples: ask for at least 1")
+        wishes, more = {"label": label, "text": text}, dict(attributes or {})
+        twice = next((name for name in more if wishes.get(name) is not None), None)
+        if twice is not None:
+            raise UserError(f"{twice} is asked to be {wishes[twice]} and {more[twice]}: ask for one of them")
+        asked = {name: str(value) for name, value in {**wishes, **more}.items() if value is not None}
+        return Samples(self.draw(n, seed, "sample", refine, asked), self.reference_points())
+
+    def draw(
+        self, n: int, seed: int, purpose: str, refine: int | None = None, wishes: Mapping[str, str] | None = None
+    ) -> np.ndarray:
+        """`n` samples as the data are stored, from the inputs that (seed, purpose) fix, as `wishes` ask."""
+        return np.concatenate(list(self.stream(n, seed, purpose, refine, wishes)))
+
+    def stream(
+        self, n: int, seed: int, purpose: str, refine: int | None = None, wishes: Mapping[str, str] | None = None
+    ) -> Iterator[np.ndarray]:
+        """What `draw` gives, piece after piece, so that `n` may be larger than what memory holds."""
+        from twoplayer.sampling.generate import SampleFormat, refined, stream
+
+        inputs = self.inputs.wanting(wishes or {}).draw(n, seed, purpose)
+        with refined(self.generator, refine) as generator:
+            yield from stream(generator, inputs, SampleFormat.of(self.data), self.placement)
+
+    def encode(self, samples: Any, *, by: Literal["encoder", "critic"] = "encoder") -> np.ndarray:
+        """Samples, as the data are stored, as numbers, float32 ``(N, F)``.
+
+        By the run's encoder they are latents; by its critic, which all runs but translations have for it, the features
+        before its last layer (of the sample with its encoding, where the critic judges both; of a sample of which it is
+        told nothing, where it is told of conditions). Raises `UserError` without an encoder or such a critic, and for
+        samples of another shape than the data's.
+        """
+        from twoplayer.sampling.generate import SampleFormat, encode
+
+        samples = self._as_stored(samples)
+        network = self._encoder(", or encode by its critic (--by critic)") if by == "encoder" else self._critic_features
+        return encode(network, samples, SampleFormat.of(self.data), self.placement)
+
+    def reconstruct(self, samples: Any) -> Samples:
+        """What the generator makes of the samples' encodings. Raises `UserError` as `encode` does."""
+        import torch
+
+        from twoplayer.sampling.generate import SampleFormat, draw
+
+        self._encoder()
+        latents = torch.from_numpy(self.encode(samples))
+        return Samples(
+            draw(self.generator, latents, SampleFormat.of(self.data), self.placement), self.reference_points()
+        )
+
+    def _encoder(self, otherwise: str = "") -> Callable[[Tensor], Tensor]:
+        """The run's encoder. Raises `UserError` without one, saying what else could be done `otherwise`."""
+        encode: Callable[[Tensor], Tensor] | None = getattr(self.generator, "encode", None)
+        if encode is None:
+            raise UserError(f"{self.path} has no encoder: train one with twoplayer train bigan{otherwise}")
+        return encode
+
+    def _critic_features(self, samples: Tensor) -> Tensor:
+        from twoplayer.networks._joint import joined
+
+        features: Callable[[Tensor], Tensor] | None = getattr(self.critic, "features", None)
+        if features is None:
+            raise UserError(f"the critic of {self.path} has no features of samples alone: take another run")
+        return features(joined(samples, self._encoder()(samples)) if hasattr(self.generator, "encode") else samples)
+
+    def _as_stored(self, samples: Any) -> np.ndarray:
+        """The samples as an array that fits the run; gray images may come without a channel axis."""
+        stored: np.ndarray = np.asarray(samples)
+        shape = tuple(self.data["shape"])
+        if self.data["kind"] == "images" and stored.ndim == 3 and shape[0] == 1:
+            stored = stored[..., None]
+        wanted = (*shape[1:], shape[0]) if self.data["kind"] == "images" else shape
+        if stored.shape[1:] != wanted or not len(stored):
+            raise UserError(
+                f"{self.path} takes samples of shape (N, {', '.join(map(str, wanted))}), not {stored.shape}"
+            )
+        if self.data["kind"] == "images" and stored.dtype != np.uint8:
+            raise UserError(f"images must be uint8, values 0 to 255, not {stored.dtype}")
+        return stored
+
+    def reference_points(self) -> np.ndarray | None:
+        """Real points for the axes of a picture; images need none."""
+        if self.data["kind"] == "images":
+            return None
+        from twoplayer.runs.dataset import reopen
+
+        try:
+            return cast(np.ndarray, reopen(self.folder).held_out)
+        except UserError:  # the data may be gone; the samples still have a picture
+            return None

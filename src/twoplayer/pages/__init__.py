@@ -1,0 +1,1 @@
+"""How pages, plots and PDFs look: templates, plot style, printing."""

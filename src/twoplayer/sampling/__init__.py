@@ -1,0 +1,1 @@
+"""From inputs to samples, and samples as pictures and files."""

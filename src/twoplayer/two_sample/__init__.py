@@ -1,0 +1,1 @@
+"""Do two sets of samples come from the same distribution?"""
