@@ -180,7 +180,7 @@ class Lopsided(Separable):
     def generator_terms(self, fake: Tensor) -> Tensor:
         return -fake
 
-    def worth(self, loss: Tensor) -> Tensor:
+    def estimate_from_loss(self, loss: Tensor) -> Tensor:
         return -loss
 
     @property
@@ -188,7 +188,7 @@ class Lopsided(Separable):
         return Divergence("lopsided", "the sup of the value")
 
     @property
-    def followed(self) -> Divergence:
+    def generator_divergence(self) -> Divergence:
         return self.divergence
 
     def optimal_output(self, log_ratio: Tensor) -> Tensor:

@@ -224,7 +224,9 @@ def test_the_conjugate_is_the_supremum_over_ratios(objective: Variational) -> No
 @each(FAMILY)
 def test_the_conjugate_of_the_conjugate_is_f(objective: Variational) -> None:
     t = objective.activation(torch.linspace(-50, 50, 400_001, dtype=torch.float64))
-    t = t[(t > objective.domain[0]) & (t < objective.domain[1])]  # rounding puts the last on the end
+    t = t[
+        (t > objective.conjugate_domain[0]) & (t < objective.conjugate_domain[1])
+    ]  # rounding puts the last on the end
     conjugate = objective.conjugate(t)
     found = torch.stack([(u * t - conjugate).max() for u in RATIOS])
     assert torch.allclose(found, objective.f(RATIOS), rtol=1e-6, atol=1e-6)
@@ -255,7 +257,7 @@ def test_the_composed_conjugate_is_the_conjugate_composed(objective: Variational
 @each(FAMILY)
 def test_the_activation_increases_and_stays_in_the_domain(objective: Variational, dtype: torch.dtype) -> None:
     t = objective.activation(torch.linspace(-50, 50, 1001, dtype=dtype))
-    low, high = torch.tensor(objective.domain, dtype=dtype)
+    low, high = torch.tensor(objective.conjugate_domain, dtype=dtype)
     assert (t.diff() >= 0).all() and t[-1] > t[0] and t.isfinite().all()
     assert low - 1e-7 <= t[0] and t[-1] <= high + 1e-7  # the ends themselves by rounding
 
@@ -275,7 +277,7 @@ def test_wright_omega(z: float) -> None:
 @each(DESCENDING)
 def test_the_generators_loss_is_the_first_variation_of_what_it_follows(objective: Separable) -> None:
     """φ(u) − u φ′(u) = ψ(u) + const."""
-    phi = objective.followed.f
+    phi = objective.generator_divergence.f
     assert phi is not None
     variation = phi(RATIOS) - RATIOS * slope_of(phi, RATIOS)
     loss = objective.generator_terms(objective.optimal_output(RATIOS.log()))
@@ -303,8 +305,8 @@ def test_the_gradient_of_the_generators_loss(objective: Separable) -> None:
     critic = objective.optimal_output(nodes.log_ratio)  # of the model as it stands
     q = nodes.widths * log_q.exp()
     loss = (q * objective.generator_terms(critic)).sum()
-    assert objective.followed.f is not None
-    wanted = (q * objective.followed.f((nodes.log_p - log_q).exp())).sum()
+    assert objective.generator_divergence.f is not None
+    wanted = (q * objective.generator_divergence.f((nodes.log_p - log_q).exp())).sum()
     found, expected = (torch.stack(torch.autograd.grad(x, theta, retain_graph=True)) for x in (loss, wanted))
     assert torch.allclose(found, expected, rtol=1e-7, atol=1e-8)
     assert expected.abs().max() > 1e-3
@@ -312,7 +314,7 @@ def test_the_gradient_of_the_generators_loss(objective: Separable) -> None:
 
 @each([(n, {"generator": "minimax", **o}, objectives.create(n, **o, generator="minimax")) for n, o, _ in FAMILY])
 def test_the_minimax_loss_of_the_family_descends_the_divergence_itself(objective: Variational) -> None:
-    followed, divergence = objective.followed, objective.divergence
+    followed, divergence = objective.generator_divergence, objective.divergence
     assert (followed.name, followed.formula, followed.unit) == (divergence.name, divergence.formula, divergence.unit)
     assert followed.f is not None and torch.equal(followed.f(RATIOS), objective.f(RATIOS))
 
@@ -339,7 +341,7 @@ def stated() -> dict[str, list[Divergence]]:
     found: dict[str, list[Divergence]] = {}
     minimax = [objectives.create(n, **o, generator="minimax") for n, o, _ in FAMILY]
     for objective in [*(made for _, _, made in MADE), *minimax]:
-        for divergence in (objective.divergence, objective.followed):
+        for divergence in (objective.divergence, objective.generator_divergence):
             found.setdefault(divergence.name, []).append(divergence)
     return found
 
@@ -423,7 +425,7 @@ def test_which_optima_are_functions_of_the_ratio() -> None:
     [
         ("wasserstein", {}, "Kantorovich potential"),
         ("began", {}, "no density ratio determines"),
-        ("relativistic", {"against": "average"}, "take against pair"),
+        ("relativistic", {"against": "average"}, "set against to pair"),
     ],
 )
 def test_asking_for_them_is_answered_in_a_sentence(name: str, options: dict[str, Any], advice: str) -> None:
@@ -514,7 +516,7 @@ def test_losses_and_gradients_stay_finite_at_large_outputs(objective: Objective,
     for real, fake in ((50.0, -50.0), (-50.0, 50.0), (50.0, 50.0), (-50.0, -50.0), (0.0, 0.0)):
         on_real, on_fake = (torch.full((4,), x, dtype=dtype, requires_grad=True) for x in (real, fake))
         critic = objective.critic_loss(on_real, on_fake)
-        generator = objective.generator_loss(on_fake, on_real if objective.pairs else None)
+        generator = objective.generator_loss(on_fake, on_real if objective.uses_real_outputs else None)
         for value in (critic, generator, objective.estimate(on_real, on_fake)):
             assert value.dtype == torch.promote_types(dtype, torch.float32) and value.isfinite()
             slopes = torch.autograd.grad(value, (on_real, on_fake), allow_unused=True)

@@ -15,7 +15,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as cross_entrop
 
 from twoplayer import objectives
 from twoplayer.core.errors import UserError
-from twoplayer.objectives._base import Adaptive, Objective
+from twoplayer.objectives._base import AdaptiveObjective, Objective
 
 CASES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in objectives.names()]
 CASES += [("relativistic", {"against": "average"}), ("least-squares", {"a": -1.0, "b": 1.0, "c": 0.0})]
@@ -31,7 +31,9 @@ def outputs(low: float, high: float, dtype: torch.dtype = torch.float64) -> Tens
 
 
 def losses(objective: Objective, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    return objective.critic_loss(real, fake), objective.generator_loss(fake, real if objective.pairs else None)
+    return objective.critic_loss(real, fake), objective.generator_loss(
+        fake, real if objective.uses_real_outputs else None
+    )
 
 
 def ready(name: str, **options: Any) -> Objective:
@@ -234,7 +236,7 @@ def test_relativistic_needs_both_sides() -> None:
 
 def test_began_moves_its_balance_by_hand() -> None:
     began = objectives.create("began", diversity=0.4, rate=0.1)
-    assert isinstance(began, Adaptive) and began.balance == 0
+    assert isinstance(began, AdaptiveObjective) and began.balance == 0
     began.adapt(torch.tensor([3.0, 5.0]), torch.tensor([1.0, 0.0]))
     assert began.balance.item() == pytest.approx(0.1 * (0.4 * 4.0 - 0.5))
     began.adapt(torch.tensor([0.0]), torch.tensor([100.0]))

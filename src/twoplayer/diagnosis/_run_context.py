@@ -265,7 +265,7 @@ class RunContext:
     @cached_property
     def reach(self) -> float:
         """By how much the generator's loss would change if its samples moved by the data's width."""
-        real = self.train if self.objective.pairs else None
+        real = self.train if self.objective.uses_real_outputs else None
         return self.width * measured.pull(self.critic, self.objective, self.fakes, real, self.config.batch)
 
     @cached_property

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from twoplayer.core.errors import UserError
 from twoplayer.games._base import Batch, Game, Loss
-from twoplayer.objectives._base import Adaptive, Objective
+from twoplayer.objectives._base import AdaptiveObjective, Objective
 from twoplayer.regularizers._base import (
     AdaptivePerturbation,
     Constraint,
@@ -100,7 +100,7 @@ class AdversarialGame(Game):
     def end_round(self) -> None:
         if self._last is None:
             return
-        if isinstance(self.objective, Adaptive):
+        if isinstance(self.objective, AdaptiveObjective):
             self.objective.adapt(*self._last)
         for each in self._adapting:
             real = self._last[0].float()
@@ -121,7 +121,7 @@ class AdversarialGame(Game):
                 f"{_name(self.objective)} needs a critic that returns one {wanted} per sample, but this critic "
                 f"returns one {given}: {advice}"
             )
-        if self._adapting and (self.objective.pairs or not self.objective.pointwise):
+        if self._adapting and (self.objective.uses_real_outputs or not self.objective.pointwise):
             raise UserError(
                 f"{_name(self._adapting[0])} adapts to the sign of the critic's outputs on real samples, which with "
                 f"{_name(self.objective)} says nothing: leave its target out"

@@ -101,7 +101,7 @@ class BiGANGame(AdversarialGame, ConfigurableGame):
     @in_precision
     def generator_loss(self, batch: Batch, generated: SampleLatentPairs) -> Loss:
         real, fake = (self.critic(pairs) for pairs in self._joined(generated, batch, " again"))
-        if self.objective.pairs:  # both sides are in the loss already, with opposite signs
+        if self.objective.uses_real_outputs:  # both sides are in the loss already, with opposite signs
             value = self.objective.generator_loss(fake, real)
             return Loss(value, {"generator_loss": value.detach()})
         value = self.objective.generator_loss(fake)

@@ -162,7 +162,7 @@ class ConditionalGame(AdversarialGame, SlopedGame, ConfigurableGame):
         told = BoundCritic(self.critic.told, batch.given)
         fake = self.perturbed(generated, batch, "fake again")
         score = told(fake)
-        real = told(self.perturbed(batch.real, batch, "real again")) if self.objective.pairs else None
+        real = told(self.perturbed(batch.real, batch, "real again")) if self.objective.uses_real_outputs else None
         value = self.objective.generator_loss(score, real)
         wrong = self._wrong_on(fake, told.features[0], batch, "checker_generated")
         return _with(Loss(value, {"generator_loss": value.detach()}), wrong, self.checker_weight)

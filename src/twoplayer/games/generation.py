@@ -83,7 +83,9 @@ class GenerationGame(AdversarialGame, SampleGame, ConfigurableGame):
     @in_precision
     def generator_loss(self, batch: Batch, generated: Tensor) -> Loss:
         fake = self.critic(self.perturbed(generated, batch, "fake again"))
-        real = self.critic(self.perturbed(batch.real, batch, "real again")) if self.objective.pairs else None
+        real = None
+        if self.objective.uses_real_outputs:
+            real = self.critic(self.perturbed(batch.real, batch, "real again"))
         value = self.objective.generator_loss(fake, real)
         return Loss(value, {"generator_loss": value.detach()})
 

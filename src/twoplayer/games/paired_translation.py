@@ -96,7 +96,7 @@ class PairedTranslationGame(TranslationGame):
         difference = (generated - wanted).abs().mean()
         fake = self.critic(self._seen(given, generated, batch, "fake again"))
         real = None
-        if self.objective.pairs:
+        if self.objective.uses_real_outputs:
             real = self.critic(self._seen(given, wanted, batch, "real again"))
         value = self.objective.generator_loss(fake, real)
         parts = {"generator_loss": value.detach(), "l1": difference.detach()}

@@ -172,6 +172,6 @@ class TextGame(AdversarialGame, ConfigurableGame):
         """What the generator loses by what it has made of the texts; real images keep their own."""
         fake = BoundCritic(self.critic, given)(self.perturbed(made, batch, f"fake {draw}"))
         real = None
-        if self.objective.pairs:
+        if self.objective.uses_real_outputs:
             real = BoundCritic(self.critic, batch.given)(self.perturbed(batch.real, batch, f"real {draw}"))
         return self.objective.generator_loss(fake, real)

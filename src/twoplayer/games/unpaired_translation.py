@@ -149,7 +149,7 @@ class UnpairedTranslationGame(TranslationGame):
     def _fooled(self, side: str, critic: nn.Module, fake: Tensor, real: Tensor, batch: Batch) -> Tensor:
         """What a translator loses by the other side's critic."""
         scores = critic(self.perturbed(fake, batch, f"fake {side} again"))
-        reals = critic(self.perturbed(real, batch, f"real {side} again")) if self.objective.pairs else None
+        reals = critic(self.perturbed(real, batch, f"real {side} again")) if self.objective.uses_real_outputs else None
         return self.objective.generator_loss(scores, reals)
 
 

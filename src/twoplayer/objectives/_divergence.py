@@ -1,4 +1,4 @@
-"""What an objective claims: a divergence with its name, formula and, where it is an f-divergence, its f."""
+"""The divergences that objectives state: name, formula and, for an f-divergence, its f."""
 
 from __future__ import annotations
 
@@ -10,30 +10,40 @@ from torch import Tensor
 
 __all__ = [
     "JENSEN_SHANNON", "REVERSE_LESS_TWICE_JENSEN_SHANNON", "TOTAL_VARIATION", "TWICE_JENSEN_SHANNON", "Divergence",
-    "Function", "jensen_shannon", "power", "total_variation",
+    "RatioFunction", "alpha_function", "jensen_shannon", "total_variation",
 ]  # fmt: skip
 
-Function = Callable[[Tensor], Tensor]
+RatioFunction = Callable[[Tensor], Tensor]
+"""An elementwise function of the density ratio u = p/q > 0."""
 
 
 @dataclass(frozen=True)
 class Divergence:
     """A functional of the data's density p and the model's density q.
 
-    `f` takes the ratio u = p/q: D_f(p‖q) = ∫ q f(p/q) (Nowozin et al. 2016, eq. 2). It is None for what is not an
-    f-divergence. `unit` is what one unit of the value is: ``"1"`` for a pure number.
+    Args:
+        name: The name in the literature.
+        formula: The definition, in plain text.
+        f: For an f-divergence, the convex f of D_f(p‖q) = ∫ q f(p/q) (Nowozin et al. 2016, eq. 2), elementwise on
+            the ratio u = p/q; None for any other functional.
+        unit: The unit of the value; ``"1"`` for a pure number.
     """
 
     name: str
     formula: str
-    f: Function | None = None
+    f: RatioFunction | None = None
     unit: str = "nats"
 
 
-def power(order: float) -> Function:
-    """f of the α-divergence of any order: (u^α − 1 − α(u − 1)) / (α(α − 1)), continued to 0 and 1.
+def alpha_function(order: float) -> RatioFunction:
+    """f of the α-divergence: f(u) = (u^α − 1 − α(u − 1)) / (α(α − 1)), continued to the orders 0 and 1.
 
-    Order 1 is KL(p‖q), order 0 is KL(q‖p), 2 half of Pearson's χ², −1 half of Neyman's, ½ twice squared Hellinger.
+    Args:
+        order: α, any real number. Order 1 is KL(p‖q), order 0 is KL(q‖p), 2 is half of Pearson's χ², −1 half of
+            Neyman's χ², ½ twice the squared Hellinger distance.
+
+    Returns:
+        f, elementwise, with f(1) = f′(1) = 0.
     """
     if order == 0:
         return lambda u: u - 1 - u.log()
@@ -48,7 +58,7 @@ def jensen_shannon(u: Tensor) -> Tensor:
 
 
 def total_variation(u: Tensor) -> Tensor:
-    """f of the total variation, which lies in [0, 1]: ½ |u − 1|."""
+    """f of the total variation distance, which lies in [0, 1]: ½ |u − 1|."""
     return (u - 1).abs() / 2
 
 
@@ -59,6 +69,6 @@ TWICE_JENSEN_SHANNON = Divergence(
 REVERSE_LESS_TWICE_JENSEN_SHANNON = Divergence(
     "reverse Kullback-Leibler less twice Jensen-Shannon",
     "KL(q‖p) − 2·JSD",
-    lambda u: power(0)(u) - 2 * jensen_shannon(u),
+    lambda u: alpha_function(0)(u) - 2 * jensen_shannon(u),
 )
 TOTAL_VARIATION = Divergence("total variation", "½ ∫ |p − q|", total_variation, "probability")

@@ -12,7 +12,7 @@ from torch import Tensor
 
 __all__ = ["log_omega"]
 
-STEPS = 8
+NEWTON_STEPS = 8
 """Newton steps: it converges from above and quadratically, and six reach float64's last digit for |z| <= 1e6."""
 
 
@@ -22,9 +22,9 @@ class _LogOmega(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, z: Tensor) -> Tensor:
         y = torch.where(z > 1, z.clamp(min=1).log(), z)  # y + e^y >= z at both starts
-        for _ in range(STEPS):
-            power = y.exp()
-            y = y - (y + power - z) / (1 + power)
+        for _ in range(NEWTON_STEPS):
+            exp_y = y.exp()
+            y = y - (y + exp_y - z) / (1 + exp_y)
         ctx.save_for_backward(y)
         return y
 
@@ -36,6 +36,11 @@ class _LogOmega(torch.autograd.Function):
 
 
 def log_omega(z: Tensor) -> Tensor:
-    """log W(e^z): the y with y + e^y = z."""
+    """log ω(z) = log W(e^z): the y with y + e^y = z, elementwise.
+
+    >>> import torch
+    >>> log_omega(torch.tensor(1.0)).abs() < 1e-6  # W(e) = 1
+    tensor(True)
+    """
     y: Tensor = _LogOmega.apply(z)  # type: ignore[no-untyped-call]
     return y

@@ -20,16 +20,23 @@ __all__ = ["Variational"]
 
 
 class Variational(Separable):
-    """F = E T(x) − E f*(T(G(z))) with T = g_f(V), raised by the critic V (section 2.2); F is at most D_f(p‖q).
+    """An f-GAN: the critic V maximizes F = E T(x) − E f*(T(G(z))) with T = g_f(V), a lower bound of D_f(p‖q) (eq. 4).
 
-    `generator` is ``"alternative"``, −E g_f(V(G(z))), which section 3.2 proposes for its stronger gradient,
-    or ``"minimax"``, −E f*(g_f(V(G(z)))), the second term of F, which descends D_f itself. A sample is taken for real
-    where T > f′(1) (section 3.2); g_f increases everywhere, so that a larger V means more real.
+    The bound is attained at T = f′(p/q). A sample is classified as real where T > f′(1) (section 3.2); g_f increases
+    everywhere, so that a larger V means more real.
+
+    Args:
+        generator: The generator's loss. ``"alternative"`` is −E g_f(V(G(z))), proposed in section 3.2 for its
+            stronger gradient; ``"minimax"`` is −E f*(g_f(V(G(z)))), the second term of F, whose gradient is that of
+            D_f itself. Default ``"alternative"``.
+
+    Raises:
+        UserError: If `generator` is neither of the two.
     """
 
     def __init__(self, *, generator: Literal["alternative", "minimax"] = "alternative") -> None:
         super().__init__()
-        self.minimax = within(Literal["alternative", "minimax"], generator=generator) == "minimax"
+        self.uses_minimax_loss = within(Literal["alternative", "minimax"], generator=generator) == "minimax"
 
     @abstractmethod
     def f(self, u: Tensor) -> Tensor:
@@ -37,46 +44,46 @@ class Variational(Separable):
 
     @abstractmethod
     def conjugate(self, t: Tensor) -> Tensor:
-        """f*(t) = sup over u of ut − f(u), elementwise, for t inside `domain`."""
+        """f*(t) = sup over u of ut − f(u), elementwise, for t inside `conjugate_domain`."""
 
     @property
     @abstractmethod
-    def domain(self) -> tuple[float, float]:
+    def conjugate_domain(self) -> tuple[float, float]:
         """The ends of the interval on which f* is finite."""
 
     @property
     @abstractmethod
     def threshold(self) -> float:
-        """f′(1), the T at which a sample is as likely real as fake."""
+        """f′(1), the value of T at which a sample is as likely to be real as generated."""
 
     @abstractmethod
     def activation(self, v: Tensor) -> Tensor:
-        """g_f(v), which maps any critic output into `domain`."""
+        """The output activation g_f, which maps every real number into `conjugate_domain` (section 2.3)."""
 
     @abstractmethod
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
-        """f*(g_f(v)) in one expression that neither cancels nor overflows where the two in turn would."""
+        """f*(g_f(v)) in one expression that neither cancels nor overflows where the composition would."""
 
     @property
     @abstractmethod
-    def alternative(self) -> Divergence:
-        """What the alternative generator loss follows: ∫ q φ(p/q) with φ(u) = u ∫₁ᵘ (f′(s) − f′(1))/s² ds.
+    def alternative_divergence(self) -> Divergence:
+        """What the alternative generator loss minimizes: ∫ q φ(p/q) with φ(u) = u ∫₁ᵘ (f′(s) − f′(1))/s² ds.
 
         For the α-divergence of order α that is the one of order α − 1.
         """
 
     @property
-    def followed(self) -> Divergence:
-        return self.divergence if self.minimax else self.alternative
+    def generator_divergence(self) -> Divergence:
+        return self.divergence if self.uses_minimax_loss else self.alternative_divergence
 
     def real_terms(self, real: Tensor) -> Tensor:
-        return -self.activation(real)
+        return -self.activation(real)  # eq. 4, first term
 
     def fake_terms(self, fake: Tensor) -> Tensor:
-        return self.conjugate_of_activation(fake)
+        return self.conjugate_of_activation(fake)  # eq. 4, second term
 
     def generator_terms(self, fake: Tensor) -> Tensor:
-        return -self.conjugate_of_activation(fake) if self.minimax else -self.activation(fake)
+        return -self.conjugate_of_activation(fake) if self.uses_minimax_loss else -self.activation(fake)
 
-    def worth(self, loss: Tensor) -> Tensor:
+    def estimate_from_loss(self, loss: Tensor) -> Tensor:
         return -loss

@@ -13,22 +13,34 @@ from torch import Tensor
 from twoplayer.core import distributed
 from twoplayer.core.errors import UserError
 from twoplayer.core.ranges import NonNegative, Share
-from twoplayer.objectives._base import Adaptive, Weights
+from twoplayer.objectives._base import AdaptiveObjective, SampleWeights
 from twoplayer.objectives._divergence import Divergence
-from twoplayer.objectives._numerics import average, precise
+from twoplayer.objectives._numerics import checked_outputs, weighted_mean
 
 __all__ = ["Began"]
 
 
-class Began(Adaptive):
-    """Critic outputs are reconstruction errors ℓ(x); the critic lowers the real ones and raises the fake ones.
+class Began(AdaptiveObjective):
+    """Boundary equilibrium GAN: critic outputs are reconstruction errors ℓ, lowered on real, raised on fake samples.
 
-    `diversity` is the paper's γ in (0, 1], the wanted ratio E ℓ(G(z)) / E ℓ(x); `rate` is λ_k. The state k_t in
-    [0, 1] says how much the critic attends to fakes, and starts at 0.
+    The critic's loss is E ℓ(x) − k_t E ℓ(G(z)), the generator's E ℓ(G(z)) (section 3.4). After each step
+    k_{t+1} = k_t + λ_k (γ E ℓ(x) − E ℓ(G(z))), clamped to [0, 1], with k_0 = 0, is the buffer `balance`: the weight of
+    generated samples in the critic's loss.
+
+    Args:
+        diversity: γ, the diversity ratio E ℓ(G(z)) / E ℓ(x) at equilibrium (section 3.3), 0 < γ <= 1. Lower values
+            favour image quality over diversity. Default 0.5.
+        rate: λ_k, the proportional gain of k_t, at least 0. Default 0.001, the paper's.
+
+    >>> import torch
+    >>> began = Began(diversity=0.5, rate=0.1)
+    >>> began.adapt(real=torch.tensor([4.0]), fake=torch.tensor([1.0]))
+    >>> began.balance  # 0.1 · (0.5 · 4 − 1)
+    tensor(0.1000)
     """
 
     critic_output: ClassVar[Literal["score", "energy"]] = "energy"
-    pointwise = False
+    pointwise: bool = False
     balance: Tensor
 
     def __init__(self, *, diversity: Share = 0.5, rate: NonNegative = 0.001) -> None:
@@ -37,33 +49,36 @@ class Began(Adaptive):
         self.register_buffer("balance", torch.zeros(()))
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        return average(precise(real)) - self.balance * average(precise(fake))
+        # L_D = ℓ(x) − k_t ℓ(G(z)), section 3.4
+        return weighted_mean(checked_outputs(real)) - self.balance * weighted_mean(checked_outputs(fake))
 
     def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        return average(precise(fake))
+        return weighted_mean(checked_outputs(fake))  # L_G = ℓ(G(z)), section 3.4
 
     @torch.no_grad()
     def adapt(self, real: Tensor, fake: Tensor) -> None:
-        error = self.diversity * real.mean() - fake.mean()  # γℓ(x) − ℓ(G(z))
+        error = self.diversity * real.mean() - fake.mean()
+        # k_{t+1} = k_t + λ_k (γ ℓ(x) − ℓ(G(z))), section 3.4
         self.balance.add_(self.rate * distributed.mean(error)).clamp_(0, 1)
 
     @property
     def divergence(self) -> Divergence:
-        """Of the errors, not of the samples; reached where the errors of one side lie below those of the other."""
+        """A divergence of the errors, not of the samples; attained if one side's errors all lie below the other's."""
         formula = "W1 between the distributions of ℓ(x) and ℓ(G(z)) >= |E ℓ(x) − E ℓ(G(z))|"
         return Divergence("Wasserstein-1 between reconstruction errors", formula, unit="pixel error")
 
     @property
-    def followed(self) -> Divergence:
+    def generator_divergence(self) -> Divergence:
         return Divergence("the mean reconstruction error", "E_q ℓ, with ℓ held fixed", unit="pixel error")
 
     def optimal_output(self, log_ratio: Tensor) -> Tensor:
         raise UserError(
             "BEGAN's critic is an autoencoder, whose best reconstruction error no density ratio determines: "
-            "the game rests where E ℓ(G(z)) is diversity times E ℓ(x)"
+            "the game is at equilibrium where E ℓ(G(z)) is diversity times E ℓ(x)"
         )
 
-    def estimate(self, real: Tensor, fake: Tensor, weights: Weights | None = None) -> Tensor:
+    def estimate(self, real: Tensor, fake: Tensor, weights: SampleWeights | None = None) -> Tensor:
         """|E ℓ(x) − E ℓ(G(z))| (eq. 1)."""
-        on_real, on_fake = weights or (None, None)
-        return (average(precise(real), on_real) - average(precise(fake), on_fake)).abs()
+        real_weights, fake_weights = weights or (None, None)
+        real_error = weighted_mean(checked_outputs(real), real_weights)
+        return (real_error - weighted_mean(checked_outputs(fake), fake_weights)).abs()

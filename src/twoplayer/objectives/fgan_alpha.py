@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from twoplayer.core.ranges import within
-from twoplayer.objectives._divergence import Divergence, power
-from twoplayer.objectives._numerics import log_softplus, softplus_inverse, tame_exp
+from twoplayer.objectives._divergence import Divergence, alpha_function
+from twoplayer.objectives._numerics import log_softplus, safe_exp, softplus_inverse
 from twoplayer.objectives._variational import Variational
 
 __all__ = ["FganAlpha"]
@@ -31,14 +31,26 @@ Order = Annotated[float, Field(description="other than 0 and 1"), AfterValidator
 
 
 class FganAlpha(Variational):
-    """f*(t) = ((α − 1)t + 1)^(α/(α − 1))/α − 1/α, for t < 1/(1 − α) if α < 1, for t > −1/(α − 1) if α > 1.
+    """The f-GAN of the α-divergence: f*(t) = ((α − 1)t + 1)^(α/(α − 1))/α − 1/α.
 
-    T = 1/(1 − α) − softplus(−V) for α < 1. For α > 1 the paper's T = V leaves the domain, where f* is no longer
-    real: here T = softplus(V) − 1/(α − 1). Raises `UserError` for an `alpha` of 0 or 1.
+    The domain of f* is t < 1/(1 − α) for α < 1 and t > −1/(α − 1) for α > 1. For α < 1, T = 1/(1 − α) − softplus(−V) as
+    in the paper. For α > 1 the paper's T = V leaves the domain, where f* is no longer real; here
+    T = softplus(V) − 1/(α − 1).
 
-    A critic that cannot tell outputs about 1/(α − 1), so that orders near 1 ask for large outputs, and `fgan-kl`, their
-    limit, does not. In float32 f* goes on as its tangent above e^72.7/α, which it passes within |V| <= 50 where α lies
-    between 0.589 and 1; from 0.634 on it would pass float32's range there.
+    A critic that cannot distinguish the two sides outputs about 1/(α − 1), so that orders near 1 require large outputs;
+    `fgan-kl`, the limit, does not. In float32 f* is continued by its tangent above e^72.7/α, which it exceeds within
+    |V| <= 50 for α between 0.589 and 1; from 0.634 on it would exceed float32's range there.
+
+    Args:
+        alpha: The order α, any number but 0 (use `fgan-reverse-kl`) and 1 (use `fgan-kl`). Default 0.5.
+        generator: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
+            −E f*(g_f(V(G(z)))). Default ``"alternative"``.
+
+    Raises:
+        UserError: If `alpha` is 0 or 1.
+
+    >>> FganAlpha(alpha=3.0).generator_divergence.name
+    'α-divergence of order 2'
     """
 
     threshold = 0.0
@@ -51,11 +63,11 @@ class FganAlpha(Variational):
         self._scale = math.log(abs(self.alpha - 1))
 
     @property
-    def domain(self) -> tuple[float, float]:
+    def conjugate_domain(self) -> tuple[float, float]:
         return (self._end, math.inf) if self._side > 0 else (-math.inf, self._end)
 
     def f(self, u: Tensor) -> Tensor:
-        return power(self.alpha)(u)
+        return alpha_function(self.alpha)(u)  # table 6, f
 
     def conjugate(self, t: Tensor) -> Tensor:
         base: Tensor = (self.alpha - 1) * t + 1
@@ -68,7 +80,7 @@ class FganAlpha(Variational):
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
         """(α − 1)T + 1 is |α − 1| softplus(±V), whose logarithm neither over- nor underflows."""
         log_base = self._scale + log_softplus(self._side * v)
-        return (tame_exp(self.alpha / (self.alpha - 1) * log_base) - 1) / self.alpha
+        return (safe_exp(self.alpha / (self.alpha - 1) * log_base) - 1) / self.alpha
 
     def optimal_output(self, log_ratio: Tensor) -> Tensor:
         return self._side * softplus_inverse((self.alpha - 1) * log_ratio - self._scale)
@@ -78,15 +90,15 @@ class FganAlpha(Variational):
         return _of_order(self.alpha)
 
     @property
-    def alternative(self) -> Divergence:
+    def alternative_divergence(self) -> Divergence:
         return _of_order(self.alpha - 1)
 
 
 def _of_order(order: float) -> Divergence:
     match order:
         case 0:
-            return Divergence("reverse Kullback-Leibler", "KL(q‖p)", power(0))
+            return Divergence("reverse Kullback-Leibler", "KL(q‖p)", alpha_function(0))
         case 1:
-            return Divergence("Kullback-Leibler", "KL(p‖q)", power(1))
+            return Divergence("Kullback-Leibler", "KL(p‖q)", alpha_function(1))
     formula = f"(∫ p^α q^(1 − α) − 1)/(α(α − 1)), α = {order:g}"
-    return Divergence(f"α-divergence of order {order:g}", formula, power(order), "1")
+    return Divergence(f"α-divergence of order {order:g}", formula, alpha_function(order), "1")

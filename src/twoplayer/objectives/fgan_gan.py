@@ -18,22 +18,27 @@ __all__ = ["FganGAN"]
 
 
 class FganGAN(Variational):
-    """f*(t) = −log(1 − e^t) for t < 0, T = log σ(V), optimal at V = log p/q; least where p = q, and −log 4 there.
+    """The f-GAN of the original game: f*(t) = −log(1 − e^t) for t < 0, T = log σ(V), optimal at V = log p/q.
 
-    Its critic is that of `minimax`, and its two generator losses are those of `non-saturating` and `minimax`.
+    The divergence 2·JSD − log 4 is minimal where p = q, and −log 4 there. The critic's loss is that of `minimax`; the
+    two generator losses are those of `non-saturating` (``"alternative"``) and `minimax` (``"minimax"``).
+
+    Args:
+        generator: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
+            −E f*(g_f(V(G(z)))). Default ``"alternative"``.
     """
 
-    domain = (-math.inf, 0.0)
+    conjugate_domain = (-math.inf, 0.0)
     threshold = -math.log(2)
 
     def f(self, u: Tensor) -> Tensor:
-        return torch.xlogy(u, u) - (u + 1) * (u + 1).log()
+        return torch.xlogy(u, u) - (u + 1) * (u + 1).log()  # table 6, f
 
     def conjugate(self, t: Tensor) -> Tensor:
-        return -(-t.expm1()).log()
+        return -(-t.expm1()).log()  # table 6, f*
 
     def activation(self, v: Tensor) -> Tensor:
-        return -softplus(-v)
+        return -softplus(-v)  # section 2.3, output activation
 
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
         return softplus(v)
@@ -46,5 +51,5 @@ class FganGAN(Variational):
         return Divergence("twice Jensen-Shannon less log 4", "2·JSD − log 4", self.f)
 
     @property
-    def alternative(self) -> Divergence:
+    def alternative_divergence(self) -> Divergence:
         return REVERSE_LESS_TWICE_JENSEN_SHANNON

@@ -9,8 +9,8 @@ import math
 
 from torch import Tensor
 
-from twoplayer.objectives._divergence import Divergence, power
-from twoplayer.objectives._numerics import tame_exp
+from twoplayer.objectives._divergence import Divergence, alpha_function
+from twoplayer.objectives._numerics import safe_exp
 from twoplayer.objectives._omega import log_omega
 from twoplayer.objectives._variational import Variational
 
@@ -18,20 +18,27 @@ __all__ = ["FganJeffrey"]
 
 
 class FganJeffrey(Variational):
-    """f*(t) = W + 1/W + t − 2 with W = LambertW(e^(1 − t)), T = V, optimal at 1 + log p/q − q/p."""
+    """The f-GAN of Jeffrey's divergence: f*(t) = W + 1/W + t − 2 with W = LambertW(e^(1 − t)), T = V.
 
-    domain = (-math.inf, math.inf)
+    The optimal output is V = 1 + log p/q − q/p.
+
+    Args:
+        generator: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
+            −E f*(g_f(V(G(z)))). Default ``"alternative"``.
+    """
+
+    conjugate_domain = (-math.inf, math.inf)
     threshold = 0.0
 
     def f(self, u: Tensor) -> Tensor:
-        return (u - 1) * u.log()
+        return (u - 1) * u.log()  # table 6, f
 
     def conjugate(self, t: Tensor) -> Tensor:
         log_w = log_omega(1 - t)  # e^(1 − t) itself would overflow
-        return tame_exp(log_w) + tame_exp(-log_w) + t - 2
+        return safe_exp(log_w) + safe_exp(-log_w) + t - 2
 
     def activation(self, v: Tensor) -> Tensor:
-        return v
+        return v  # section 2.3, output activation
 
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
         return self.conjugate(v)
@@ -44,8 +51,8 @@ class FganJeffrey(Variational):
         return Divergence("Jeffrey", "KL(p‖q) + KL(q‖p) = ∫ (p − q) log(p/q)", self.f)
 
     @property
-    def alternative(self) -> Divergence:
-        reverse, half_neyman = power(0), power(-1)
+    def alternative_divergence(self) -> Divergence:
+        reverse, half_neyman = alpha_function(0), alpha_function(-1)
         formula = "KL(q‖p) + ½ ∫ (p − q)²/p"
         name = "reverse Kullback-Leibler plus half Neyman χ²"
         return Divergence(name, formula, lambda u: reverse(u) + half_neyman(u))

@@ -22,19 +22,26 @@ __all__ = ["FganJS"]
 
 
 class FganJS(Variational):
-    """f*(t) = −log(2 − e^t) for t < log 2, T = log 2 − log(1 + e^(−V)), optimal at V = log p/q."""
+    """The f-GAN of twice the Jensen-Shannon divergence: f*(t) = −log(2 − e^t) for t < log 2.
 
-    domain = (-math.inf, math.log(2))
+    T = log 2 − log(1 + e^(−V)). The optimal output is V = log p/q.
+
+    Args:
+        generator: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
+            −E f*(g_f(V(G(z)))). Default ``"alternative"``.
+    """
+
+    conjugate_domain = (-math.inf, math.log(2))
     threshold = 0.0
 
     def f(self, u: Tensor) -> Tensor:
-        return 2 * jensen_shannon(u)
+        return 2 * jensen_shannon(u)  # table 6, f
 
     def conjugate(self, t: Tensor) -> Tensor:
-        return -(2 - t.exp()).log()
+        return -(2 - t.exp()).log()  # table 6, f*
 
     def activation(self, v: Tensor) -> Tensor:
-        return math.log(2) - softplus(-v)
+        return math.log(2) - softplus(-v)  # section 2.3, output activation
 
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
         return softplus(v) - math.log(2)
@@ -47,5 +54,5 @@ class FganJS(Variational):
         return TWICE_JENSEN_SHANNON
 
     @property
-    def alternative(self) -> Divergence:
+    def alternative_divergence(self) -> Divergence:
         return REVERSE_LESS_TWICE_JENSEN_SHANNON

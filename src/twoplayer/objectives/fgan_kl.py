@@ -10,33 +10,38 @@ import math
 import torch
 from torch import Tensor
 
-from twoplayer.objectives._divergence import Divergence, power
-from twoplayer.objectives._numerics import tame_exp
+from twoplayer.objectives._divergence import Divergence, alpha_function
+from twoplayer.objectives._numerics import safe_exp
 from twoplayer.objectives._variational import Variational
 
 __all__ = ["FganKL"]
 
 
 class FganKL(Variational):
-    """f*(t) = e^(t − 1), T = V, optimal at 1 + log p/q: the threshold is 1, not 0.
+    """The f-GAN of the Kullback-Leibler divergence: f*(t) = e^(t − 1), T = V, optimal at V = 1 + log p/q.
 
-    Its minimum over models is maximum likelihood: KL(p‖q) = −H(p) − E_p log q.
+    Minimizing it over models is maximum likelihood: KL(p‖q) = −H(p) − E_p log q. The threshold is 1, not 0: a critic
+    that cannot distinguish the two sides returns 1.
+
+    Args:
+        generator: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
+            −E f*(g_f(V(G(z)))). Default ``"alternative"``.
     """
 
-    domain = (-math.inf, math.inf)
+    conjugate_domain = (-math.inf, math.inf)
     threshold = 1.0
 
     def f(self, u: Tensor) -> Tensor:
-        return torch.xlogy(u, u)
+        return torch.xlogy(u, u)  # table 6, f
 
     def conjugate(self, t: Tensor) -> Tensor:
-        return (t - 1).exp()
+        return (t - 1).exp()  # table 6, f*
 
     def activation(self, v: Tensor) -> Tensor:
-        return v
+        return v  # section 2.3, output activation
 
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
-        return tame_exp(v - 1)
+        return safe_exp(v - 1)
 
     def optimal_output(self, log_ratio: Tensor) -> Tensor:
         return 1 + log_ratio
@@ -46,5 +51,5 @@ class FganKL(Variational):
         return Divergence("Kullback-Leibler", "KL(p‖q) = ∫ p log(p/q)", self.f)
 
     @property
-    def alternative(self) -> Divergence:
-        return Divergence("reverse Kullback-Leibler", "KL(q‖p)", power(0))
+    def alternative_divergence(self) -> Divergence:
+        return Divergence("reverse Kullback-Leibler", "KL(q‖p)", alpha_function(0))

@@ -9,30 +9,34 @@ import math
 
 from torch import Tensor
 
-from twoplayer.objectives._divergence import Divergence, power
+from twoplayer.objectives._divergence import Divergence, alpha_function
 from twoplayer.objectives._variational import Variational
 
 __all__ = ["FganPearson"]
 
 
 class FganPearson(Variational):
-    """f*(t) = t²/4 + t, T = V, optimal at 2(p/q − 1).
+    """The f-GAN of Pearson's χ²: f*(t) = t²/4 + t, T = V, optimal at V = 2(p/q − 1).
 
-    f is taken on the whole line, as in the paper. On u >= 0 alone f* would be −1 for t < −2, a tighter bound whose
-    critic stops learning there.
+    f is extended to the whole line, as in the paper. Restricted to u >= 0, f* would be −1 for t < −2: a tighter bound
+    whose gradient vanishes there.
+
+    Args:
+        generator: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
+            −E f*(g_f(V(G(z)))). Default ``"alternative"``.
     """
 
-    domain = (-math.inf, math.inf)
+    conjugate_domain = (-math.inf, math.inf)
     threshold = 0.0
 
     def f(self, u: Tensor) -> Tensor:
-        return (u - 1).square()
+        return (u - 1).square()  # table 6, f
 
     def conjugate(self, t: Tensor) -> Tensor:
-        return t.square() / 4 + t
+        return t.square() / 4 + t  # table 6, f*
 
     def activation(self, v: Tensor) -> Tensor:
-        return v
+        return v  # section 2.3, output activation
 
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
         return self.conjugate(v)
@@ -45,6 +49,6 @@ class FganPearson(Variational):
         return Divergence("Pearson χ²", "∫ (p − q)²/q", self.f, "1")
 
     @property
-    def alternative(self) -> Divergence:
-        forward = power(1)
+    def alternative_divergence(self) -> Divergence:
+        forward = alpha_function(1)
         return Divergence("twice Kullback-Leibler", "2 KL(p‖q)", lambda u: 2 * forward(u))

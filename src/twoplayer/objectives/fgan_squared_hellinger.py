@@ -9,30 +9,37 @@ import math
 
 from torch import Tensor
 
-from twoplayer.objectives._divergence import Divergence, power
-from twoplayer.objectives._numerics import tame_exp
+from twoplayer.objectives._divergence import Divergence, alpha_function
+from twoplayer.objectives._numerics import safe_exp
 from twoplayer.objectives._variational import Variational
 
 __all__ = ["FganSquaredHellinger"]
 
 
 class FganSquaredHellinger(Variational):
-    """f*(t) = t/(1 − t) for t < 1, T = 1 − e^(−V), optimal at V = ½ log p/q; the divergence is at most 2."""
+    """The f-GAN of the squared Hellinger distance, at most 2: f*(t) = t/(1 − t) for t < 1, T = 1 − e^(−V).
 
-    domain = (-math.inf, 1.0)
+    The optimal output is V = ½ log p/q.
+
+    Args:
+        generator: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
+            −E f*(g_f(V(G(z)))). Default ``"alternative"``.
+    """
+
+    conjugate_domain = (-math.inf, 1.0)
     threshold = 0.0
 
     def f(self, u: Tensor) -> Tensor:
-        return (u.sqrt() - 1).square()
+        return (u.sqrt() - 1).square()  # table 6, f
 
     def conjugate(self, t: Tensor) -> Tensor:
-        return t / (1 - t)
+        return t / (1 - t)  # table 6, f*
 
     def activation(self, v: Tensor) -> Tensor:
-        return 1 - tame_exp(-v)
+        return 1 - safe_exp(-v)  # section 2.3, output activation
 
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
-        return tame_exp(v) - 1
+        return safe_exp(v) - 1
 
     def optimal_output(self, log_ratio: Tensor) -> Tensor:
         return log_ratio / 2
@@ -42,6 +49,6 @@ class FganSquaredHellinger(Variational):
         return Divergence("squared Hellinger", "∫ (√p − √q)²", self.f, "1")
 
     @property
-    def alternative(self) -> Divergence:
-        f = power(-0.5)
+    def alternative_divergence(self) -> Divergence:
+        f = alpha_function(-0.5)
         return Divergence("half the α-divergence of order −½", "⅔ (∫ q √(q/p) − 1)", lambda u: f(u) / 2, "1")

@@ -17,19 +17,26 @@ __all__ = ["FganTotalVariation"]
 
 
 class FganTotalVariation(Variational):
-    """f*(t) = t for |t| <= ½, T = ½ tanh V, optimal at ±½: V grows without end where p and q differ."""
+    """The f-GAN of the total variation distance: f*(t) = t for |t| <= ½, T = ½ tanh V, optimal at T = ±½.
 
-    domain = (-0.5, 0.5)
+    The optimal V is infinite wherever p and q differ.
+
+    Args:
+        generator: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
+            −E f*(g_f(V(G(z)))). Default ``"alternative"``.
+    """
+
+    conjugate_domain = (-0.5, 0.5)
     threshold = 0.0
 
     def f(self, u: Tensor) -> Tensor:
-        return total_variation(u)
+        return total_variation(u)  # table 6, f
 
     def conjugate(self, t: Tensor) -> Tensor:
-        return t
+        return t  # table 6, f*
 
     def activation(self, v: Tensor) -> Tensor:
-        return v.tanh() / 2
+        return v.tanh() / 2  # section 2.3, output activation
 
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
         return v.tanh() / 2
@@ -42,5 +49,5 @@ class FganTotalVariation(Variational):
         return TOTAL_VARIATION
 
     @property
-    def alternative(self) -> Divergence:
+    def alternative_divergence(self) -> Divergence:
         return self.divergence  # f* is the identity, so that both losses are one

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from twoplayer.core.ranges import OpenShare, within
-from twoplayer.objectives._divergence import Divergence, power
+from twoplayer.objectives._divergence import Divergence, alpha_function
 from twoplayer.objectives._numerics import log_one_minus_exp, log_softplus, softplus_inverse
 from twoplayer.objectives._variational import Variational
 
@@ -21,10 +21,18 @@ __all__ = ["FganWeightedJS"]
 
 
 class FganWeightedJS(Variational):
-    """T = −π log π − log(1 + e^(−V)), with the paper's π as `weight`: 0 < weight < 1, where ½ is Jensen-Shannon.
+    """The f-GAN of the weighted Jensen-Shannon divergence: T = −π log π − log(1 + e^(−V)).
 
-    It is the information, in nats, that a sample carries about its side when a share π of all samples is real.
-    Raises `UserError` for a weight out of range.
+    The divergence is the mutual information, in nats, between a sample and whether it is real, when a share π of all
+    samples is real.
+
+    Args:
+        weight: π, 0 < π < 1. Default 0.5, the unweighted Jensen-Shannon divergence.
+        generator: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
+            −E f*(g_f(V(G(z)))). Default ``"alternative"``.
+
+    Raises:
+        UserError: If `weight` is out of range.
     """
 
     threshold = 0.0
@@ -36,24 +44,24 @@ class FganWeightedJS(Variational):
         self.weight: float = within(OpenShare, weight=weight)
 
     @property
-    def domain(self) -> tuple[float, float]:
+    def conjugate_domain(self) -> tuple[float, float]:
         return -math.inf, -self.weight * math.log(self.weight)
 
     def f(self, u: Tensor) -> Tensor:
-        mixed = 1 - self.weight + self.weight * u
-        return self.weight * torch.xlogy(u, u) - mixed * mixed.log()
+        mixture = 1 - self.weight + self.weight * u
+        return self.weight * torch.xlogy(u, u) - mixture * mixture.log()  # table 6, f
 
     def conjugate(self, t: Tensor) -> Tensor:
-        fakes = 1 - self.weight
-        return fakes * (math.log(fakes) - (1 - self.weight * (t / self.weight).exp()).log())
+        fake_weight = 1 - self.weight
+        return fake_weight * (math.log(fake_weight) - (1 - self.weight * (t / self.weight).exp()).log())
 
     def activation(self, v: Tensor) -> Tensor:
-        return -self.weight * math.log(self.weight) - softplus(-v)
+        return -self.weight * math.log(self.weight) - softplus(-v)  # section 2.3, output activation
 
     def conjugate_of_activation(self, v: Tensor) -> Tensor:
         """πe^(T/π) is e^(−s/π) with s = log(1 + e^(−V))."""
-        fakes = 1 - self.weight
-        return fakes * (math.log(fakes) - log_one_minus_exp(log_softplus(-v) - math.log(self.weight)))
+        fake_weight = 1 - self.weight
+        return fake_weight * (math.log(fake_weight) - log_one_minus_exp(log_softplus(-v) - math.log(self.weight)))
 
     def optimal_output(self, log_ratio: Tensor) -> Tensor:
         """f′(u) = π log(u/(1 − π + πu)), so that s = π log(1 + (1 − π)/(πu))."""
@@ -68,8 +76,8 @@ class FganWeightedJS(Variational):
         return Divergence("weighted Jensen-Shannon", formula, self.f)
 
     @property
-    def alternative(self) -> Divergence:
-        reverse, odds = power(0), self.weight / (1 - self.weight)
+    def alternative_divergence(self) -> Divergence:
+        reverse, odds = alpha_function(0), self.weight / (1 - self.weight)
         return Divergence(
             "reverse Kullback-Leibler less weighted Jensen-Shannon",
             f"{self.weight:g}·KL(q‖p) − {odds:g}·JSD of weight {self.weight:g}",

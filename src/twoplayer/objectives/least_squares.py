@@ -1,4 +1,4 @@
-"""Least squares: both players regress critic outputs onto labels.
+"""Least squares: both players regress critic outputs onto target labels.
 
 Source: Mao et al. 2017, "Least Squares Generative Adversarial Networks", eq. 2 and section 3.2.
 """
@@ -15,28 +15,40 @@ __all__ = ["LeastSquares"]
 
 
 class LeastSquares(Separable):
-    """Half the squared distance to label `a` (fake), `b` (real) and `c` (what the generator wants).
+    """Critic loss ½ E(D(x) − b)² + ½ E(D(G(z)) − a)², generator loss ½ E(D(G(z)) − c)² (eq. 2).
 
-    The defaults are the paper's 0-1 coding (eq. 9); a = −1, b = 1, c = 0 (eq. 8) is the one of its Pearson χ² (section
-    3.2), which every coding's critic estimates: ∫ (p − q)²/(p + q), at most 2. Raises `UserError` where `a` is `b`.
+    The critic of every coding estimates the triangular discrimination ∫ (p − q)²/(p + q), which is at most 2.
+
+    Args:
+        a: The critic's target for generated samples. Default 0.
+        b: The critic's target for real samples. Default 1.
+        c: The generator's target for generated samples. Default 1; with a = 0, b = 1 this is the 0-1 coding of eq. 9.
+            The coding a = −1, b = 1, c = 0 (eq. 8) is the one of the paper's Pearson χ² (section 3.2).
+
+    Raises:
+        UserError: If `a` equals `b`.
+
+    >>> import torch
+    >>> LeastSquares().critic_loss(real=torch.tensor([0.0]), fake=torch.tensor([1.0]))
+    tensor(1.)
     """
 
     def __init__(self, *, a: float = 0.0, b: float = 1.0, c: float = 1.0) -> None:
         if a == b:
-            raise UserError(f"least-squares needs two labels to tell real from fake: a and b are both {a}")
+            raise UserError(f"least-squares needs two different targets: a and b are both {a}")
         super().__init__()
         self.a, self.b, self.c = a, b, c
 
     def real_terms(self, real: Tensor) -> Tensor:
-        return 0.5 * (real - self.b).square()
+        return 0.5 * (real - self.b).square()  # eq. 2, critic, first term
 
     def fake_terms(self, fake: Tensor) -> Tensor:
-        return 0.5 * (fake - self.a).square()
+        return 0.5 * (fake - self.a).square()  # eq. 2, critic, second term
 
     def generator_terms(self, fake: Tensor) -> Tensor:
-        return 0.5 * (fake - self.c).square()
+        return 0.5 * (fake - self.c).square()  # eq. 2, generator
 
-    def worth(self, loss: Tensor) -> Tensor:
+    def estimate_from_loss(self, loss: Tensor) -> Tensor:
         """2 − 8L/(b − a)²: at the optimum L is ½ (b − a)² ∫ pq/(p + q), and 4pq = (p + q)² − (p − q)²."""
         return 2 - 8 * loss / (self.b - self.a) ** 2
 
@@ -45,14 +57,14 @@ class LeastSquares(Separable):
         return Divergence("triangular discrimination", "∫ (p − q)²/(p + q) = 2 χ²(q‖(p + q)/2)", _triangular, "1")
 
     @property
-    def followed(self) -> Divergence:
-        """Not the paper's χ² (section 3.2): that is the loss left at the critic's optimum, not what is descended."""
-        width, reach = self.b - self.a, self.c - self.a
+    def generator_divergence(self) -> Divergence:
+        """Not the paper's χ² (section 3.2), which is the loss at the optimal critic, not what the gradient descends."""
+        critic_gap, generator_gap = self.b - self.a, self.c - self.a
 
         def f(u: Tensor) -> Tensor:
-            return width * reach * u * (2 * u / (1 + u)).log() - width**2 / 8 * _triangular(u)
+            return critic_gap * generator_gap * u * (2 * u / (1 + u)).log() - critic_gap**2 / 8 * _triangular(u)
 
-        formula = f"{width * reach:g}·KL(p‖(p + q)/2) − {width**2 / 8:g}·∫ (p − q)²/(p + q)"
+        formula = f"{critic_gap * generator_gap:g}·KL(p‖(p + q)/2) − {critic_gap**2 / 8:g}·∫ (p − q)²/(p + q)"
         return Divergence("Kullback-Leibler to the mixture less triangular discrimination", formula, f)
 
     def optimal_output(self, log_ratio: Tensor) -> Tensor:

@@ -15,17 +15,20 @@ __all__ = ["Minimax"]
 
 
 class Minimax(Logistic):
-    r"""V(D, G) = E log σ(D(x)) + E log(1 − σ(D(G(z)))), maximized by the critic, minimized by the generator.
+    """V(D, G) = E log σ(D(x)) + E log(1 − σ(D(G(z)))): the critic maximizes it, the generator minimizes it (eq. 1).
+
+    The generator's gradient vanishes where the critic classifies its samples as generated with confidence; see
+    `non-saturating`.
 
     >>> import torch
-    >>> Minimax().critic_loss(torch.zeros(4), torch.zeros(4)).item() == 2 * torch.log(torch.tensor(2.0)).item()
-    True
+    >>> Minimax().critic_loss(torch.zeros(4), torch.zeros(4))  # log 4 where the critic cannot distinguish the sides
+    tensor(1.3863)
     """
 
     def generator_terms(self, fake: Tensor) -> Tensor:
         return -softplus(fake)  # log(1 − σ(d)) = −softplus(d)
 
     @property
-    def followed(self) -> Divergence:
-        """V at the best critic is 2·JSD − log 4 (theorem 1), of which the constant has no gradient."""
+    def generator_divergence(self) -> Divergence:
+        """With the optimal critic V is 2·JSD − log 4 (theorem 1)."""
         return TWICE_JENSEN_SHANNON

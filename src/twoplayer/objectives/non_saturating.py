@@ -15,12 +15,17 @@ __all__ = ["NonSaturating"]
 
 
 class NonSaturating(Logistic):
-    """The minimax critic with a generator whose gradient does not vanish where the critic is sure."""
+    """The minimax critic with the generator loss −E log σ(D(G(z))), whose gradient does not vanish.
+
+    >>> import torch
+    >>> NonSaturating().generator_loss(torch.tensor([-20.0]))
+    tensor(20.)
+    """
 
     def generator_terms(self, fake: Tensor) -> Tensor:
         return softplus(-fake)  # −log σ(d)
 
     @property
-    def followed(self) -> Divergence:
+    def generator_divergence(self) -> Divergence:
         """Arjovsky and Bottou 2017, "Towards Principled Methods for Training GANs", theorem 2.5."""
         return REVERSE_LESS_TWICE_JENSEN_SHANNON

@@ -17,24 +17,30 @@ __all__ = ["Wasserstein"]
 
 
 class Wasserstein(Separable):
-    """E D(x) − E D(G(z)), a distance only while something holds the critic Lipschitz (`clip`, `gradient-penalty`).
+    """Critic loss E D(G(z)) − E D(x), generator loss −E D(G(z)) (eq. 2 and 3).
 
-    A critic of Lipschitz constant K estimates K times the distance.
+    The estimate is the Wasserstein-1 distance for 1-Lipschitz critics only, so a regularizer must bound the critic's
+    Lipschitz constant (`clip`, `gradient-penalty`, `spectral-norm`). A critic of Lipschitz constant K estimates at
+    most K times the distance.
+
+    >>> import torch
+    >>> Wasserstein().estimate(real=torch.tensor([3.0]), fake=torch.tensor([1.0]))
+    tensor(2.)
     """
 
     needs_lipschitz: ClassVar[bool] = True
-    pointwise = False
+    pointwise: bool = False
 
     def real_terms(self, real: Tensor) -> Tensor:
-        return -real
+        return -real  # eq. 2, first term
 
     def fake_terms(self, fake: Tensor) -> Tensor:
-        return fake
+        return fake  # eq. 2, second term
 
     def generator_terms(self, fake: Tensor) -> Tensor:
-        return -fake
+        return -fake  # the generator's part of eq. 2; theorem 3
 
-    def worth(self, loss: Tensor) -> Tensor:
+    def estimate_from_loss(self, loss: Tensor) -> Tensor:
         return -loss
 
     @property
@@ -43,11 +49,11 @@ class Wasserstein(Separable):
         return Divergence("Wasserstein-1", formula, unit="distance between samples, times the critic's slope")
 
     @property
-    def followed(self) -> Divergence:
+    def generator_divergence(self) -> Divergence:
         return self.divergence
 
     def optimal_output(self, log_ratio: Tensor) -> Tensor:
         raise UserError(
             "the optimal Wasserstein critic is a Kantorovich potential, which no density ratio determines: "
-            "take twoplayer.theory.potential"
+            "twoplayer.theory.potential computes it on the line"
         )

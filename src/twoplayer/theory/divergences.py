@@ -155,7 +155,7 @@ def triangular(p: Density, q: Density) -> float:
     """∫ (p − q)²/(p + q), between 0 and 2 (Vincze, 1981; Le Cam, 1986): twice Pearson's χ² of q against (p + q)/2.
 
     It is what the best critic of least squares estimates (the Pearson χ² of Mao et al., 2017, section 3.2). The
-    generator's gradient, the critic held fixed, is that of another divergence: see the objective's `followed`.
+    generator's gradient, the critic held fixed, is that of another divergence: `Objective.generator_divergence`.
     """
 
     def f(log_p: Array, log_q: Array) -> Array:
