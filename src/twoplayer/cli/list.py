@@ -48,10 +48,14 @@ def command(family: str | None, name: str | None, as_json: bool) -> None:
 
 def _rows(label: str) -> list[dict[str, Any]]:
     members = _family(label)
-    return [
-        {"name": d.name, "summary": d.summary, "source": d.source}
-        for d in (members.describe(name) for name in members.names())
-    ]
+    return [_about_member(members.describe(name)) for name in members.names()]
+
+
+def _about_member(about: Any) -> dict[str, Any]:
+    """What is known of a member without importing it; `package` and `version` are of the plug-in that registers it."""
+    plugin = about.plugin
+    document = {"name": about.name, "summary": about.summary, "source": about.source}
+    return document if plugin is None else {**document, "package": plugin.package, "version": plugin.version}
 
 
 def _family(label: str) -> Any:
@@ -66,14 +70,19 @@ def _family(label: str) -> Any:
 
 def _show_rows(label: str, rows: list[dict[str, Any]], *, titled: bool) -> str:
     width = max(len(r["name"]) for r in rows)
-    lines = [f"{r['name']:<{width}}  {r['summary']}" for r in rows]
+    lines = [f"{r['name']:<{width}}  {r['summary']}{_origin(r)}" for r in rows]
     return "\n".join([f"{label}:", *(f"  {line}" for line in lines)] if titled else lines)
+
+
+def _origin(document: Mapping[str, Any]) -> str:
+    """``(from PACKAGE VERSION)`` for a member that an installed package registers."""
+    return f" (from {document['package']} {document['version']})" if "package" in document else ""
 
 
 def _member(label: str, name: str) -> dict[str, Any]:
     members = _family(label)
     about = members.describe(name)
-    document = {"name": name, "summary": about.summary, "source": about.source}
+    document = _about_member(about)
     if label == "methods":
         return {**document, "settings": about.settings}
     options = {o.name: {"type": _type(o.annotation), "default": _default(o)} for o in _options(label, name).values()}
@@ -96,7 +105,7 @@ def _options(label: str, name: str) -> Mapping[str, Option]:
 
 
 def _show_member(document: dict[str, Any]) -> str:
-    lines = [f"{document['name']}: {document['summary']}"]
+    lines = [f"{document['name']}: {document['summary']}{_origin(document)}"]
     if document["source"]:
         lines.append(f"  source: {document['source']}")
     if "settings" in document:

@@ -86,7 +86,9 @@ def _or_mistake(ask: Callable[[], T], otherwise: T, mistakes: list[str]) -> T:
 
 def _any_data_option() -> dict[str, Option]:
     """The options of all sources, for checking settings where the source itself is unknown."""
-    return {name: option for member in data.names() for name, option in data.options_of(member).items()}
+    return {
+        name: option for member in data.family.importable_names() for name, option in data.options_of(member).items()
+    }
 
 
 def _read(file: Path | str) -> dict[str, Any]:

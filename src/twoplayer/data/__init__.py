@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from twoplayer.core.registry import Option
+from twoplayer.core.registry import Option, lazy_attributes
 from twoplayer.data._family import ARRAY, create, describe, family, names
 
 if TYPE_CHECKING:
-    from twoplayer.data._base import Dataset, DataSettings
+    from twoplayer.data._base import Dataset as Dataset
+    from twoplayer.data._base import DataSettings as DataSettings
+    from twoplayer.data._base import Source as Source
 
 __all__ = [
     "ARRAY",
+    "DataSettings",
+    "Dataset",
+    "Source",
     "create",
     "describe",
     "family",
@@ -23,6 +28,8 @@ __all__ = [
     "short_name",
     "spell",
 ]
+
+__getattr__ = lazy_attributes(__name__, {"Dataset": "_base", "DataSettings": "_base", "Source": "_base"})
 
 
 def load(what: Any, settings: DataSettings, **options: Any) -> Dataset:

@@ -61,7 +61,7 @@ class ListedImages(PathSource):
 
 def format_of(path: Path) -> str:
     """The name of the format that claims an existing `path`. Raises `UserError` where none does."""
-    classes = {name: family.find(name) for name in family.names()}
+    classes = {name: family.find(name) for name in family.importable_names()}
     formats = {name: cls for name, cls in classes.items() if issubclass(cls, PathSource)}
     for name in sorted(formats, key=lambda name: formats[name].general):
         if formats[name].claims(path):

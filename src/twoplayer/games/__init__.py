@@ -1,8 +1,21 @@
 """The family of games: one file each, discovered by name."""
 
-from twoplayer.core.registry import Family
+from __future__ import annotations
 
-__all__ = ["create", "describe", "family", "names"]
+from typing import TYPE_CHECKING
 
-family = Family(__name__)
+from twoplayer.core.registry import Family, lazy_attributes
+
+if TYPE_CHECKING:
+    from twoplayer.games._base import Game as Game
+    from twoplayer.games._base import Loss as Loss
+    from twoplayer.games._factory import ConfigurableGame as ConfigurableGame
+    from twoplayer.games._factory import GameFactory as GameFactory
+
+__all__ = ["ConfigurableGame", "Game", "GameFactory", "Loss", "create", "describe", "family", "names"]
+
+family = Family(__name__, root="twoplayer.games._factory:ConfigurableGame")
 names, create, describe = family.names, family.create, family.describe
+__getattr__ = lazy_attributes(
+    __name__, {"ConfigurableGame": "_factory", "Game": "_base", "GameFactory": "_factory", "Loss": "_base"}
+)

@@ -142,7 +142,9 @@ def choose(
         raise UserError("\n".join(mistakes))
     if given is not None:
         return MeasurementPlan(tuple(lenses), tuple(map(_wanted, given)), True)
-    applying = [_wanted(MemberSpec(name)) for name in metrics.names() if not _obstacle(name, data, lenses)]
+    applying = [
+        _wanted(MemberSpec(name)) for name in metrics.family.importable_names() if not _obstacle(name, data, lenses)
+    ]
     return MeasurementPlan(
         tuple(lenses),
         tuple(each for each in applying if not each.metric.slow),

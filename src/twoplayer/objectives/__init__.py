@@ -1,8 +1,17 @@
 """The family of objectives: one file each, discovered by name."""
 
-from twoplayer.core.registry import Family
+from __future__ import annotations
 
-__all__ = ["create", "describe", "family", "names"]
+from typing import TYPE_CHECKING
 
-family = Family(__name__)
+from twoplayer.core.registry import Family, lazy_attributes
+
+if TYPE_CHECKING:
+    from twoplayer.objectives._base import Adaptive as Adaptive
+    from twoplayer.objectives._base import Objective as Objective
+
+__all__ = ["Adaptive", "Objective", "create", "describe", "family", "names"]
+
+family = Family(__name__, root="twoplayer.objectives._base:Objective")
 names, create, describe = family.names, family.create, family.describe
+__getattr__ = lazy_attributes(__name__, {"Adaptive": "_base", "Objective": "_base"})

@@ -193,7 +193,7 @@ def _objections(tests: Sequence[TwoSampleTest], dimensions: int, fewest: int) ->
 
 def _made(tests: Sequence[str | TwoSampleTest] | None) -> list[TwoSampleTest]:
     if tests is None:
-        return [statistics.create(name) for name in statistics.names()]
+        return [statistics.create(name) for name in statistics.family.importable_names()]
     named = [tests] if isinstance(tests, str) else tests
     made = [statistics.create(test) if isinstance(test, str) else test for test in dict.fromkeys(named)]
     if not made:

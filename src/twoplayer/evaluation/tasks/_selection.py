@@ -62,7 +62,9 @@ def fitting(asked: Sequence[str] | None, run: TrainedRun, dataset: Dataset) -> A
 
     Raises `UserError` for one that was named and cannot be measured.
     """
-    made: dict[str, EvaluationTask] = {name: tasks.create(name) for name in (tasks.names() if asked is None else asked)}
+    made: dict[str, EvaluationTask] = {
+        name: tasks.create(name) for name in (tasks.family.importable_names() if asked is None else asked)
+    }
     if asked is not None:
         mistakes = list(_mistakes(made, run, dataset))
         if mistakes:
