@@ -171,7 +171,7 @@ def test_every_architecture_encodes(name: str) -> None:
     assert isinstance(encoder, Encoder) and encoder(x).shape == (4, 5) and encoder(x).dtype == torch.float32
     assert isinstance(critic, FeatureCritic) and critic.features(x).shape == (4, critic.width)
     critic.eval()
-    assert torch.equal(critic.judge(x, critic.features(x)), critic(x))
+    assert torch.equal(critic.output_from_features(x, critic.features(x)), critic(x))
     assert torch.equal(critic.trunk(x).flatten(1), critic.features(x))
 
 

@@ -162,7 +162,7 @@ def test_projection_is_the_papers_formula() -> None:
     phi, inner = base.features(x), critic.project.linear.weight.T  # (3, F): one row for each class
     expected = base.score(phi).squeeze(1) + (inner[[0, 2, 1, 0]] * phi).sum(1)
     assert torch.allclose(critic(x, given), expected)
-    assert torch.equal(critic.look(x, given).features, phi)
+    assert torch.equal(critic.score_and_features(x, given).features, phi)
 
 
 def test_modulated_normalization_is_a_gain_and_a_bias_for_each_class() -> None:
@@ -178,12 +178,12 @@ def test_modulated_normalization_is_a_gain_and_a_bias_for_each_class() -> None:
     x = torch.randn(6, norms[0].norm.num_features, 2, 2)
     for linear in (norms[0].gain, norms[0].bias):
         nn.init.normal_(linear.weight)
-    told.told.given = given
+    told.current.conditions = given
     expected = norms[0].norm(x) * (1 + norms[0].gain.weight.T[given.argmax(1)])[:, :, None, None]
     expected = expected + norms[0].bias.weight.T[given.argmax(1)][:, :, None, None]
     assert torch.allclose(norms[0](x), expected, atol=1e-6)
     told(inputs)
-    assert told.told.given is None and copy.deepcopy(told)(inputs).shape == (6, 1, 8, 8)
+    assert told.current.conditions is None and copy.deepcopy(told)(inputs).shape == (6, 1, 8, 8)
     with pytest.raises(UserError, match=r"normalizes nothing.*set generator.normalization to batch"):
         ModulatedGenerator(networks.create("mlp").generator(3, (2,)), 3, 2)
 

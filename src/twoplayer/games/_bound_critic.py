@@ -26,6 +26,6 @@ class BoundCritic(nn.Module):
         self.features: list[Tensor] = []
 
     def forward(self, samples: Tensor) -> Tensor:
-        look = self.critic.look(samples, self.given.repeat(len(samples) // len(self.given), 1))
-        self.features.append(look.features)
-        return look.score
+        result = self.critic.score_and_features(samples, self.given.repeat(len(samples) // len(self.given), 1))
+        self.features.append(result.features)
+        return result.score

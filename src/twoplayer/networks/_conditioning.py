@@ -1,4 +1,4 @@
-"""Players that are told a condition: a vector for each row, beside latents or beside samples."""
+"""Conditional players: a generator with a condition vector per row beside the latents, a critic with one per sample."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from twoplayer.core.errors import UserError
-from twoplayer.networks._base import FeatureCritic, Generator
+from twoplayer.networks._base import FeatureCritic, Generator, generate
 from twoplayer.networks._precision import ExactLinear, widen
 from twoplayer.networks._shapes import is_image
 
@@ -25,11 +25,20 @@ __all__ = [
     "embedding",
 ]
 
-NORMS = (nn.modules.batchnorm._BatchNorm, nn.InstanceNorm2d, nn.GroupNorm)
+NORMALIZATION_LAYERS = (nn.modules.batchnorm._BatchNorm, nn.InstanceNorm2d, nn.GroupNorm)
 
 
 def embedding(width: int, outputs: int, active: int) -> ExactLinear:
-    """A linear map of conditions ``(B, width)`` to ``(B, outputs)`` of unit variance, where `active` entries are 1."""
+    """A linear embedding of conditions whose outputs start with unit variance.
+
+    Args:
+        width: The dimension of a condition vector.
+        outputs: The dimension of its embedding.
+        active: How many entries of a condition vector are 1, or the number of its entries of unit variance.
+
+    Returns:
+        A map from conditions ``(B, width)`` to ``(B, outputs)``.
+    """
     linear = ExactLinear(width, outputs)
     nn.init.normal_(linear.linear.weight, std=active**-0.5)
     nn.init.zeros_(linear.linear.bias)
@@ -38,9 +47,15 @@ def embedding(width: int, outputs: int, active: int) -> ExactLinear:
 
 @final
 class ConcatenatedGenerator(Generator):
-    """Latents beside conditions, ``(B, base_dim + width)``: the conditions' embedding joins the latents of `base`.
+    """A conditional generator: the embedded condition is concatenated to the latents.
 
-    `base` takes ``base_dim + outputs`` latents, with the `outputs` of `embed`.
+    It takes latents beside conditions, ``(B, base_dim + width)``.
+
+    Args:
+        base: A generator of ``base_dim + E`` latents, E being the outputs of `embed`.
+        base_dim: The number of latents without the condition.
+        width: The dimension of a condition vector.
+        embed: Maps conditions ``(B, width)`` to ``(B, E)``.
 
     Source: Mirza & Osindero 2014, "Conditional Generative Adversarial Nets", section 3.2.
     """
@@ -49,18 +64,25 @@ class ConcatenatedGenerator(Generator):
         super().__init__()
         self.base, self.embed = base, embed
         self.base_dim, self.latent_dim, self.shape = base_dim, base_dim + width, base.shape
+        self.uses_noise = base.uses_noise
 
-    def forward(self, latents: Tensor) -> Tensor:
-        free, given = latents[:, : self.base_dim], latents[:, self.base_dim :]
-        samples: Tensor = self.base(torch.cat([free, self.embed(given).to(free)], 1))
-        return samples
+    def forward(self, latents: Tensor, *, noise: torch.Generator | None = None) -> Tensor:
+        base_latents, conditions = latents[:, : self.base_dim], latents[:, self.base_dim :]
+        return generate(self.base, torch.cat([base_latents, self.embed(conditions).to(base_latents)], 1), noise)
 
 
 @final
 class AugmentedGenerator(Generator):
-    """Latents beside conditions, ``(B, base_dim + width)``: a draw from N(μ, σ²), set by them, joins latents of `base`.
+    """A conditional generator with conditioning augmentation: a draw from N(μ(c), σ(c)²) joins the latents.
 
-    The last `outputs` of the ``base_dim`` latents, which must be normal, are the draw's noise; σ starts at 1.
+    It takes latents beside conditions, ``(B, base_dim + width)``. The last `outputs` of the ``base_dim`` latents, which
+    must be standard normal, are the noise of the draw; σ starts at 1.
+
+    Args:
+        base: A generator of ``base_dim`` latents.
+        base_dim: The number of latents without the condition.
+        width: The dimension of a condition vector.
+        outputs: The dimension of the draw, at most ``base_dim``.
 
     Source: Zhang et al. 2017, "StackGAN: Text to Photo-realistic Image Synthesis with Stacked Generative Adversarial
     Networks", section 3.2 (conditioning augmentation).
@@ -70,29 +92,38 @@ class AugmentedGenerator(Generator):
         super().__init__()
         self.base, self.outputs = base, outputs
         self.base_dim, self.latent_dim, self.shape = base_dim, base_dim + width, base.shape
+        self.uses_noise = base.uses_noise
         self.mean, self.log_variance = embedding(width, outputs, width), ExactLinear(width, outputs)
         nn.init.zeros_(self.log_variance.linear.weight)
         nn.init.zeros_(self.log_variance.linear.bias)
 
-    def forward(self, latents: Tensor) -> Tensor:
-        free, given = latents[:, : self.base_dim], latents[:, self.base_dim :]
-        noise = free[:, -self.outputs :]
-        drawn = self.mean(given) + (self.log_variance(given) / 2).exp() * noise
-        samples: Tensor = self.base(torch.cat([free[:, : -self.outputs], drawn.to(free)], 1))
-        return samples
+    def forward(self, latents: Tensor, *, noise: torch.Generator | None = None) -> Tensor:
+        base_latents, conditions = latents[:, : self.base_dim], latents[:, self.base_dim :]
+        epsilon = base_latents[:, -self.outputs :]
+        # Section 3.2: ĉ = μ(c) + σ(c) ⊙ ε
+        augmented = self.mean(conditions) + (self.log_variance(conditions) / 2).exp() * epsilon
+        return generate(self.base, torch.cat([base_latents[:, : -self.outputs], augmented.to(base_latents)], 1), noise)
 
-    def divergence(self, given: Tensor) -> Tensor:
-        """KL(N(μ, σ²) ‖ N(0, 1)), summed over what is drawn and averaged over rows (eq. 2)."""
-        mean, log_variance = self.mean(given), self.log_variance(given)
+    def divergence(self, conditions: Tensor) -> Tensor:
+        """KL(N(μ(c), σ(c)²) ‖ N(0, 1)), summed over dimensions and averaged over rows (eq. 2), a scalar in nats."""
+        mean, log_variance = self.mean(conditions), self.log_variance(conditions)
         divergence: Tensor = (mean.square() + log_variance.exp() - log_variance - 1).sum(1).mean() / 2
         return divergence
 
 
 @final
 class ModulatedGenerator(Generator):
-    """Latents beside conditions, ``(B, base_dim + width)``: conditions set gain and bias after every normalization.
+    """A conditional generator with conditional normalization: conditions set gain and bias of every normalization.
 
-    Raises `UserError` where `base` normalizes nothing.
+    It takes latents beside conditions, ``(B, base_dim + width)``.
+
+    Args:
+        base: A generator of ``base_dim`` latents with normalization layers, which are wrapped in place.
+        base_dim: The number of latents without the condition.
+        width: The dimension of a condition vector.
+
+    Raises:
+        UserError: If `base` has no normalization layer.
 
     Source: Dumoulin, Shlens & Kudlur 2017, "A Learned Representation for Artistic Style", section 2.2; de Vries et al.
     2017, "Modulating early visual processing by language", section 3.
@@ -100,63 +131,71 @@ class ModulatedGenerator(Generator):
 
     def __init__(self, base: Generator, base_dim: int, width: int) -> None:
         super().__init__()
-        self.told = CurrentConditions()
-        if not modulate(base, self.told, width):
+        self.current = CurrentConditions()
+        if not modulate(base, self.current, width):
             raise UserError(
                 "this generator normalizes nothing that a condition could modulate: set generator.normalization to "
                 "batch, or into_generator to concatenation"
             )
         self.base = base
         self.base_dim, self.latent_dim, self.shape = base_dim, base_dim + width, base.shape
+        self.uses_noise = base.uses_noise
 
-    def forward(self, latents: Tensor) -> Tensor:
-        self.told.given = latents[:, self.base_dim :]
+    def forward(self, latents: Tensor, *, noise: torch.Generator | None = None) -> Tensor:
+        self.current.conditions = latents[:, self.base_dim :]
         try:
-            samples: Tensor = self.base(latents[:, : self.base_dim])
+            return generate(self.base, latents[:, : self.base_dim], noise)
         finally:
-            self.told.given = None  # a graph's tensor could not be copied, and copies are made of this module
-        return samples
+            self.current.conditions = None  # a graph's tensor could not be copied, and this module is copied
 
 
 @final
 class CurrentConditions(nn.Module):
-    """The conditions of the pass that is under way, ``(B, width)``, for all layers that share this module."""
+    """The conditions ``(B, width)`` of the forward pass in progress, shared by all layers that hold this module."""
 
-    given: Tensor | None = None
+    conditions: Tensor | None = None
 
 
 @final
 class ModulatedNorm(nn.Module):
-    """norm(x) · (1 + Wc) + Vc, channel by channel, W and V starting at zero, so that all conditions start alike."""
+    """norm(x) · (1 + Wc) + Vc per channel; W and V start at zero, so that all conditions start alike.
 
-    def __init__(self, norm: nn.Module, told: CurrentConditions, width: int, channels: int) -> None:
+    Args:
+        norm: The normalization layer, of ``(B, channels)`` or ``(B, channels, H, W)``.
+        current: The conditions of the forward pass in progress.
+        width: The dimension of a condition vector.
+        channels: The number of channels of `norm`.
+    """
+
+    def __init__(self, norm: nn.Module, current: CurrentConditions, width: int, channels: int) -> None:
         super().__init__()
-        self.norm, self.told = norm, told
+        self.norm, self.current = norm, current
         self.gain, self.bias = (nn.Linear(width, channels, bias=False) for _ in range(2))
         for linear in (self.gain, self.bias):
             nn.init.zeros_(linear.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.told.given is None:
-            raise RuntimeError("no condition was given for this pass")
+        conditions = self.current.conditions
+        if conditions is None:
+            raise RuntimeError("a modulated layer needs conditions: call the ModulatedGenerator, not its base")
         normalized: Tensor = self.norm(x)
-        place = (*normalized.shape[:2], *[1] * (normalized.dim() - 2))
-        gain, bias = (linear(self.told.given).to(normalized.dtype).view(place) for linear in (self.gain, self.bias))
+        broadcast = (*normalized.shape[:2], *[1] * (normalized.dim() - 2))
+        gain, bias = (linear(conditions).to(normalized.dtype).view(broadcast) for linear in (self.gain, self.bias))
         return torch.addcmul(bias, normalized, 1 + gain)
 
 
-def modulate(module: nn.Module, told: CurrentConditions, width: int) -> int:
-    """Put a `ModulatedNorm` around every normalization in `module`; how many there were."""
-    found = [(parent, name, part) for parent in module.modules() for name, part in parent.named_children()]
-    norms = [(parent, name, norm) for parent, name, norm in found if isinstance(norm, NORMS)]
+def modulate(module: nn.Module, current: CurrentConditions, width: int) -> int:
+    """Wrap every normalization layer in `module` in a `ModulatedNorm`; return how many there were."""
+    children = [(parent, name, child) for parent in module.modules() for name, child in parent.named_children()]
+    norms = [(parent, name, norm) for parent, name, norm in children if isinstance(norm, NORMALIZATION_LAYERS)]
     for parent, name, norm in norms:
         channels = norm.num_channels if isinstance(norm, nn.GroupNorm) else norm.num_features
-        setattr(parent, name, ModulatedNorm(norm, told, width, channels))
+        setattr(parent, name, ModulatedNorm(norm, current, width, channels))
     return len(norms)
 
 
 class ScoreAndFeatures(NamedTuple):
-    """What a critic says of samples: one score each, ``(B,)``, and the features behind it, ``(B, F)``."""
+    """A critic's scores ``(B,)`` and the features ``(B, F)`` they were computed from."""
 
     score: Tensor
     features: Tensor
@@ -165,8 +204,14 @@ class ScoreAndFeatures(NamedTuple):
 class ConditionalCritic(nn.Module, ABC):
     """Maps samples ``(B, *shape)`` and conditions ``(B, width)`` to one score each, ``(B,)``.
 
-    Raises `UserError` for a `base` that does not score whole samples by features.
+    Args:
+        base: A critic that scores whole samples by features.
+
+    Raises:
+        UserError: If `base` is another kind of critic.
     """
+
+    output: Literal["score", "energy"] = "score"
 
     def __init__(self, base: nn.Module) -> None:
         super().__init__()
@@ -176,25 +221,29 @@ class ConditionalCritic(nn.Module, ABC):
                 "dcgan, resnet or mlp"
             )
         self.base: FeatureCritic = base
-        self.output: Literal["score", "energy"] = "score"
 
     @abstractmethod
-    def look(self, samples: Tensor, given: Tensor) -> ScoreAndFeatures:
-        """Scores and features, in one pass."""
+    def score_and_features(self, samples: Tensor, conditions: Tensor) -> ScoreAndFeatures:
+        """Scores and features of samples ``(B, *shape)`` with conditions ``(B, width)``, in one pass."""
 
     @abstractmethod
     def features(self, samples: Tensor) -> Tensor:
-        """The features ``(B, F)`` of samples of which it is told nothing."""
+        """The features ``(B, F)`` of samples without their conditions."""
 
-    def forward(self, samples: Tensor, given: Tensor) -> Tensor:
-        return self.look(samples, given).score
+    def forward(self, samples: Tensor, conditions: Tensor) -> Tensor:
+        return self.score_and_features(samples, conditions).score
 
 
 @final
 class ConcatenatedCritic(ConditionalCritic):
-    """The conditions' embedding joins the samples: as constant maps beside an image's channels, or as further features.
+    """A conditional critic: the embedded condition is concatenated to the sample.
 
-    `base` serves samples of so many more channels, or features, as `embed` returns.
+    For images the embedding becomes constant maps beside the channels, for points further features.
+
+    Args:
+        base: A critic of samples with E more channels or features, E being the outputs of `embed`.
+        shape: The shape of a sample without its condition.
+        embed: Maps conditions ``(B, width)`` to ``(B, E)``.
 
     Source: Mirza & Osindero 2014, "Conditional Generative Adversarial Nets", section 3.2.
     """
@@ -204,24 +253,29 @@ class ConcatenatedCritic(ConditionalCritic):
         self.shape, self.embed = shape, embed
         self.image = is_image(shape)
 
-    def look(self, samples: Tensor, given: Tensor) -> ScoreAndFeatures:
-        joined = self._joined(samples, given)
+    def score_and_features(self, samples: Tensor, conditions: Tensor) -> ScoreAndFeatures:
+        joined = self._joined(samples, conditions)
         features = self.base.features(joined)
-        return ScoreAndFeatures(self.base.judge(joined, features), features)
+        return ScoreAndFeatures(self.base.output_from_features(joined, features), features)
 
     def features(self, samples: Tensor) -> Tensor:
         return self.base.features(self._joined(samples, samples.new_zeros(len(samples), self.embed.linear.in_features)))
 
-    def _joined(self, samples: Tensor, given: Tensor) -> Tensor:
-        more = self.embed(given).to(samples)
+    def _joined(self, samples: Tensor, conditions: Tensor) -> Tensor:
+        embedded = self.embed(conditions).to(samples)
         if self.image:
-            more = more[:, :, None, None].expand(-1, -1, *samples.shape[2:])
-        return torch.cat([samples, more], 1)
+            embedded = embedded[:, :, None, None].expand(-1, -1, *samples.shape[2:])
+        return torch.cat([samples, embedded], 1)
 
 
 @final
 class ProjectedCritic(ConditionalCritic):
-    """ψ(φ(x)) + ⟨Vc, φ(x)⟩, with φ the features and ψ the score of `base`.
+    """The projection discriminator: ψ(φ(x)) + ⟨Vc, φ(x)⟩, with φ the features and ψ the score of `base`.
+
+    Args:
+        base: A critic of samples that scores them by features.
+        shape: The shape of a sample.
+        width: The dimension of a condition vector.
 
     Source: Miyato & Koyama 2018, "cGANs with Projection Discriminator", eq. 3 and figure 1d.
     """
@@ -232,10 +286,11 @@ class ProjectedCritic(ConditionalCritic):
         self.project = ExactLinear(width, self.base.width, bias=False)
         nn.init.normal_(self.project.linear.weight, std=self.base.width**-0.5)
 
-    def look(self, samples: Tensor, given: Tensor) -> ScoreAndFeatures:
+    def score_and_features(self, samples: Tensor, conditions: Tensor) -> ScoreAndFeatures:
         features = self.base.features(samples)
-        match = (widen(features) * self.project(given)).sum(1)
-        return ScoreAndFeatures(self.base.judge(samples, features) + match, features)
+        projection = (widen(features) * self.project(conditions)).sum(1)
+        # Eq. 3: f(x, y) = yᵀVφ(x) + ψ(φ(x))
+        return ScoreAndFeatures(self.base.output_from_features(samples, features) + projection, features)
 
     def features(self, samples: Tensor) -> Tensor:
         return self.base.features(samples)
@@ -243,15 +298,20 @@ class ProjectedCritic(ConditionalCritic):
 
 @final
 class ConditionBlindCritic(ConditionalCritic):
-    """A critic that is not told: whether samples fit their conditions is another's business."""
+    """A critic that ignores the conditions; an auxiliary classifier checks whether samples match them.
+
+    Args:
+        base: A critic of samples that scores them by features.
+        shape: The shape of a sample.
+    """
 
     def __init__(self, base: nn.Module, shape: tuple[int, ...]) -> None:
         super().__init__(base)
         self.shape = shape
 
-    def look(self, samples: Tensor, given: Tensor) -> ScoreAndFeatures:
+    def score_and_features(self, samples: Tensor, conditions: Tensor) -> ScoreAndFeatures:
         features = self.base.features(samples)
-        return ScoreAndFeatures(self.base.judge(samples, features), features)
+        return ScoreAndFeatures(self.base.output_from_features(samples, features), features)
 
     def features(self, samples: Tensor) -> Tensor:
         return self.base.features(samples)

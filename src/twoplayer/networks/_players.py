@@ -1,8 +1,8 @@
-"""The two players that most architectures share: what differs between papers is the body in the middle."""
+"""The generator and the critic that most architectures share: a body that differs between papers, and the ends."""
 
 from __future__ import annotations
 
-from typing import Literal, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +16,14 @@ __all__ = ["BodyGenerator", "ScoreCritic"]
 
 @final
 class BodyGenerator(Generator):
-    """Latents ``(B, latent_dim)`` through `body` to samples ``(B, *shape)``, by a final tanh for images.
+    """Latents ``(B, latent_dim)`` through `body` to samples ``(B, *shape)``, with a final tanh for images.
 
-    `body` may return the sample flat. The result is float32 at least, under autocast too.
+    Args:
+        latent_dim: The dimension of the latents.
+        shape: The shape of a sample.
+        body: Maps latents to samples before the tanh, of any shape with the right number of values.
+
+    Samples are float32 at least, under autocast too.
     """
 
     def __init__(self, latent_dim: int, shape: tuple[int, ...], body: nn.Module) -> None:
@@ -34,14 +39,19 @@ class BodyGenerator(Generator):
 
 @final
 class ScoreCritic(FeatureCritic):
-    """Samples through `body` to features, flattened to ``(B, width)``; one linear layer scores them.
+    """Samples through `body` to features, flattened to ``(B, width)``, and one linear layer to scores.
 
-    `normalization` names the body's, so that a game can warn where it does harm. Scores are float32 at least.
+    Args:
+        shape: The shape of a sample.
+        body: Maps samples to features.
+        width: The number of features.
+        normalization: The name of the body's normalization, as an attribute to inspect.
+
+    Scores are float32 at least.
     """
 
     def __init__(self, shape: tuple[int, ...], body: nn.Module, width: int, normalization: str) -> None:
         super().__init__()
-        self.output: Literal["score", "energy"] = "score"
         self.shape, self.normalization = shape, normalization
         self.body, self.width = body, width
         self.score = ExactLinear(width, 1)
@@ -54,9 +64,9 @@ class ScoreCritic(FeatureCritic):
         hidden: Tensor = self.body(samples)
         return hidden.flatten(1)
 
-    def judge(self, samples: Tensor, features: Tensor) -> Tensor:
+    def output_from_features(self, samples: Tensor, features: Tensor) -> Tensor:
         score: Tensor = self.score(features)
         return score.squeeze(1)
 
     def forward(self, samples: Tensor) -> Tensor:
-        return self.judge(samples, self.features(samples))
+        return self.output_from_features(samples, self.features(samples))

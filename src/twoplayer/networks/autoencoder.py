@@ -115,13 +115,22 @@ class Autoencoder(ConfigurableArchitecture):
 
 @final
 class EnergyCritic(FeatureCritic):
-    """Mean absolute error of a reconstruction, ``(B,)``, at least float32 (eq. 1 with η = 1)."""
+    """Mean absolute error of a reconstruction, ``(B,)``, float32 at least (eq. 1 with η = 1).
+
+    Args:
+        shape: The shape of a sample.
+        encoder: Maps samples to codes ``(B, width)``, which are the critic's features.
+        width: The dimension of a code.
+        decoder: Maps codes to samples.
+        normalization: The name of the normalization in both.
+    """
+
+    output: Literal["score", "energy"] = "energy"
 
     def __init__(
         self, shape: tuple[int, ...], encoder: nn.Module, width: int, decoder: nn.Module, normalization: str
     ) -> None:
         super().__init__()
-        self.output: Literal["score", "energy"] = "energy"
         self.shape, self.normalization = shape, normalization
         self.encoder, self.width, self.decoder = encoder, width, decoder
 
@@ -133,12 +142,12 @@ class EnergyCritic(FeatureCritic):
         code: Tensor = self.encoder(samples)
         return code
 
-    def judge(self, samples: Tensor, features: Tensor) -> Tensor:
+    def output_from_features(self, samples: Tensor, features: Tensor) -> Tensor:
         reconstruction: Tensor = self.decoder(features)
-        return (reconstruction - widen(samples)).abs().flatten(1).mean(1)
+        return (reconstruction - widen(samples)).abs().flatten(1).mean(1)  # eq. 1
 
     def forward(self, samples: Tensor) -> Tensor:
-        return self.judge(samples, self.features(samples))
+        return self.output_from_features(samples, self.features(samples))
 
 
 def _drawn(layer: nn.Module) -> nn.Module:

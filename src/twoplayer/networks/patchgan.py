@@ -11,7 +11,7 @@ Source: Isola, Zhu, Zhou & Efros 2017, Image-to-Image Translation with Condition
 """
 
 from dataclasses import dataclass
-from typing import Literal, NoReturn, final
+from typing import NoReturn, final
 
 from torch import Tensor, nn
 
@@ -62,7 +62,6 @@ class PatchCritic(Critic):
 
     def __init__(self, shape: tuple[int, ...], body: nn.Module, score: nn.Module, normalization: str) -> None:
         super().__init__()
-        self.output: Literal["score", "energy"] = "score"
         self.shape, self.normalization = shape, normalization
         self.body, self.score = body, score
 
