@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from twoplayer.core.registry import Family, lazy_attributes
 
 if TYPE_CHECKING:
-    from twoplayer.objectives._base import Adaptive as Adaptive
+    from twoplayer.objectives._base import AdaptiveObjective as AdaptiveObjective
     from twoplayer.objectives._base import Objective as Objective
 
-__all__ = ["Adaptive", "Objective", "create", "describe", "family", "names"]
+__all__ = ["AdaptiveObjective", "Objective", "create", "describe", "family", "names"]
 
 family = Family(__name__, root="twoplayer.objectives._base:Objective")
 names, create, describe = family.names, family.create, family.describe
-__getattr__ = lazy_attributes(__name__, {"Adaptive": "_base", "Objective": "_base"})
+__getattr__ = lazy_attributes(__name__, {"AdaptiveObjective": "_base", "Objective": "_base"})
