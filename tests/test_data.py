@@ -55,7 +55,7 @@ def test_unknown_names_and_paths_say_what_is_known(settings: DataSettings) -> No
         data.load("rnig", settings)
     with pytest.raises(UserError, match=r"no file or folder \./photos"):
         data.load("./photos", settings)
-    with pytest.raises(UserError, match="name, a path or an array, not int"):
+    with pytest.raises(UserError, match="a name, a path, an array, a torch or a Hugging Face dataset, not int"):
         data.load(5, settings)
     with pytest.raises(UserError, match="no data source and no path"):
         data.load("folder", settings)  # a format is not a name
@@ -283,7 +283,7 @@ def test_numpy_files(settings: DataSettings) -> None:
 
 
 def test_large_array_files_go_through_the_cache(settings: DataSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("twoplayer.data._arrays.MEMORY_LIMIT", 100)
+    monkeypatch.setattr("twoplayer.data._arrays.MAX_BYTES_IN_MEMORY", 100)
     np.save("a.npy", IMAGES / 255)
     opened = data.load("a.npy", settings)
     assert isinstance(opened.train, np.memmap)

@@ -108,8 +108,9 @@ def test_a_report_is_one_file(digits: Run, tmp_path: Path) -> None:
 def test_an_array_in_memory_is_not_reopened(tiny: Callable[..., Any]) -> None:
     run = tiny("gan1", FACES, batch=8, steps=1)
     assert run.data["name"] == "array" and run.sample(2).array.shape == (2, 8, 8, 1)
-    with pytest.raises(UserError, match="trained on an array in memory"):
+    with pytest.raises(UserError, match="trained on an array in memory: pass it again"):
         run.evaluate()
+    assert run.evaluate(n=10, data=FACES).figures
     again = tiny("gan1", FACES, batch=8, steps=2)
     assert again.status["step"] == 2
     with pytest.raises(UserError, match=r"the data of .* have changed"):

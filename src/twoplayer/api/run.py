@@ -43,21 +43,25 @@ class Run(TrainedRun):
         extractor: Any = None,
         metrics: Any = None,
         keep: bool = False,
+        data: Any = None,
     ) -> Evaluation:
         """Every metric that applies, on `n` samples, beside the same figures for held-out real data.
 
         With the run's own seed (None) these are the samples that training measured. `refine` as for `sample`;
         `extractor` and `metrics` as for `twoplayer.evaluate`. With `keep` the run's report shows them, with pictures.
+        `data` is what the run was trained on, where that was an array or another object in memory.
         """
         from twoplayer.evaluation.evaluate import evaluate_run
 
-        return evaluate_run(self, n=n, seed=seed, refine=refine, extractor=extractor, metrics=metrics, keep=keep)
+        return evaluate_run(
+            self, n=n, seed=seed, refine=refine, extractor=extractor, metrics=metrics, keep=keep, data=data
+        )
 
     def diagnose(self, *, only: Sequence[str] | None = None, data: Any = None) -> Diagnosis:
         """What the run suffers from, worst first, each with its evidence and what to try next.
 
         `only` names the diseases to look for (``twoplayer diagnose`` lists them), all by default; `data` is what it was
-        trained on, where that was an array in memory.
+        trained on, where that was an array or another object in memory.
         """
         from twoplayer.diagnosis import diagnose
 

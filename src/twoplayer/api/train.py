@@ -48,7 +48,8 @@ def train(
 
     Args:
         method: a name of ``twoplayer list methods``; "default" if left out.
-        data: a known name, a path, ``"hf:OWNER/NAME"``, an array of images or points, or (array, labels).
+        data: a known name, a path, ``"hf:OWNER/NAME"``, an array of images or points, (array, labels), a map-style
+            torch dataset, or a Hugging Face `datasets.Dataset`.
         run: the run folder; by default the newest ``runs/METHOD-DATA-N`` with these settings and data, finished or
             not, else a new one.
         config: a YAML file with any of the settings.
@@ -172,7 +173,7 @@ def _default_folder(config: Config, source: Any) -> RunFolder:
     stem = f"{config.method}-{data.short_name(config.data['name'])}-"
     found = {int(n): p for p in RUNS.glob(f"{stem}*") if (n := p.name.removeprefix(stem)).isdecimal()}
     same = [folder for number in sorted(found, reverse=True) if _matches(folder := RunFolder(found[number]), config)]
-    if same and config.data["name"] == data.ARRAY:  # a name tells files apart; only the content tells arrays
+    if same and data.is_in_memory(config.data["name"]):  # a name tells files apart; only the content tells objects
         key = open_data(source, config).key
         same = [folder for folder in same if folder.data().get("key") == key]
     return same[0] if same else RunFolder(RUNS / f"{stem}{max(found, default=0) + 1}")

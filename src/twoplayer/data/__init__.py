@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from twoplayer.core.registry import Option, lazy_attributes
-from twoplayer.data._family import ARRAY, create, describe, family, names
+from twoplayer.data._family import ARRAY, create, describe, family, in_memory_words, is_in_memory, names
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset as Dataset
@@ -20,6 +20,8 @@ __all__ = [
     "create",
     "describe",
     "family",
+    "in_memory_words",
+    "is_in_memory",
     "kind_of",
     "load",
     "names",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -15,9 +16,9 @@ from twoplayer.data._points import PointTable
 from twoplayer.data._reader import ArrayReader
 from twoplayer.data._types import Array
 
-__all__ = ["describe_array"]
+__all__ = ["MAX_BYTES_IN_MEMORY", "describe_array", "pixel_conversion"]
 
-MEMORY_LIMIT = 256 * 2**20
+MAX_BYTES_IN_MEMORY = 256 * 2**20
 """Bytes of images above which the memory-mapped cache holds them."""
 
 
@@ -39,23 +40,37 @@ def describe_array(values: Array, labels: Any, name: str) -> Images | PointTable
         raise UserError(f"{name} has images of shape {values.shape[1:]}, channels come last: {hint}")
     if 0 in values.shape:
         raise UserError(f"{name} has images without pixels: its shape is {values.shape}")
-    reader = ArrayReader(values, encoded, to_uint8=_conversion(values, name))
+    reader = ArrayReader(values, encoded, to_uint8=pixel_conversion(values.dtype, *_range(values), name))
     indices, names = encoded
     return Images(
         name=name,
         identity=digest(of_array(values), None if indices is None else of_array(indices), names),
         read=lambda: reader,
-        in_memory=values.size <= MEMORY_LIMIT,
+        in_memory=values.size <= MAX_BYTES_IN_MEMORY,
     )
 
 
-def _conversion(values: Array, name: str) -> Any:
-    if values.dtype == np.uint8:
+def pixel_conversion(dtype: np.dtype[Any], low: float, high: float, name: str) -> Callable[[Array], Array]:
+    """The function that turns arrays of pixels of one type and value range into uint8.
+
+    Args:
+        dtype: type of the pixels: bool, whole numbers or floats.
+        low: smallest value in the whole data set.
+        high: largest value in the whole data set.
+        name: the data set, for messages.
+
+    Returns:
+        A function that keeps uint8 as it is, and maps bool from {0, 1}, whole numbers from 0..255, and floats from
+        [0, 1], or from [-1, 1] where `low` is negative.
+
+    Raises:
+        UserError: values outside these ranges, or NaN.
+    """
+    if dtype == np.uint8:
         return np.asarray
-    low, high = _range(values)
-    if values.dtype.kind == "b":
+    if dtype.kind == "b":
         return partial(_affine, scale=255.0, shift=0.0)
-    if values.dtype.kind in "iu":
+    if dtype.kind in "iu":
         if low < 0 or high > 255:
             raise UserError(f"{name} has whole-number pixels in {low:g}..{high:g}: they must lie in 0..255")
         return partial(_affine, scale=1.0, shift=0.0)
@@ -73,6 +88,9 @@ def _affine(block: Array, scale: float, shift: float) -> Array:
 
 
 def _range(values: Array) -> tuple[float, float]:
+    """The smallest and the largest value; not needed, and not computed, for uint8."""
+    if values.dtype == np.uint8:
+        return 0.0, 255.0
     # In blocks: comparing a whole memory-mapped array would read it into memory.
     blocks = [values[start : start + 1024] for start in range(0, len(values), 1024)]
     return float(np.min([block.min() for block in blocks])), float(np.max([block.max() for block in blocks]))

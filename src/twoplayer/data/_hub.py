@@ -13,7 +13,7 @@ from typing import Any
 
 from twoplayer.core.errors import UserError
 
-__all__ = ["Offline", "download", "from_disk"]
+__all__ = ["Offline", "download", "from_disk", "from_object"]
 
 TRUE = frozenset({"1", "ON", "YES", "TRUE"})
 
@@ -48,6 +48,11 @@ def from_disk(path: Path) -> Mapping[str, Any]:
         return _splits(datasets.load_from_disk(str(path)))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"cannot read the saved data set {path}: {_first_line(error)}") from error
+
+
+def from_object(dataset: Any) -> Mapping[str, Any]:
+    """The splits of a `datasets.Dataset` or `DatasetDict` in memory, its format and transforms left out."""
+    return _splits(dataset.with_format(None))
 
 
 def _splits(loaded: Any) -> Mapping[str, Any]:

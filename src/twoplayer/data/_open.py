@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 from pathlib import Path
 from typing import Any, Literal
-
-import numpy as np
 
 from twoplayer.core.errors import UserError, did_you_mean
 from twoplayer.core.ranges import Count
 from twoplayer.core.registry import Option
 from twoplayer.data._base import Dataset, DataSettings, Source
-from twoplayer.data._family import ARRAY, create, describe, family, names
+from twoplayer.data._family import ARRAY, OBJECT, create, describe, family, in_memory_words, is_in_memory, names
 from twoplayer.data._images import Images
 from twoplayer.data._pair_sides import paths_in
 from twoplayer.data._path_source import ScannableSource, format_of, slug
 from twoplayer.data._subset import subset
 
-__all__ = ["kind_of", "load", "options_for", "options_of", "short_name", "source", "spell"]
+__all__ = ["dataset_member", "kind_of", "load", "options_for", "options_of", "short_name", "source", "spell"]
 
 PREFIXES = {"hf:": "hf", "pairs:": "pairs"}
 """What a text starts with that is neither a name nor a path, and the member that reads it."""
@@ -56,9 +55,9 @@ def options_of(member: str) -> dict[str, Option]:
 
 
 def short_name(what: Any) -> str:
-    if not isinstance(what, str | os.PathLike):
-        return ARRAY
-    text = os.fspath(what)
+    text = spell(what)
+    if is_in_memory(text):
+        return slug(text.rpartition(":")[2])
     prefix, rest = _prefixed(text)
     if prefix == "hf:":
         return slug("-".join(rest.split("/")[-1].split(":")))
@@ -81,8 +80,10 @@ def kind_of(what: Any) -> Literal["images", "points"]:
 
 def spell(what: Any) -> str:
     if not isinstance(what, str | os.PathLike):
-        return ARRAY
+        return ARRAY if _member(what)[0] == ARRAY else f"{OBJECT}{type(what).__module__}:{type(what).__qualname__}"
     text = os.fspath(what)
+    if is_in_memory(text):
+        return text
     prefix, rest = _prefixed(text)
     if prefix == "pairs:":
         return prefix + ",".join(str(path.resolve()) for path in paths_in(rest))
@@ -91,13 +92,11 @@ def spell(what: Any) -> str:
 
 def _member(what: Any) -> tuple[str, tuple[Any, ...]]:
     """The member of the family that reads `what`, and the positional arguments that it takes."""
-    if isinstance(what, tuple):
-        return ARRAY, _pair(what)
-    if isinstance(what, list) or hasattr(what, "__array__") or isinstance(what, np.ndarray):
-        return ARRAY, (what,)
     if not isinstance(what, str | os.PathLike):
-        raise UserError(f"data must be a name, a path or an array, not {type(what).__name__}: {KINDS}")
+        return _member_of_object(what)
     text = os.fspath(what)
+    if is_in_memory(text):
+        raise UserError(f"the data were {in_memory_words(text)}: pass them again, as data=... in Python")
     prefix, _ = _prefixed(text)
     if prefix:
         return PREFIXES[prefix], (text,)
@@ -107,6 +106,37 @@ def _member(what: Any) -> tuple[str, tuple[Any, ...]]:
     if not text or not path.exists():
         raise UserError(_unknown(text))
     return format_of(path), (path,)
+
+
+def _member_of_object(value: Any) -> tuple[str, tuple[Any, ...]]:
+    """The member that reads an object in memory, and its positional arguments."""
+    if isinstance(value, tuple):
+        return ARRAY, _pair(value)
+    member = dataset_member(value)
+    if member is not None:
+        return member, (value,)
+    if isinstance(value, list) or hasattr(value, "__array__"):
+        return ARRAY, (value,)
+    raise UserError(
+        f"data must be a name, a path, an array, a torch or a Hugging Face dataset, not {type(value).__name__}: "
+        f"a path is {KINDS}"
+    )
+
+
+def dataset_member(value: Any) -> str | None:
+    """The member that reads a torch or Hugging Face dataset in memory; None for any other object.
+
+    Raises `UserError` for a streaming data set and for a loader.
+    """
+    # Such objects are there only where their library has been imported: it need not be imported to recognize them.
+    huggingface, torch_data = sys.modules.get("datasets"), sys.modules.get("torch.utils.data")
+    if huggingface is not None and isinstance(value, huggingface.Dataset | huggingface.DatasetDict):
+        return "hf"
+    if huggingface is not None and isinstance(value, huggingface.IterableDataset | huggingface.IterableDatasetDict):
+        raise UserError("data cannot be a streaming Hugging Face data set: load it without streaming=True")
+    if torch_data is not None and isinstance(value, torch_data.DataLoader):
+        raise UserError("data cannot be a DataLoader, as twoplayer makes its own batches: give its dataset")
+    return "torch-dataset" if torch_data is not None and isinstance(value, torch_data.Dataset) else None
 
 
 def _prefixed(text: str) -> tuple[str, str]:

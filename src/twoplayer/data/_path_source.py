@@ -20,8 +20,11 @@ __all__ = ["ListedImages", "PathSource", "ScannableSource", "at_path", "format_o
 class ScannableSource(Source):
     """A source that looks at what it has first (`scan`) and reads all of it only where the cache has not."""
 
-    kind: ClassVar[Literal["images", "points"] | None] = "images"
-    """What `scan` finds; None where that takes a look."""
+    kind: Literal["images", "points"] | None = "images"
+    """What `scan` returns; None where that is not known before."""
+    own_resolution: ClassVar[bool] = True
+    """Whether the `default_side` of images is the size that they are known to have, and not merely what training uses
+    where the settings name no resolution."""
 
     @abstractmethod
     def scan(self, settings: DataSettings) -> Images | PointTable | Unpaired:
@@ -34,6 +37,7 @@ class ScannableSource(Source):
 class PathSource(ScannableSource):
     """A source at a path, which it recognizes by cheap signs: ``create(name, path, **options)``."""
 
+    own_resolution: ClassVar[bool] = False
     general: ClassVar[bool] = False
     """Whether it only takes what no other format claims."""
 

@@ -14,7 +14,7 @@ from twoplayer.data._types import Array
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["decode", "fit", "halves", "is_colour", "reason", "side", "whole"]
+__all__ = ["decode", "fit", "from_pil", "halves", "is_colour", "reason", "side", "whole"]
 
 GRAY = frozenset({"1", "L", "LA", "La", "I", "F"})
 
@@ -47,6 +47,18 @@ def fit(image: Array, side: int, channels: int) -> Array:
     if image.dtype != np.uint8:
         raise ValueError(f"expected uint8 values, got {image.dtype}")
     return _square(_flat(Image.fromarray(np.ascontiguousarray(image))), side, channels)
+
+
+def from_pil(image: Image.Image) -> Array:
+    """A Pillow image as uint8 ``(H, W)`` where it is gray, else ``(H, W, 3)``; upright, transparency on white.
+
+    >>> from PIL import Image
+    >>> from_pil(Image.new("RGBA", (3, 2), (0, 0, 0, 0)))[0, 0]
+    array([255, 255, 255], dtype=uint8)
+    """
+    from PIL import ImageOps
+
+    return np.asarray(_flat(ImageOps.exif_transpose(image)), dtype=np.uint8)
 
 
 def halves(data: bytes | Array, side: int, channels: int) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +16,7 @@ from twoplayer.data._base import Skipped
 from twoplayer.data._labels import UNLABELLED, Labels
 from twoplayer.data._types import Array
 
-__all__ = ["ArrayReader", "ChainReader", "Decode", "EncodedReader", "ImageReader", "PairedReader", "Row"]
+__all__ = ["ArrayReader", "ChainReader", "Decode", "EncodedReader", "ImageReader", "ItemReader", "PairedReader", "Row"]
 
 Row = Array | Skipped
 Decode = Callable[[bytes | Array, int, int], Array]
@@ -74,6 +75,40 @@ class ArrayReader(ImageReader):
                 yield from block
             else:
                 yield from (_pixels.fit(image, side, channels) for image in block)
+
+
+class ItemReader(ImageReader):
+    """Images that a Python object yields one at a time, in the thread that asks for them.
+
+    Args:
+        item: the image of an index, ``(H, W)`` or ``(H, W, C)``, of any type that `to_uint8` takes.
+        sizes: how many images have which (height, width).
+        channels: 1 where every image is gray, else 3.
+        labels: one label per image, or none.
+        to_uint8: conversion of an image's values to 0..255.
+    """
+
+    def __init__(
+        self,
+        item: Callable[[int], Array],
+        sizes: Counter[tuple[int, int]],
+        channels: int,
+        labels: Labels = UNLABELLED,
+        *,
+        to_uint8: Callable[[Array], Array] = np.asarray,
+    ) -> None:
+        self.item, self.sizes, self.labels, self.to_uint8 = item, sizes, labels, to_uint8
+        self.count, self._channels = sizes.total(), channels
+
+    def channels(self) -> int:
+        return self._channels
+
+    def side(self) -> int:
+        return min(min(size) for size in self.sizes)
+
+    def rows(self, indices: Array, side: int, channels: int) -> Iterator[Row]:
+        for index in map(int, indices):
+            yield _pixels.fit(self.to_uint8(self.item(index)), side, channels)
 
 
 class EncodedReader(ImageReader):

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from twoplayer.data._reader import ArrayReader, ChainReader, EncodedReader, ImageReader
+from twoplayer.data._reader import ArrayReader, ChainReader, EncodedReader, ImageReader, ItemReader
 
 __all__ = ["Size", "extremes", "rescaled", "sizes"]
 
@@ -30,6 +30,8 @@ def sizes(reader: ImageReader, most: int | None = None) -> Counter[Size]:
         case ArrayReader():
             height, width = map(int, reader.array.shape[1:3])
             return Counter({(height, width): reader.count})
+        case ItemReader():
+            return Counter(reader.sizes)
         case EncodedReader():
             return _of_files(reader, most)
         case ChainReader():

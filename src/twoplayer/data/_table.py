@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from twoplayer.data._points import PointTable
 from twoplayer.data._reader import ChainReader, EncodedReader, ImageReader, PairedReader
 from twoplayer.data._types import Array
 
-__all__ = ["Columns", "describe_table"]
+__all__ = ["Columns", "content_digest", "describe_table"]
 
 LABELS = ("label", "labels", "y", "class", "fine_label")
 NATIVE_LIMIT = 64
@@ -44,9 +45,25 @@ class Columns:
 
 
 def describe_table(
-    splits: Mapping[str, Any], columns: Columns, name: str, channels: int | None = None
+    splits: Mapping[str, Any],
+    columns: Columns,
+    name: str,
+    channels: int | None = None,
+    *,
+    identity: Callable[[Any], str] | None = None,
 ) -> Images | PointTable:
-    """Images where a column holds them, else points made of all numeric columns but the label."""
+    """Images where a column holds them, else points made of all numeric columns but the label.
+
+    Args:
+        splits: `datasets.Dataset` objects by name.
+        columns: which splits and columns to use.
+        name: the data set, for messages.
+        channels: 1 or 3; None decides by the images.
+        identity: a hash of a split's content; None takes the fingerprint that `datasets` gives what it has loaded.
+
+    Raises:
+        UserError: a split or column that does not exist, or neither images nor only numbers.
+    """
     parts = _parts(splits, columns, name)
     features = parts[0].features
     for wanted in (columns.image, columns.label, columns.partner):
@@ -69,13 +86,44 @@ def describe_table(
     chosen = () if (columns.partner, columns.wanted) == (None, ANYTHING) else (columns.partner, columns.wanted)
     return Images(
         name=name,
-        identity=digest([part._fingerprint for part in parts], image, label, *chosen),
+        identity=digest(
+            [part._fingerprint if identity is None else identity(part) for part in parts], image, label, *chosen
+        ),
         read=read,
         own_test=len(parts) > 1,
         default_side=_side(parts[0], image),
         channels=channels,
         paired=columns.partner is not None,
     )
+
+
+def content_digest(part: Any) -> str:
+    """A hash of the content of a `datasets.Dataset` in memory, which may have no lasting fingerprint."""
+    hasher = hashlib.blake2b(digest_size=16)
+    hasher.update(repr(sorted(part.features)).encode())
+    for row in _undecoded(part):
+        for column in sorted(row):
+            value = row[column]
+            if isinstance(value, dict) and {"bytes", "path"} <= value.keys():
+                hasher.update(_encoded(value))
+            else:
+                hasher.update(repr(value).encode())
+    return hasher.hexdigest()
+
+
+def _undecoded(part: Any) -> Any:
+    """A split whose images are given as files, not decoded."""
+    import datasets
+
+    for column, feature in part.features.items():
+        if type(feature).__name__ == "Image":
+            part = part.cast_column(column, datasets.Image(decode=False))
+    return part
+
+
+def _encoded(value: Mapping[str, Any]) -> bytes:
+    """The content of an image file that a table holds, or names."""
+    return value["bytes"] or Path(value["path"]).read_bytes()
 
 
 def _parts(splits: Mapping[str, Any], columns: Columns, name: str) -> list[Any]:
@@ -94,7 +142,11 @@ def _is_image(feature: Any) -> bool:
 
 def _label_column(features: Mapping[str, Any]) -> str | None:
     classes = [column for column, feature in features.items() if type(feature).__name__ == "ClassLabel"]
-    return next(iter([*classes, *(c for c in LABELS if c in features)]), None)
+    # A column y of fractions is a coordinate.
+    usual = [
+        c for c in LABELS if c in features and not (c == "y" and "float" in str(getattr(features[c], "dtype", "")))
+    ]
+    return next(iter([*classes, *usual]), None)
 
 
 def _labels(parts: Sequence[Any], label: str | None, name: str) -> Labels:
@@ -143,16 +195,12 @@ def _cells(part: Any, column: str) -> list[Any]:
 
 
 def _reader(part: Any, column: str, split: str) -> EncodedReader:
-    import datasets
-
-    if type(part.features[column]).__name__ == "Image":
-        part = part.cast_column(column, datasets.Image(decode=False))
-    rows = part.select_columns([column])
+    rows = _undecoded(part.select_columns([column]))
 
     def load(index: int) -> bytes | Array:
         value = rows[index][column]
         if isinstance(value, dict):
-            return value["bytes"] or Path(value["path"]).read_bytes()
+            return _encoded(value)
         return np.asarray(value, dtype=np.uint8)
 
     return EncodedReader(len(part), load, lambda index: f"{split}[{index}]")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,7 +22,7 @@ class InMemory(ScannableSource):
     Float images lie in [0, 1], or in [-1, 1] where any value is negative. `name` is the data set's.
     """
 
-    kind: ClassVar[Literal["images", "points"] | None] = None
+    kind: Literal["images", "points"] | None = None
 
     def __init__(self, values: Any, labels: Any = None, *, name: str = "array") -> None:
         self.values, self.labels, self.name = values, labels, slug(name, "array")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import ClassVar, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class Csv(PathSource):
     that has no such column has no labels.
     """
 
-    kind: ClassVar[Literal["images", "points"] | None] = "points"
+    kind: Literal["images", "points"] | None = "points"
 
     def __init__(self, path: Path, *, label: str = "label") -> None:
         self.path, self.label = Path(path), label

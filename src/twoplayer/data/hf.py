@@ -1,18 +1,18 @@
-"""A data set of the Hugging Face hub, or one saved on disk."""
+"""A Hugging Face data set: of the hub, saved on disk, or a `datasets.Dataset` in memory (in Python)."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, Literal
 
 from twoplayer.core.errors import UserError
 from twoplayer.data._annotations import AnnotationRequest
 from twoplayer.data._base import DataSettings
-from twoplayer.data._hub import Offline, download, from_disk
+from twoplayer.data._hub import Offline, download, from_disk, from_object
 from twoplayer.data._images import Images
 from twoplayer.data._path_source import PathSource, slug
 from twoplayer.data._points import PointTable
-from twoplayer.data._table import Columns, describe_table
+from twoplayer.data._table import Columns, content_digest, describe_table
 
 __all__ = ["HuggingFace"]
 
@@ -20,20 +20,33 @@ PREFIX = "hf:"
 
 
 class HuggingFace(PathSource):
-    """``hf:OWNER/NAME``, ``hf:OWNER/NAME:CONFIG`` or a folder written by ``save_to_disk``.
+    """``hf:OWNER/NAME``, ``hf:OWNER/NAME:CONFIG``, a folder written by ``save_to_disk``, or an object of `datasets`.
 
-    `split` trains and `test` (None: ``test``, where there is one) is held out. `image` and `label` name
-    columns; None takes the first column of images and of classes. `captions` and `attributes` name columns as for
-    folders, and `partner` one of images that belong to those of `image`, for translation. Without images, all numeric
-    columns are points. Images keep their own resolution up to 64 unless the settings say otherwise. `channels` is as
-    for folders.
+    Without a column of images, all numeric columns but the label are points. Images are cropped to centred squares;
+    they keep their own resolution up to 64 pixels unless the settings name one. Of a `datasets.Dataset` or
+    `DatasetDict` in memory, formats and transforms are ignored.
+
+    Args:
+        path: the text or folder above, or a `datasets.Dataset` or `DatasetDict`.
+        split: name of the split to train on.
+        test: name of the split to hold out; None takes ``test`` where there is one, else a share of `split`.
+        image: column of the images; None takes the first column of images.
+        label: column of the labels; None takes the first column of classes, else one called label, labels, y, class or
+            fine_label.
+        partner: column of the images that belong to those of `image`, for translation; None means none.
+        captions: columns of captions; None takes those named like captions (caption, text, description ...).
+        attributes: columns of attributes; None takes all others that hold numbers, or at most 64 different words.
+        channels: 1 makes gray images, 3 images in colour; None makes gray ones where every image is stored as gray.
+
+    Raises:
+        UserError: a data set, split or column that does not exist, and a hub that cannot be reached.
     """
 
-    kind: ClassVar[Literal["images", "points"] | None] = None
+    kind: Literal["images", "points"] | None = None
 
     def __init__(
         self,
-        path: str | Path,
+        path: Any,
         *,
         split: str = "train",
         test: str | None = None,
@@ -52,6 +65,9 @@ class HuggingFace(PathSource):
         return any((path / name).is_file() for name in ("dataset_dict.json", "dataset_info.json", "state.json"))
 
     def scan(self, settings: DataSettings) -> Images | PointTable:
+        if not isinstance(self.path, str | Path):
+            name = slug(type(self.path).__name__)
+            return describe_table(from_object(self.path), self.columns, name, self.channels, identity=content_digest)
         if not str(self.path).startswith(PREFIX):
             splits, name = from_disk(Path(self.path)), slug(Path(self.path).resolve().name)
             return describe_table(splits, self.columns, name, self.channels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class Npy(PathSource):
     ``arr_0`` and ``labels`` or ``y``. Pickled objects are refused.
     """
 
-    kind: ClassVar[Literal["images", "points"] | None] = None
+    kind: Literal["images", "points"] | None = None
 
     def __init__(self, path: Path, *, samples: str | None = None, labels: str | None = None) -> None:
         self.path, self.samples, self.labels = Path(path), samples, labels

@@ -142,7 +142,7 @@ def _same(flag: str, name: str) -> bool:
 
 def _in_memory(patient: RunContext) -> bool:
     try:
-        return bool(patient.config.data["name"] == data.ARRAY)
+        return data.is_in_memory(patient.config.data["name"])
     except Unavailable:
         return False
 

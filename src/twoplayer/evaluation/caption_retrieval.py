@@ -53,13 +53,20 @@ def caption_matching(run: TrainedRun, *, seed: int = 0) -> tuple[RetrievalRanks,
 
 
 def caption_ranks(
-    run: TrainedRun, *, seed: int = 0, cache: Path | None = None, say: Callable[[str], None] | None = None
+    run: TrainedRun,
+    *,
+    seed: int = 0,
+    dataset: Dataset | None = None,
+    cache: Path | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> tuple[Array, Array]:
     """Ranks of the right caption of images that the run makes of held-out captions, and of the held-out images.
 
     The matcher that ranks reads characters, where the run's own encoder may read words, and is trained on the training
     part with a seed of its own; it has seen neither the run nor the held-out captions, and `cache` keeps it. The second
     result is the ceiling.
+
+    `dataset` is what the run was trained on; None opens it again.
 
     Raises `UserError` for a run that is not told texts, and for data with fewer than 100 held-out captions.
     """
@@ -70,7 +77,7 @@ def caption_ranks(
     inputs = run.inputs
     if not isinstance(inputs, SentenceInputs):
         raise UserError(f"{run.path} is not told texts: give a run of a text game, such as gan-cls")
-    dataset = reopen(run.folder)
+    dataset = reopen(run.folder) if dataset is None else dataset
     captions, images = _held_out(dataset)
     matcher = _matcher(dataset, cache_root(cache) / "texts", say)
     told = inputs.told(inputs.encoder().encode(captions), seed, "matching")

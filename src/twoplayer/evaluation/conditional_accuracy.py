@@ -65,6 +65,7 @@ def agreement(
     *,
     n: int = MOST,
     seed: int | None = None,
+    dataset: Dataset | None = None,
     cache: Path | None = None,
     say: Callable[[str], None] | None = None,
 ) -> tuple[AttributeAccuracy, ...]:
@@ -73,6 +74,8 @@ def agreement(
     `n` samples are asked for as the training data are distributed (the run's own seed for None draws those that
     evaluating measures). The judge is a classifier of that attribute, trained on the run's real data alone; of points,
     their 5 nearest neighbours in the training data. A number counts as found where its fifth of the training data is.
+
+    `dataset` is what the run was trained on; None opens it again.
 
     Raises `UserError` for a run that is not conditional, and where its data are gone or have changed.
     """
@@ -83,7 +86,7 @@ def agreement(
     inputs = run.inputs
     if not isinstance(inputs, ConditionedInputs):
         raise UserError(f"{run.path} cannot be asked for labels or attributes: give a run of a conditional game")
-    dataset = reopen(run.folder)
+    dataset = reopen(run.folder) if dataset is None else dataset
     asked = inputs.draw(min(n, MOST), run.config.seed if seed is None else seed, "evaluation")
     samples = draw(run.generator, asked, SampleFormat.of(run.data), run.placement)
     given = asked[:, inputs.dimension :].numpy()

@@ -88,6 +88,7 @@ def evaluate_run(
     extractor: str | Lens | Iterable[str | Lens] | None = None,
     metrics: str | MemberSpec | Iterable[str | MemberSpec] | None = None,
     keep: bool = False,
+    data: Any = None,
     say: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Draw `n` samples (the published protocol's count by default) and measure them against the run's own data.
@@ -98,7 +99,8 @@ def evaluate_run(
     (`twoplayer.evaluation.storage`).
 
     `refine` is how many of its functional gradient steps a generator that has them applies, all by default;
-    `extractor`, `metrics` and `say` as for `evaluate`.
+    `extractor`, `metrics` and `say` as for `evaluate`. `data` is what the run was trained on, where that was an object
+    in memory.
 
     Raises `UserError` where the data that the run was trained on are gone or have changed.
     """
@@ -110,11 +112,11 @@ def evaluate_run(
 
     asked, chosen = _Request(), apart(metrics)
     names, lenses = asked.names(chosen), asked.of(lambda: named_extractors(extractor))
-    opened = asked.of(lambda: reopen(run.folder))
+    opened = asked.of(lambda: reopen(run.folder, data))
     aims = opened and asked.of(lambda: fitting(chosen.tasks, run, opened))
     asked.check()
-    data = target(run.config, opened)
-    usual = sample_count(data.kind)
+    real = target(run.config, opened)
+    usual = sample_count(real.kind)
     count = min(run.config.evaluate_count or usual, usual) if n is None else n
     if count < 2:
         raise UserError(f"cannot measure {count} samples: ask for at least 2")
@@ -125,7 +127,7 @@ def evaluate_run(
     if names == []:  # aims alone were asked for
         measured = Measurement((), (), len(run.inputs.draw(count, seed, "evaluation")))
     else:
-        measured = measure(samples, data, extractor=lenses, metrics=names, device=run.placement.device, say=say)
+        measured = measure(samples, real, extractor=lenses, metrics=names, device=run.placement.device, say=say)
     figures, notes, place = measured.figures, (*measured.notes, *aims.notes), str(run.path)
     if names is None:
         paths, of_paths = _of_paths(run, measured, seed, refine, say)
@@ -133,11 +135,11 @@ def evaluate_run(
     with refined(run.generator, refine):  # aims draw samples by themselves
         for part in _of_aims(aims.tasks, run, opened, count, seed, say):
             figures, notes = figures + part.figures, notes + part.notes
-    found = Evaluation(place, step, images_seen, measured.count, place, data.name, figures, notes)
+    found = Evaluation(place, step, images_seen, measured.count, place, real.name, figures, notes)
     if keep:
         from twoplayer.evaluation import storage
 
-        storage.keep(run, found, data, measured, storage.DrawnSamples(count, seed, refine))
+        storage.keep(run, found, real, measured, storage.DrawnSamples(count, seed, refine))
     return found
 
 

@@ -16,7 +16,7 @@ from twoplayer.core.rng import numpy_generator
 from twoplayer.data import _open
 from twoplayer.data._base import DataSettings, Skipped
 from twoplayer.data._images import Images
-from twoplayer.data._path_source import PathSource, ScannableSource
+from twoplayer.data._path_source import ScannableSource
 from twoplayer.data._reader import ImageReader
 from twoplayer.data._stream import ResizePlan, fit, stream
 from twoplayer.data._types import Array
@@ -94,7 +94,7 @@ def collect(
 def own_size(source: Any, found: Images, reader: ImageReader, resolution: int | None) -> ResizePlan:
     """What images are brought to: `resolution`, else what a known name stands for, else their own size."""
     # Folders and zips are shrunk to 64 pixels for training where nobody says how large: not what is measured.
-    named = None if isinstance(source, PathSource) else found.default_side
+    named = found.default_side if source.own_resolution else None
     return fit(found, reader, resolution or named)
 
 
@@ -143,7 +143,7 @@ def _of_run(run: TrainedRun, n: int | None, seed: int) -> SampleSource:
 def _is_in_pieces(what: Any) -> bool:
     """Whether it is iterated over and is nothing that is read at once."""
     whole = isinstance(what, str | os.PathLike | list | tuple) or hasattr(what, "__array__")
-    return isinstance(what, Iterable) and not whole
+    return isinstance(what, Iterable) and not whole and _open.dataset_member(what) is None
 
 
 def _of_pieces(pieces: Iterator[Any]) -> SampleSource:

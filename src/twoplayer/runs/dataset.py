@@ -6,8 +6,8 @@ from typing import Any
 
 from twoplayer import data
 from twoplayer.config.schema import Config
-from twoplayer.data._base import Dataset, DataSettings
 from twoplayer.core.errors import UserError
+from twoplayer.data._base import Dataset, DataSettings
 from twoplayer.runs.run_dir import RunFolder
 
 __all__ = ["open_data", "reopen"]
@@ -20,12 +20,25 @@ def open_data(source: Any, config: Config) -> Dataset:
     return data.load(source, DataSettings(config.resolution, config.held_out, 0, config.batch), **options)
 
 
-def reopen(folder: RunFolder) -> Dataset:
-    """The data that a run was trained on. Raises `UserError` where they are gone or have changed."""
+def reopen(folder: RunFolder, source: Any = None) -> Dataset:
+    """The data that a run was trained on.
+
+    Args:
+        folder: the run.
+        source: the same data again, where they were an object in memory; None opens what the run's config names.
+
+    Raises:
+        UserError: data that are gone or have changed, or that were in memory where `source` is None.
+    """
     config = folder.config()
-    if config.data["name"] == data.ARRAY:
-        raise UserError(f"{folder.path} was trained on an array in memory: measure its samples where that array is")
-    dataset = open_data(config.data["name"], config)
+    name = config.data["name"]
+    if source is None and data.is_in_memory(name):
+        raise UserError(
+            f"{folder.path} was trained on {data.in_memory_words(name)}: pass it again, as in run.evaluate(data=...)"
+        )
+    dataset = open_data(name if source is None else source, config)
     if dataset.key != folder.data()["key"]:
+        if source is not None:
+            raise UserError(f"these are not the data that {folder.path} was trained on: pass those")
         raise UserError(f"the data of {folder.path} have changed since it was trained: restore them")
     return dataset

@@ -41,7 +41,7 @@ class CaptionRetrieval(EvaluationTask):
         from twoplayer.evaluation.caption_retrieval import caption_ranks
         from twoplayer.measurement import count_label
 
-        made, real = caption_ranks(asked.run, seed=asked.seed, cache=asked.cache, say=asked.say)
+        made, real = caption_ranks(asked.run, seed=asked.seed, dataset=asked.dataset, cache=asked.cache, say=asked.say)
         count = count_label(len(made))
         shares = [
             mean_figure(f"caption_{name}_{count}", made <= most, higher_is_better=True, real=real <= most)

@@ -34,7 +34,9 @@ class ConditionalAccuracy(EvaluationTask):
     def measure(self, asked: TaskContext) -> TaskResult:
         from twoplayer.evaluation.conditional_accuracy import agreement, figures
 
-        found = agreement(asked.run, n=asked.count, seed=asked.seed, cache=asked.cache, say=asked.say)
+        found = agreement(
+            asked.run, n=asked.count, seed=asked.seed, dataset=asked.dataset, cache=asked.cache, say=asked.say
+        )
         chances = ", ".join(f"{one.attribute} in {one.chance:.3g}" for one in found)
         notes = (f"Always saying the most frequent value would find {chances} of samples.",) if found else ()
         return TaskResult(figures(found), notes)
