@@ -10,12 +10,26 @@ if TYPE_CHECKING:
     from twoplayer.networks._base import Architecture as Architecture
     from twoplayer.networks._base import Critic as Critic
     from twoplayer.networks._base import Encoder as Encoder
+    from twoplayer.networks._base import FeatureCritic as FeatureCritic
     from twoplayer.networks._base import Generator as Generator
+    from twoplayer.networks._base import MappedGenerator as MappedGenerator
 
-__all__ = ["Architecture", "Critic", "Encoder", "Generator", "create", "describe", "family", "names"]
+__all__ = [
+    "Architecture",
+    "Critic",
+    "Encoder",
+    "FeatureCritic",
+    "Generator",
+    "MappedGenerator",
+    "create",
+    "describe",
+    "family",
+    "names",
+]
 
 family = Family(__name__, root="twoplayer.networks._base:Architecture")
 names, create, describe = family.names, family.create, family.describe
 __getattr__ = lazy_attributes(
-    __name__, {"Architecture": "_base", "Critic": "_base", "Encoder": "_base", "Generator": "_base"}
+    __name__,
+    dict.fromkeys(["Architecture", "Critic", "Encoder", "FeatureCritic", "Generator", "MappedGenerator"], "_base"),
 )
