@@ -24,7 +24,7 @@ from twoplayer.networks._activations import ACTIVATIONS, activation, expansion, 
 from twoplayer.networks._base import Critic, Generator
 from twoplayer.networks._normalization import NORMALIZATIONS, BatchNorm, normalization
 from twoplayer.networks._resampling import ConvPool, UpsampleConv
-from twoplayer.networks._shapes import even_share, halvings
+from twoplayer.networks._shapes import level_sizes, spread_evenly
 
 TRANSLATING = ["unet", "resnet-translator", "patchgan"]
 """Not two players for latents and samples: see test_translation_networks.py."""
@@ -273,9 +273,9 @@ def test_shapes_that_nobody_serves(name: str, shape: tuple[int, ...]) -> None:
 
 def test_halvings_end_between_four_and_seven() -> None:
     for resolution in range(8, 257):
-        sizes = halvings(resolution)
+        sizes = level_sizes(resolution)
         assert 4 <= sizes[-1] <= 7 and all(b == a // 2 for a, b in pairwise(sizes))
-    assert all(sum(even_share(n, k)) == n for n in range(12) for k in range(1, 5))
+    assert all(sum(spread_evenly(n, k)) == n for n in range(12) for k in range(1, 5))
 
 
 def test_activations_are_the_formulas() -> None:
