@@ -22,7 +22,7 @@ from twoplayer.api.run import Run
 from twoplayer.api.train import train
 from twoplayer.cli import main
 from twoplayer.core.errors import UserError
-from twoplayer.data._attributes import Attribute, encode
+from twoplayer.data._attributes import Attribute, encode_attributes
 from twoplayer.data._base import Dataset
 from twoplayer.evaluation.conditional_accuracy import _edges, agreement, figures
 from twoplayer.games._attribute_codes import AttributeCodes, disagreement, spelled, traits_of
@@ -63,7 +63,7 @@ def codes(count: int, seed: int = 0) -> np.ndarray:
     """Rows of made-up traits ``(count, 6)``."""
     draw = np.random.default_rng(seed)
     rows = [
-        encode(TRAITS, {"label": str(draw.choice(KIND.values)), "hair": str(draw.choice(HAIR.values)),
+        encode_attributes(TRAITS, {"label": str(draw.choice(KIND.values)), "hair": str(draw.choice(HAIR.values)),
                         "age": float(draw.uniform(0, 80))})
         for _ in range(count)
     ]  # fmt: skip

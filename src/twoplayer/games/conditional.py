@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from twoplayer.core.errors import UserError
 from twoplayer.core.ranges import Count, Positive
 from twoplayer.core.rng import numpy_generator
-from twoplayer.data._attributes import Attribute, width
+from twoplayer.data._attributes import Attribute, total_width
 from twoplayer.games._adversarial import AdversarialGame, needs_scores
 from twoplayer.games._attribute_codes import AttributeCodes, disagreement, traits_of
 from twoplayer.games._base import Batch, Loss, SlopedGame, in_precision, prior_rows
@@ -107,7 +107,7 @@ class ConditionalGame(AdversarialGame, SlopedGame, ConfigurableGame):
     ) -> ConditioningData:
         traits = traits_of(dataset, options.get("conditions"))
         codes = AttributeCodes.of_training(traits, dataset)
-        count = min(KEPT, max(1, KEPT_BYTES // (4 * width(traits))))
+        count = min(KEPT, max(1, KEPT_BYTES // (4 * total_width(traits))))
         rows = numpy_generator(seed, "kept rows").permutation(len(dataset.train))[:count]
         kept = StoredConditions({"given": torch.from_numpy(codes(rows))})
         return ConditioningData(codes, {"attributes": [asdict(trait) for trait in traits]}, kept)
@@ -207,7 +207,7 @@ class CriticWithClassifier(nn.Module):
 
 
 def _generator(kit: GameFactory, traits: tuple[Attribute, ...], entry: str, condition_dim: int) -> Generator:
-    inputs, shape = width(traits), kit.facts.shape
+    inputs, shape = total_width(traits), kit.facts.shape
     if entry == "normalization":
         return ModulatedGenerator(kit.generator(kit.latent_dim, shape), kit.latent_dim, inputs)
     base = kit.generator(kit.latent_dim + condition_dim, shape)
@@ -218,7 +218,7 @@ def _critics(
     kit: GameFactory, traits: tuple[Attribute, ...], entry: str, checker: str
 ) -> tuple[ConditionalCritic, nn.Module | None, bool]:
     """The critic, the checker, and whether it shares the critic's features."""
-    inputs, shape = width(traits), kit.facts.shape
+    inputs, shape = total_width(traits), kit.facts.shape
     told: ConditionalCritic
     if entry == "concatenation":
         more = min(inputs, MOST_MAPS)
