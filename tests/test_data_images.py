@@ -272,7 +272,7 @@ def decodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         calls.append(1)
         return decode(*arguments)
 
-    monkeypatch.setattr(_pixels, "decode", counted)
+    monkeypatch.setattr(_pixels, "decode_square", counted)
     return iter([calls])  # type: ignore[return-value]
 
 
@@ -362,7 +362,7 @@ def test_rows_are_never_all_in_memory(settings: DataSettings, monkeypatch: pytes
         most = max(most, alive)
         return decode(*arguments).view(Row)
 
-    monkeypatch.setattr(_pixels, "decode", counted)
+    monkeypatch.setattr(_pixels, "decode_square", counted)
     assert len(data.load("photos", settings).train) == 40
     assert most <= 10
 
