@@ -346,7 +346,7 @@ def test_killed_decode_leaves_nothing_that_looks_whole(settings: DataSettings) -
 
 
 def test_rows_are_never_all_in_memory(settings: DataSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_reader, "BLOCK", 4)
+    monkeypatch.setattr(_reader, "BLOCK_IMAGES", 4)
     many("photos", 40)
     alive, most = 0, 0
     decode = _pixels.decode_square
