@@ -46,7 +46,7 @@ def runs(folder: Path) -> dict[str, Run]:
     digits = {"filters": 4, "batch": 16, "steps": 2, "evaluate_every": 0, "tensorboard": False}
     with pytest.MonkeyPatch.context() as patch:
         unmeasured(patch.setattr)
-        patch.setattr(_towers, "PRESENTATIONS", 2_000)
+        patch.setattr(_towers, "TRAINING_PAIRS", 2_000)
         sides, one = f"pairs:{folder / 'sides'}", {"depth": 1, "history": 4}
         return {
             "pix2pix": twoplayer.train("pix2pix", sides, run=folder / "pix2pix", **SMALL),
@@ -180,7 +180,7 @@ def test_images_with_their_own_captions_rank_as_real_ones_and_the_judge_is_kept(
 ) -> None:
     run = fresh("gan-cls")
     data = reopen(run.folder)
-    monkeypatch.setattr(_towers, "PRESENTATIONS", 5_000)
+    monkeypatch.setattr(_towers, "TRAINING_PAIRS", 5_000)
     run.__dict__["generator"] = Recalled(data.held_out)
     found = run.evaluate(metrics="caption-retrieval")
     figures = {figure.name: figure for figure in found.figures}

@@ -67,7 +67,7 @@ def trained(folder: Path) -> Callable[[str], Run]:
         if not where.exists():
             with pytest.MonkeyPatch.context() as patch:
                 unmeasured(patch.setattr)
-                patch.setattr(_towers, "PRESENTATIONS", 200)
+                patch.setattr(_towers, "TRAINING_PAIRS", 200)
                 patch.chdir(folder)
                 twoplayer.train(run=where, **{**SMALL, **CASES[case]})
         return Run(where, device="cpu")

@@ -40,7 +40,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     two_sides(folder / "sides")
     captioned(folder / "captions")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_towers, "PRESENTATIONS", 1_000)
+        patch.setattr(_towers, "TRAINING_PAIRS", 1_000)
         train("gan-cls", folder, folder / "first", steps=1, evaluate_every=0)
     return folder
 
@@ -273,7 +273,7 @@ def test_words_that_no_caption_has_are_passed_over_and_told(runs: dict[str, Run]
 
 def test_a_text_run_goes_on_with_its_own_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cheap: None) -> None:
     """Where the cache has lost it, or another version of the library would learn another one."""
-    monkeypatch.setattr(_towers, "PRESENTATIONS", 1_000)
+    monkeypatch.setattr(_towers, "TRAINING_PAIRS", 1_000)
     settings = {"data": str(captioned(tmp_path / "captions", 80)), "evaluate_every": 0}
     alone = train("gan-cls", tmp_path, tmp_path / "alone", steps=4, **settings)
     stopping = {**settings, "stop": "critic"}

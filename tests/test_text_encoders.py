@@ -34,7 +34,7 @@ def pictures(count: int, seed: int = 0) -> tuple[np.ndarray[Any, Any], list[tupl
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_towers, "PRESENTATIONS", 4_000)
+    monkeypatch.setattr(_towers, "TRAINING_PAIRS", 4_000)
 
 
 def fitted(name: str, seed: int = 0) -> ContrastiveTextEncoder:

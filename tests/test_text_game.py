@@ -226,7 +226,7 @@ def test_a_batch_has_wrong_texts_of_its_own(captioned: Dataset) -> None:
 @pytest.fixture
 def captioned(monkeypatch: pytest.MonkeyPatch) -> Dataset:
     """Nine images of ten are cats; the tenth has two captions."""
-    monkeypatch.setattr(_towers, "PRESENTATIONS", 50)
+    monkeypatch.setattr(_towers, "TRAINING_PAIRS", 50)
     images = np.random.default_rng(0).integers(0, 256, (20, SIDE, SIDE, 1), np.uint8)
     captions = ((("a cat",),) * 9 + (("a dog", "a puppy"),)) * 2
     return Dataset(
