@@ -59,7 +59,7 @@ class TranslatorArchitecture(ConfigurableArchitecture, ABC):
 
 
 def _pad(images: Tensor, down: int, right: int) -> Tensor:
-        """Network from images of shape `inputs`, ``(C, H, W)``, to images of shape `outputs`, equally large."""
+    """Images padded below and at the right: by reflection, or by repetition where they are too small for that."""
     if not (down or right):
         return images
     mode = "reflect" if down < images.shape[2] and right < images.shape[3] else "replicate"
