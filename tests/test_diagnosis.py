@@ -499,7 +499,7 @@ def test_a_gradient_that_is_not_finite_is_caught_where_it_appears(tiny: Callable
 @pytest.fixture
 def stuck(tiny: Callable[..., Any]) -> Callable[[np.ndarray], RunContext]:
     """A run on the ring, diverse once by its log, whose samples are those given."""
-    run = tiny(steps=4, ema=0.0)
+    run = tiny(steps=4, ema_decay=0.0)
 
     def make(samples: np.ndarray) -> RunContext:
         patient = RunContext(run.folder)
@@ -735,7 +735,9 @@ def test_the_verb_that_trains_exits_with_3(
 ) -> None:
     failing(monkeypatch)
     monkeypatch.chdir(tmp_path)
-    words = "train gan1 --data ring --data.count 200 --filters 4 --batch 8 --steps 30 --log-every 1 --evaluate-every 0"
+    words = (
+        "train gan1 --data ring --data.count 200 --filters 4 --batch-size 8 --steps 30 --log-every 1 --evaluate-every 0"
+    )
     assert main.run([*words.split(), "--tensorboard", "false", "--on-failure", "stop"]) == 3
     assert "training stopped itself: at round" in capfd.readouterr().err
 

@@ -30,7 +30,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Run:
     with pytest.MonkeyPatch.context() as patch:
         unmeasured(patch.setattr)
         patch.chdir(tmp_path_factory.mktemp("digits"))
-        options = {"batch": 16, "filters": 4, "steps": 2, "tensorboard": False, "evaluate_every": 0}
+        options = {"batch_size": 16, "filters": 4, "steps": 2, "tensorboard": False, "evaluate_every": 0}
         made: Run = twoplayer.train("gan1", "digits", **options)
         return Run(made.path.resolve())
 

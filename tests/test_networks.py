@@ -411,7 +411,7 @@ def test_dcgan_starts_from_the_papers_weights_and_widths() -> None:
 @pytest.mark.parametrize("resolution", [8, 13, 28, 32, 36])
 def test_dcgan_extended_as_for_functional_gradients(resolution: int) -> None:
     plain = players("dcgan", (3, resolution, resolution))
-    extended = players("dcgan", (3, resolution, resolution), kernel=5, pointwise=True)
+    extended = players("dcgan", (3, resolution, resolution), kernel_size=5, pointwise=True)
     for player, beside in zip(extended, plain, strict=True):
         strided = [m for m in player.modules() if getattr(m, "stride", None) == (2, 2)]
         assert {m.kernel_size for m in strided} == {(5, 5)}
@@ -423,8 +423,8 @@ def test_dcgan_extended_as_for_functional_gradients(resolution: int) -> None:
 
 
 def test_dcgan_has_no_other_kernel() -> None:
-    with pytest.raises(UserError, match="kernel must be 4 or 5, not 3"):
-        networks.create("dcgan", kernel=3)
+    with pytest.raises(UserError, match="kernel_size must be 4 or 5, not 3"):
+        networks.create("dcgan", kernel_size=3)
 
 
 @pytest.mark.parametrize("resolution", [28, 32, 64])
@@ -486,7 +486,7 @@ def test_resnet_of_101_layers_trains() -> None:
 
 def test_autoencoder_scores_are_reconstruction_errors() -> None:
     for shape in [(2,), (3, 16, 16)]:
-        generator, critic = players("autoencoder", shape, embedding=LATENT)
+        generator, critic = players("autoencoder", shape, embedding_dim=LATENT)
         assert critic.output == "energy"
         samples = torch.randn(5, *shape)
         assert critic.features(samples).shape == (5, LATENT)

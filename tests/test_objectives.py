@@ -18,8 +18,9 @@ from twoplayer.core.errors import UserError
 from twoplayer.objectives._base import AdaptiveObjective, Objective
 
 CASES: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in objectives.names()]
-CASES += [("relativistic", {"against": "average"}), ("least-squares", {"a": -1.0, "b": 1.0, "c": 0.0})]
-CASES += [("fgan-alpha", {"alpha": 3.0}), ("fgan-weighted-js", {"weight": 0.9}), ("fgan-kl", {"generator": "minimax"})]
+CASES += [("relativistic", {"relative_to": "average"}), ("least-squares", {"a": -1.0, "b": 1.0, "c": 0.0})]
+CASES += [("fgan-alpha", {"alpha": 3.0}), ("fgan-weighted-js", {"weight": 0.9})]
+CASES += [("fgan-kl", {"generator_loss": "minimax"})]
 IDS = ["-".join([name, *map(str, options.values())]) for name, options in CASES]
 EACH = pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
 RANDOM = np.random.default_rng(0)
@@ -137,7 +138,7 @@ def variational(
     """Both generator losses of an f-GAN with the activation g and the conjugate f*, as the paper's table has them."""
     dual = conjugate(g(FAKE)).mean()
     critic = dual - g(REAL).mean()
-    return [(name, options, critic, -g(FAKE).mean()), (name, {**options, "generator": "minimax"}, critic, -dual)]
+    return [(name, options, critic, -g(FAKE).mean()), (name, {**options, "generator_loss": "minimax"}, critic, -dual)]
 
 
 def weighted(pi: float) -> list[tuple[str, dict[str, Any], float, float]]:
@@ -179,7 +180,7 @@ CLOSED: list[tuple[str, dict[str, Any], float, float]] = [
     ("relativistic", {}, -log_sigmoid(REAL - FAKE).mean(), -log_sigmoid(FAKE - REAL).mean()),
     (
         "relativistic",
-        {"against": "average"},
+        {"relative_to": "average"},
         -log_sigmoid(REAL - FAKE.mean()).mean() - log_sigmoid(REAL.mean() - FAKE).mean(),
         -log_sigmoid(FAKE - REAL.mean()).mean() - log_sigmoid(FAKE.mean() - REAL).mean(),
     ),
@@ -235,7 +236,7 @@ def test_relativistic_needs_both_sides() -> None:
 
 
 def test_began_moves_its_balance_by_hand() -> None:
-    began = objectives.create("began", diversity=0.4, rate=0.1)
+    began = objectives.create("began", diversity_ratio=0.4, proportional_gain=0.1)
     assert isinstance(began, AdaptiveObjective) and began.balance == 0
     began.adapt(torch.tensor([3.0, 5.0]), torch.tensor([1.0, 0.0]))
     assert began.balance.item() == pytest.approx(0.1 * (0.4 * 4.0 - 0.5))

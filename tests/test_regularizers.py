@@ -225,16 +225,16 @@ class Picture(FixedBatch):
 
 
 def test_instance_noise_fades_in_a_straight_line() -> None:
-    noise = regularizers.create("instance-noise", deviation=0.4, fade=100)
+    noise = regularizers.create("instance-noise", std=0.4, fade_steps=100)
     assert [noise.at(r) for r in (0, 25, 50, 100, 500)] == pytest.approx([0.4, 0.3, 0.2, 0, 0])
-    assert regularizers.create("instance-noise", deviation=0.4, fade=0).at(10**9) == 0.4
+    assert regularizers.create("instance-noise", std=0.4, fade_steps=0).at(10**9) == 0.4
     x = torch.zeros(20_000, 2)
     drawn = noise.perturb(x, torch.Generator().manual_seed(0), 50)
     assert drawn.std().item() == pytest.approx(0.2, rel=0.02) and abs(drawn.mean().item()) < 0.005
     assert torch.equal(drawn, noise.perturb(x, torch.Generator().manual_seed(0), 50))
     assert noise.perturb(x, torch.Generator(), 100) is x
     with pytest.raises(UserError, match="at least 0"):
-        regularizers.create("instance-noise", deviation=-1.0)
+        regularizers.create("instance-noise", std=-1.0)
 
 
 def test_instance_noise_lets_the_generator_learn() -> None:

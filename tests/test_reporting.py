@@ -92,7 +92,7 @@ def make_run(folder: Path, kind: str = "images") -> Path:
     """A whole run folder, as training leaves it."""
     rng = np.random.default_rng(0)
     network = {"name": "dcgan", "depth": None}
-    RunFolder(folder).write_config(Config(method="dcgan", data={"name": "digits"}, batch=64, generator=network))
+    RunFolder(folder).write_config(Config(method="dcgan", data={"name": "digits"}, batch_size=64, generator=network))
     environment = {"twoplayer": "9.8.7", "torch": "2.13.0", "command": "twoplayer train dcgan --data digits"}
     write_json(folder / "environment.json", {"format": FORMAT, **environment})
     status = {"state": "finished", "step": 90, "images_seen": 5760, "seconds": 603.0, "message": None}

@@ -150,7 +150,14 @@ def test_it_is_in_markdown_too(run: Path) -> None:
 def test_what_diagnosing_leaves_is_what_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cheap: None) -> None:
     """A run that suffers from a learning rate far too high, looked at, then trained on."""
     monkeypatch.chdir(tmp_path)
-    settings = {"batch": 16, "filters": 8, "tensorboard": False, "evaluate_every": 0, "data.count": 300, "log_every": 1}
+    settings = {
+        "batch_size": 16,
+        "filters": 8,
+        "tensorboard": False,
+        "evaluate_every": 0,
+        "data.count": 300,
+        "log_every": 1,
+    }
     data = np.random.default_rng(0).normal(size=(300, 2)).repeat(2, 0)  # every sample twice
     run = twoplayer.train("gan1", data, steps=30, run="run", **{k: v for k, v in settings.items() if "." not in k})
     found = run.diagnose(only=None, data=data)

@@ -254,7 +254,7 @@ class RunContext:
         """In batches of the run's size, each of one kind of sample, as the critic saw them in training."""
         sides = (self.train, self.held_out if len(self.dataset.held_out) > 1 else self.train[:0], self.fakes)
         sign = -1.0 if self.objective.critic_output == "energy" else 1.0
-        return CriticOutputs(*(sign * measured.outputs(self.critic, x, self.config.batch) for x in sides))
+        return CriticOutputs(*(sign * measured.outputs(self.critic, x, self.config.batch_size) for x in sides))
 
     @cached_property
     def width(self) -> float:
@@ -266,12 +266,12 @@ class RunContext:
     def reach(self) -> float:
         """By how much the generator's loss would change if its samples moved by the data's width."""
         real = self.train if self.objective.uses_real_outputs else None
-        return self.width * measured.pull(self.critic, self.objective, self.fakes, real, self.config.batch)
+        return self.width * measured.pull(self.critic, self.objective, self.fakes, real, self.config.batch_size)
 
     @cached_property
     def slopes(self) -> measured.GradientNorms:
         """The critic's slope on real samples, on generated ones, and on the lines between."""
-        return measured.slopes(self.critic, self.train, self.fakes, self.config.batch)
+        return measured.slopes(self.critic, self.train, self.fakes, self.config.batch_size)
 
     @cached_property
     def tellable(self) -> float:
@@ -287,7 +287,7 @@ class RunContext:
     def latents(self) -> Tensor:
         """What the generator of the fakes is given."""
         batches = self.trainer.batches
-        pieces = [self.game.latents(next(batches)) for _ in range(-(-self._count // self.config.batch))]
+        pieces = [self.game.latents(next(batches)) for _ in range(-(-self._count // self.config.batch_size))]
         return torch.cat(pieces)[: self._count]
 
     @cached_property

@@ -127,4 +127,4 @@ def _advice(patient: RunContext) -> Advice:
     epochs = images / max(1, len(patient.dataset.train))
     fewer = max(1, int(images // 4))
     why = f"each of {len(patient.dataset.train):,} training samples was seen {epochs:,.0f} times: stop sooner"
-    return Advice(why, {"images": str(fewer)}, without=("steps", "budget"))
+    return Advice(why, {"images": str(fewer)}, without=("steps", "max_time"))

@@ -80,4 +80,4 @@ def _advice(patient: RunContext) -> Advice:
             patient.config, "instance-noise", why=f"{count:,} training samples are few: noise makes them more"
         )
     images = max(1, int((patient.status.get("images_seen") or 0) // 4))
-    return Advice(f"{count:,} training samples last no longer", {"images": str(images)}, without=("steps", "budget"))
+    return Advice(f"{count:,} training samples last no longer", {"images": str(images)}, without=("steps", "max_time"))

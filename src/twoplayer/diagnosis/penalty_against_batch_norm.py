@@ -41,7 +41,7 @@ class PenaltyAgainstBatchNorm(FailureMode):
         mixing = [m for m in patient.critic.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
         if not sloped or not mixing:
             return []
-        batch = patient.train[: patient.config.batch]
+        batch = patient.train[: patient.config.batch_size]
         mixed = Indicator(
             "influence of others in a batch over a sample's own", measured.crosstalk(patient.critic, batch), MIXED,
             WHOLLY, "0", logarithmic=True,

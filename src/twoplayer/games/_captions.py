@@ -97,7 +97,9 @@ def encoder_of(encoder: str, model: str | None, dimension: int) -> TextEncoderSp
     if encoder == "sentence-transformers":
         return TextEncoderSpec(encoder, {} if model is None else {"model": _spelled(model)})
     if model is not None:
-        raise UserError(f"{encoder} learns from the captions and takes no model: set encoder to sentence-transformers")
+        raise UserError(
+            f"{encoder} learns from the captions and takes no model: set text_encoder to sentence-transformers"
+        )
     return TextEncoderSpec(encoder, {"dimension": dimension})
 
 

@@ -49,7 +49,9 @@ __all__ = ["ConditionalGame"]
 
 KEPT_BYTES = 2**24
 """Of the rows that a run keeps, at most."""
-UNHEARD = "this game's checker: set checker to none, and into_critic to concatenation or projection"
+UNHEARD = (
+    "this game's checker: set auxiliary_classifier to none, and critic_conditioning to concatenation or projection"
+)
 MOST_MAPS = 16
 """Channels, or features, that a condition adds to a sample at most."""
 
@@ -59,11 +61,12 @@ class ConditionalGame(AdversarialGame, SlopedGame, ConfigurableGame):
     """Both players are told what the real samples of the batch are like; the generator is to make others like them.
 
     `conditions` names what counts, the class as ``label``; None is the class and all attributes. Into the generator
-    they go by `into_generator`: embedded in `condition_dim` numbers beside the latents, or as gain and bias of every
-    normalization. Into the critic by `into_critic`: embedded beside the samples, by projection on its features, or not
-    at all. The `checker` finds them again, ``shared`` off the critic's features, ``own`` as a network by itself; the
-    generator has to please it, with `checker_weight`. It learns from ``real`` samples, or, as in AC-GAN, from ``both``:
-    then it may agree with the generator on what a class looks like, against the data.
+    they go by `generator_conditioning`: embedded in `condition_dim` numbers beside the latents, or as gain and bias of
+    every normalization. Into the critic by `critic_conditioning`: embedded beside the samples, by projection on its
+    features, or not at all. The `auxiliary_classifier` finds them again, ``shared`` off the critic's features, ``own``
+    as a network by itself; the generator has to please it, with `auxiliary_classifier_weight`. It learns from ``real``
+    samples, or, as in AC-GAN, from ``both``: then it may agree with the generator on what a class looks like, against
+    the data.
 
     Raises `UserError` where nobody would look at the conditions, or networks cannot take them.
     """
@@ -73,31 +76,36 @@ class ConditionalGame(AdversarialGame, SlopedGame, ConfigurableGame):
         kit: GameFactory,
         *,
         conditions: list[str] | None = None,
-        into_generator: Literal["concatenation", "normalization"] = "concatenation",
-        into_critic: Literal["concatenation", "projection", "none"] = "concatenation",
-        checker: Literal["none", "shared", "own"] = "none",
-        checker_learns: Literal["real", "both"] = "real",
-        checker_weight: Positive = 1.0,
+        generator_conditioning: Literal["concatenation", "normalization"] = "concatenation",
+        critic_conditioning: Literal["concatenation", "projection", "none"] = "concatenation",
+        auxiliary_classifier: Literal["none", "shared", "own"] = "none",
+        auxiliary_classifier_data: Literal["real", "both"] = "real",
+        auxiliary_classifier_weight: Positive = 1.0,
         condition_dim: Count = 64,
     ) -> None:
-        if into_critic == "none" and checker == "none":
+        if critic_conditioning == "none" and auxiliary_classifier == "none":
             raise UserError(
-                "nobody would look at the conditions: set into_critic to concatenation or projection, or checker to "
-                "shared or own"
+                "nobody would look at the conditions: set critic_conditioning to concatenation or projection, or "
+                "auxiliary_classifier to shared or own"
             )
-        if into_critic == "concatenation" and checker == "shared":
+        if critic_conditioning == "concatenation" and auxiliary_classifier == "shared":
             raise UserError(
-                "a shared checker would read the conditions off the critic's own input: set into_critic to projection "
-                "or none, or checker to own"
+                "a shared checker would read the conditions off the critic's own input: set critic_conditioning to "
+                "projection or none, or auxiliary_classifier to own"
             )
         needs_scores(kit.objective)
         super().__init__(kit.objective, kit.regularizers)
         self.traits = tuple(Attribute.of(document) for document in kit.facts.given["attributes"])
         self.prior, self.latent_dim, self.shape = kit.prior, kit.latent_dim, kit.facts.shape
-        self.told_from, self.unheard = kit.latent_dim, None if checker == "none" else UNHEARD
-        self.checker_weight, self.checker_learns = checker_weight, checker_learns
-        self.generator = _generator(kit, self.traits, into_generator, condition_dim)
-        self.critic: CriticWithClassifier = CriticWithClassifier(*_critics(kit, self.traits, into_critic, checker))
+        self.told_from, self.unheard = kit.latent_dim, None if auxiliary_classifier == "none" else UNHEARD
+        self.auxiliary_classifier_weight, self.auxiliary_classifier_data = (
+            auxiliary_classifier_weight,
+            auxiliary_classifier_data,
+        )
+        self.generator = _generator(kit, self.traits, generator_conditioning, condition_dim)
+        self.critic: CriticWithClassifier = CriticWithClassifier(
+            *_critics(kit, self.traits, critic_conditioning, auxiliary_classifier)
+        )
         self.players = {"generator": self.generator, "critic": self.critic}
         self.rule(self.critic)
 
@@ -145,7 +153,7 @@ class ConditionalGame(AdversarialGame, SlopedGame, ConfigurableGame):
         seen = torch.cat(told.features)
         loss = self.judged(told, scored, batch, ahead=ahead)
         wrong = self._wrong_on(scored.real, seen[: len(real)], batch, "checker_real")
-        if self.checker_learns == "both":
+        if self.auxiliary_classifier_data == "both":
             wrong |= self._wrong_on(scored.fake, seen[len(real) :], batch, "checker_fake")
         return _with(loss, wrong, 1.0)
 
@@ -165,7 +173,7 @@ class ConditionalGame(AdversarialGame, SlopedGame, ConfigurableGame):
         real = told(self.perturbed(batch.real, batch, "real again")) if self.objective.uses_real_outputs else None
         value = self.objective.generator_loss(score, real)
         wrong = self._wrong_on(fake, told.features[0], batch, "checker_generated")
-        return _with(Loss(value, {"generator_loss": value.detach()}), wrong, self.checker_weight)
+        return _with(Loss(value, {"generator_loss": value.detach()}), wrong, self.auxiliary_classifier_weight)
 
     def latents(self, batch: Batch, times: int = 1) -> Tensor:
         free = prior_rows(batch, self.latent_dim, self.prior, times)

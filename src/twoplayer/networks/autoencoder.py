@@ -42,29 +42,29 @@ class Autoencoder(ConfigurableArchitecture):
         filters: Channels of the finest map, or units of a hidden layer, at least 1. Default 64.
         depth: Number of convolutions in the encoder, and as many in the decoder, or number of hidden layers in each.
             Default None: two for each resolution, or two hidden layers.
-        embedding: Dimension of the critic's code, at least 1. Default None: 64 for images, half of the features for
+        embedding_dim: Dimension of the critic's code, at least 1. Default None: 64 for images, half of the features for
             points.
 
     Raises:
         UserError: If an option is unknown or out of range, or, when a network is built, if the shape is not supported.
 
     >>> import torch
-    >>> critic = Autoencoder(filters=4, embedding=8).critic(shape=(1, 16, 16))
+    >>> critic = Autoencoder(filters=4, embedding_dim=8).critic(shape=(1, 16, 16))
     >>> critic(torch.zeros(2, 1, 16, 16)).shape, critic.features(torch.zeros(2, 1, 16, 16)).shape, critic.output
     (torch.Size([2]), torch.Size([2, 8]), 'energy')
     """
 
     filters: Count = 64
-    embedding: Count | None = None
+    embedding_dim: Count | None = None
 
     def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:
         return BodyGenerator(latent_dim, shape, self._decoder(latent_dim, shape))
 
     def critic(self, shape: tuple[int, ...]) -> Critic:
-        code = self.embedding
+        code = self.embedding_dim
         if code is None:
             code = 64 if is_image(shape) else max(1, shape[0] // 2)
-        check_size("embedding", code)
+        check_size("embedding_dim", code)
         decoder = BodyGenerator(code, shape, self._decoder(code, shape))
         return EnergyCritic(shape, self._encoder(shape, code), code, decoder, self.normalization or "none")
 

@@ -36,9 +36,9 @@ class DCGAN(ConfigurableArchitecture):
     projected onto the coarsest map, the last map is scored linearly), ReLU in the generator with tanh at its output,
     leaky ReLU of slope 0.2 in the critic. Weights start from N(0, 0.02²).
 
-    The map is halved (28 to 14 to 7 to 3, 64 to 4) until its side is at most 5. The options `kernel` 5 and `pointwise`
-    give the extension of Johnson & Zhang 2018 for functional gradients: 5x5 kernels, each but the image's own followed
-    by a 1x1 convolution (theirs starts from N(0, 0.01²) and does not normalize the projected latents).
+    The map is halved (28 to 14 to 7 to 3, 64 to 4) until its side is at most 5. The options `kernel_size` 5 and
+    `pointwise` give the extension of Johnson & Zhang 2018 for functional gradients: 5x5 kernels, each but the image's
+    own followed by a 1x1 convolution (theirs starts from N(0, 0.01²) and does not normalize the projected latents).
 
     Args:
         activation: ``"relu"``, ``"leaky-relu"`` (slope 0.2), ``"tanh"``, ``"softplus"`` (softplus(2x + 2)/2 − 1),
@@ -49,7 +49,7 @@ class DCGAN(ConfigurableArchitecture):
         depth: Number of convolutions, without the projection of the latents and the score. Default None: one for each
             halving, and at least three. Fewer make the coarsest map larger; additional ones are 3x3 convolutions of
             stride 1, spread over the maps.
-        kernel: Side of the strided convolutions' kernels in pixels, 4 or 5. Default 4.
+        kernel_size: Side of the strided convolutions' kernels in pixels, 4 or 5. Default 4.
         pointwise: Whether a 1x1 convolution follows every convolution between two maps. Default False.
 
     Raises:
@@ -62,18 +62,18 @@ class DCGAN(ConfigurableArchitecture):
     (torch.Size([2, 3, 32, 32]), torch.Size([2]))
     """
 
-    kernel: Literal[4, 5] = 4
+    kernel_size: Literal[4, 5] = 4
     pointwise: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.kernel not in (4, 5):
-            raise UserError(f"kernel must be 4 or 5, not {self.kernel!r}")
+        if self.kernel_size not in (4, 5):
+            raise UserError(f"kernel_size must be 4 or 5, not {self.kernel_size!r}")
 
     def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:
         channels, resolution = square_image(shape, "dcgan")
         levels = self._levels(resolution)
-        style = LayerStyle(self.activation or "relu", self.normalization or "batch", self.kernel, self.pointwise)
+        style = LayerStyle(self.activation or "relu", self.normalization or "batch", self.kernel_size, self.pointwise)
         units, side = style.expanded(levels[-1].width), levels[-1].coarse
         # The same as a transposed convolution of the latent seen as a 1x1 map, and faster.
         project = nn.Linear(latent_dim, units * side**2, bias=style.bias)
@@ -90,7 +90,9 @@ class DCGAN(ConfigurableArchitecture):
     def critic(self, shape: tuple[int, ...]) -> Critic:
         channels, resolution = square_image(shape, "dcgan")
         levels = self._levels(resolution)
-        style = LayerStyle(self.activation or "leaky-relu", self.normalization or "batch", self.kernel, self.pointwise)
+        style = LayerStyle(
+            self.activation or "leaky-relu", self.normalization or "batch", self.kernel_size, self.pointwise
+        )
         first = style.down(levels[0], channels, style.expanded(levels[0].width))
         body: list[nn.Module] = [first, activation(style.act)]
         for finer, level in zip([None, *levels], levels, strict=False):
@@ -127,7 +129,7 @@ class LayerStyle:
 
     act: str
     norm: str
-    kernel: int
+    kernel_size: int
     pointwise: bool
 
     @property
@@ -158,13 +160,13 @@ class LayerStyle:
 
     def down(self, level: DCGANStage, inputs: int, outputs: int, bias: bool = True) -> nn.Conv2d:
         """A convolution from a level's fine map to its coarse one, whose side is half, rounded down."""
-        return nn.Conv2d(inputs, outputs, self.kernel, 2, self._padding(level), bias=bias)
+        return nn.Conv2d(inputs, outputs, self.kernel_size, 2, self._padding(level), bias=bias)
 
     def up(self, level: DCGANStage, inputs: int, outputs: int, bias: bool = True) -> nn.ConvTranspose2d:
         """A transposed convolution from a level's coarse map to its fine one."""
         padding = self._padding(level)
-        output_padding = level.fine - (2 * (level.coarse - 1) - 2 * padding + self.kernel)
-        return nn.ConvTranspose2d(inputs, outputs, self.kernel, 2, padding, output_padding, bias=bias)
+        output_padding = level.fine - (2 * (level.coarse - 1) - 2 * padding + self.kernel_size)
+        return nn.ConvTranspose2d(inputs, outputs, self.kernel_size, 2, padding, output_padding, bias=bias)
 
     def _padding(self, level: DCGANStage) -> int:
-        return 2 if self.kernel == 5 and level.fine % 2 == 0 else 1
+        return 2 if self.kernel_size == 5 and level.fine % 2 == 0 else 1
