@@ -261,7 +261,7 @@ def test_what_the_table_is_ordered_by() -> None:
 
 
 def test_budgets_that_differ_are_named() -> None:
-    longer = Config(data={"name": "ring"}, method="wgan", budget="10min")
+    longer = Config(data={"name": "ring"}, method="wgan", max_time="10min")
     table = make_table([*made("gan1", seeds(3.0)), *made("wgan", seeds(9.0), config=longer)])
     assert any("Budgets are not equal" in n and "10 rounds: gan1; 10 min: wgan" in n for n in table.notes)
     ended = Config(data={"name": "ring"}, method="wgan", steps=10, early_stopping="auto")
@@ -339,7 +339,7 @@ def test_every_mistake_at_once() -> None:
         ({"steps": 10, "evaluate_every": 20}, "which --evaluate-every puts at 20"),
         ({"steps": 10, "images": 100}, "one of --budget, --images and --steps, not steps and images"),
         ({"steps": 10, "seed": 3}, "seeds are what is repeated: give --seeds"),
-        ({"steps": 10, "batch_size": 8, "vary": {"batch_size": ["4"]}}, "batch is varied and set at once"),
+        ({"steps": 10, "batch_size": 8, "vary": {"batch_size": ["4"]}}, "batch_size is varied and set at once"),
     ],
 )
 def test_budgets_and_settings_that_cannot_be(settings: dict[str, Any], message: str) -> None:
