@@ -151,13 +151,13 @@ def _events(config: Config) -> list[Any]:
 
 def _watch(folder: RunFolder, config: Config, dataset: Dataset, listeners: Sequence[Any]) -> Callable[[Any], Any]:
     """What looks at every line of progress, and says through the listeners what it sees of a failing run."""
-    from twoplayer.diagnosis import watch
+    from twoplayer.diagnosis import monitor
 
     def say(text: str) -> None:
         for listener in listeners:
             listener.on_note(text)
 
-    return watch(folder, config, dataset, say)
+    return monitor(folder, config, dataset, say)
 
 
 @contextlib.contextmanager
