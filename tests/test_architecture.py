@@ -32,7 +32,7 @@ LAYERS: list[set[str]] = [
     {"diagnosis"},
     {"reporting"},
     {"comparison"},
-    {"api"},
+    {"api", "testing"},
     {"cli"},
     {"__init__", "__main__"},
 ]

@@ -25,6 +25,7 @@ from twoplayer.networks._base import Critic, Generator
 from twoplayer.networks._normalization import NORMALIZATIONS, BatchNorm, normalization
 from twoplayer.networks._resampling import ConvPool, UpsampleConv
 from twoplayer.networks._shapes import level_sizes, spread_evenly
+from twoplayer.testing import check_network
 
 TRANSLATING = ["unet", "resnet-translator", "patchgan"]
 """Not two players for latents and samples: see test_translation_networks.py."""
@@ -110,30 +111,9 @@ def test_points(name: str, dimension: int) -> None:
     assert critic(points).shape == (64,)
 
 
-@pytest.mark.parametrize(("name", "shape"), CASES)
-def test_gradients_reach_every_parameter(name: str, shape: tuple[int, ...]) -> None:
-    generator, critic = players(name, shape, filters=8)
-    unfreeze_zeros(generator)
-    unfreeze_zeros(critic)
-    (play(generator, critic, 16) * torch.randn(16)).sum().backward()
-    for label, parameter in [*generator.named_parameters(), *critic.named_parameters()]:
-        assert parameter.grad is not None, label
-        assert parameter.grad.isfinite().all() and parameter.grad.any(), label
-
-
-@pytest.mark.parametrize(("name", "shape"), CASES)
-def test_state_dict_carries_everything(name: str, shape: tuple[int, ...]) -> None:
-    generator, critic = players(name, shape)
-    play(generator, critic)  # moves running statistics
-    torch.manual_seed(1)
-    architecture = networks.create(name, filters=4)
-    twins = architecture.generator(LATENT, shape), architecture.critic(shape)
-    for player, twin in zip((generator, critic), twins, strict=True):
-        twin.load_state_dict(player.state_dict())
-    latents = torch.randn(4, LATENT)
-    samples = generator.eval()(latents)
-    assert torch.equal(samples, twins[0].eval()(latents))
-    assert torch.equal(critic.eval()(samples), twins[1].eval()(samples))
+@pytest.mark.parametrize("name", networks.names())
+def test_the_contract(name: str) -> None:
+    check_network(name, filters=8)
 
 
 @pytest.mark.parametrize(("name", "shape"), CASES)
@@ -145,17 +125,6 @@ def test_players_are_deterministic_copyable_and_printable(name: str, shape: tupl
     assert torch.equal(first, play(generator, critic))
     assert "Linear" in repr(generator) and "Linear" in repr(critic)
     assert repr(networks.create(name, filters=4)) == repr(pickle.loads(pickle.dumps(networks.create(name, filters=4))))
-
-
-@pytest.mark.parametrize(("name", "shape"), CASES)
-def test_double_precision(name: str, shape: tuple[int, ...]) -> None:
-    generator, critic = players(name, shape)
-    generator, critic = generator.double().eval(), critic.double().eval()
-    latents = torch.randn(3, LATENT, dtype=torch.float64)
-    scores = critic(generator(latents))
-    assert scores.dtype == torch.float64
-    single = critic.float()(generator.float()(latents.float()))
-    torch.testing.assert_close(single.double(), scores, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64", "bfloat16 autocast"])
