@@ -32,7 +32,7 @@ LAYERS: list[set[str]] = [
     {"diagnosis"},
     {"reporting"},
     {"comparison"},
-    {"api", "testing"},
+    {"api"},
     {"cli"},
     {"__init__", "__main__"},
 ]
@@ -314,7 +314,7 @@ def test_one_file_adds_a_member(tmp_path: Path) -> None:
         member = file.rsplit(".", 1)[0].replace("_", "-")
         assert member in known[label] and known[label][member] in text
 
-    settings = "--data blob --spread 2 --limit 0.5 --width 6 --batch-size 8 --steps 3 --tensorboard false"
+    settings = "--data blob --spread 2 --limit 0.5 --width 6 --batch 8 --steps 3 --tensorboard false"
     trained = python("-m", "twoplayer", "train", "new", *settings.split(), package=package, folder=tmp_path)
     assert trained.returncode == 0, trained.stderr
     assert "small-bias installed" in trained.stdout
@@ -352,18 +352,3 @@ def test_training_imports_no_more_than_it_needs(tmp_path: Path) -> None:
     heavy = ("sklearn", "datasets", "matplotlib", "tensorboard", "torchvision", "torchmetrics", "scipy")
     found = python("-c", f"{code}; print([m for m in {heavy} if m in sys.modules])", folder=tmp_path)
     assert (found.stdout.strip(), found.returncode) == ("[]", 0)
-
-
-def test_the_readme_table_lists_every_method_as_it_is() -> None:
-    """But for those that are like another one of the table: they are named."""
-    import yaml
-
-    from twoplayer import methods
-
-    readme = (PACKAGE.parents[1] / "README.md").read_text(encoding="utf-8")
-    for name in methods.names():
-        about = methods.describe(name)
-        if "like" in yaml.safe_load((methods.FOLDER / f"{name}.yaml").read_text(encoding="utf-8")):
-            assert f"`{name}`" in readme
-            continue
-        assert f"| `{name}` | {about.summary} | {about.source} | {about.year} |" in readme

@@ -1,4 +1,4 @@
-"""Diagnosis: the failure modes of a run, one per file, discovered by name, each with its evidence."""
+"""The diagnosis: what a run suffers from, one disease a file, discovered by name, each with its evidence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from twoplayer.diagnosis._diagnosis import Diagnosis
     from twoplayer.runs.run_dir import RunFolder
 
-__all__ = ["create", "describe", "diagnose", "family", "monitor", "names"]
+__all__ = ["create", "describe", "diagnose", "family", "names", "watch"]
 
 
 def diagnose(
@@ -22,49 +22,29 @@ def diagnose(
     only: Sequence[str] | None = None,
     data: Any = None,
     device: str = "auto",
-    progress: Callable[[str], None] | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> Diagnosis:
-    """Check a run for every failure mode.
+    """Look at a run folder (a path or a `Run`) for every disease, or for those named in `only`, worst first.
 
-    The findings and their pictures are written to ``RUN/diagnosis``; nothing else in the run folder changes. An
-    unfinished or damaged run is checked as far as possible; the diagnosis lists what could not be checked, with the
-    reason.
+    Pictures and the findings are written to ``RUN/diagnosis``; the run itself stays as it is. An unfinished or damaged
+    run is looked at as far as it goes, and what could not be checked is named with the reason. `data` is what the run
+    was trained on where that was in memory only: an array, or (array, labels). `say` hears of what takes its time.
 
-    Args:
-        run: a run folder (a path) or a `Run`.
-        only: names of the failure modes to check, as ``twoplayer diagnose`` lists them; by default all. With it,
-            ``diagnosis.json`` is not written.
-        data: what the run was trained on where that was in memory only: an array, or (array, labels).
-        device: where to compute: ``"auto"``, ``"cpu"``, ``"cuda"``.
-        progress: is called with a line of text before a measurement that takes long.
-
-    Returns:
-        The findings, most severe first.
-
-    Raises:
-        UserError: for a folder without a run, an unknown failure mode, and data that the run was not trained on.
+    Raises `UserError` for a folder without a run, an unknown disease, and data that are not the run's.
     """
     from twoplayer.diagnosis._diagnosis import examine
 
-    return examine(run, only=only, data=data, device=device, progress=progress)
+    return examine(run, only=only, data=data, device=device, say=say)
 
 
-def monitor(
-    folder: RunFolder, config: Config, dataset: Dataset, warn: Callable[[str], None]
+def watch(
+    folder: RunFolder, config: Config, dataset: Dataset, say: Callable[[str], None]
 ) -> Callable[[Any], str | None]:
-    """Monitor a training run for failure modes.
+    """A watch over a training: looks at the data now, and at every line of progress that it is called with.
 
-    The data are checked at once, and every line of progress when the returned function is called with it.
-
-    Args:
-        folder: the run folder.
-        config: the run's settings; with ``on_failure: stop`` a failing run is to be stopped.
-        dataset: the training data.
-        warn: is called with the text of a warning, once per run and failure mode, even if the run is resumed.
-
-    Returns:
-        A function of a line of progress. It returns the reason why the run is to be stopped, else None.
+    Each thing it sees is told once in a run, resumed or not, through `say`. Where the config says ``on_failure: stop``,
+    the call that sees a failing run returns what is wrong with it.
     """
     from twoplayer.diagnosis._monitor import Monitor
 
-    return Monitor(folder, config, dataset, warn).check
+    return Monitor(folder, config, dataset, say).look

@@ -1,4 +1,4 @@
-"""The registry of failure modes, for modules that need every member."""
+"""The family itself, for whoever looks for every member."""
 
 from __future__ import annotations
 

@@ -98,8 +98,7 @@ class TrainedRun:
 
     @property
     def kept(self) -> dict[str, Any] | None:
-        """The checkpoint that ``--early-stopping`` kept as the best: its round, criterion and value; None without
-        ``--early-stopping``."""
+        """The checkpoint that ``--stop`` kept as the best: its round, criterion and value; None without ``--stop``."""
         kept: dict[str, Any] | None = self.status.get("kept")
         return kept
 
@@ -111,7 +110,7 @@ class TrainedRun:
     @property
     def images_seen(self) -> int:
         """Real samples that the critic had consumed by then."""
-        return int(self._state.get("seen", self._state["read"])) * self.config.batch_size
+        return int(self._state.get("seen", self._state["read"])) * self.config.batch
 
     @cached_property
     def _built(self) -> tuple[ConfigurableGame, nn.Module]:

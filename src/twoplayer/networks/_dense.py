@@ -1,4 +1,4 @@
-"""The common part of the fully connected architectures: all but their hidden layers."""
+"""What the fully connected architectures share: all but their hidden layers."""
 
 from __future__ import annotations
 

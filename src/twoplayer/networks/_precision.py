@@ -1,4 +1,4 @@
-"""Protection from autocast for critic outputs and for points, whose digits bfloat16 would lose."""
+"""Where autocast must not reach: a critic's output, and points, whose digits bfloat16 would lose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The diagnosis in a run folder as the report shows it."""
+"""What ``twoplayer diagnose`` left in the run folder: what was found and what shows it, and what was found healthy."""
 
 from __future__ import annotations
 
@@ -10,138 +10,123 @@ from typing import Any
 
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import read_json
-from twoplayer.core.number_format import format_number
-from twoplayer.diagnosis._documents import current_diagnosis
-from twoplayer.diagnosis._warnings import read_warnings
-from twoplayer.reporting._pictures import EmbeddedPicture, embedded
+from twoplayer.diagnosis._warnings import told
+from twoplayer.reporting._formatting import count, figure
+from twoplayer.reporting._frames import Frame, embedded
 from twoplayer.reporting._record import number
 
-__all__ = ["DiagnosisSection", "FindingRow", "IndicatorRow", "diagnosis_section"]
+__all__ = ["DiagnosisSection", "FindingRow", "IndicatorRow", "diagnosed"]
 
 
 @dataclass(frozen=True)
 class IndicatorRow:
-    """An indicator of a failure mode as text."""
+    """One number that speaks for a disease or against it, in words."""
 
     name: str
     value: str
-    criterion: str
-    normal_range: str
+    sick: str
+    healthy: str
 
 
 @dataclass(frozen=True)
 class FindingRow:
-    """A failure mode that the run shows."""
+    """A disease that the run has."""
 
-    failure_mode: str
+    disease: str
     title: str
     verdict: str
     confidence: str
-    indicators: list[IndicatorRow]
+    signs: list[IndicatorRow]
     path: Path | None
-    """Of its picture, where there is one."""
+    """Of the picture that shows it, where there is one."""
     advice: str
     command: str
-    same_advice_as: str
-    """The more severe failure mode that has the same advice; empty without one."""
+    as_for: str
+    """The worse disease whose advice this is too; empty where it is said here."""
 
     @property
-    def picture(self) -> EmbeddedPicture | None:
+    def picture(self) -> Frame | None:
         return None if self.path is None else embedded(self.path, "")
 
 
 @dataclass(frozen=True)
 class DiagnosisSection:
-    """The diagnosis of a run, or only the warnings issued during training."""
+    """What is known of a run's health, be it only what was said while it trained."""
 
-    diagnosed: bool
-    """Whether ``twoplayer diagnose`` was run."""
+    looked: bool
+    """Whether anybody has looked."""
     findings: list[FindingRow]
-    ruled_out: list[str]
+    healthy: list[str]
     unchecked: list[tuple[str, str]]
-    """Failure modes that could not be checked, with the reason."""
     warnings: list[str]
-    """Warnings issued during training, and which of them were resolved."""
-    outdated: str
-    """A sentence that says that the run was trained on since; empty if it was not."""
+    """What was said while it trained, and what of it no longer holds."""
+    stale: str
+    """Why the diagnosis is not of the run as it stands; empty where it is."""
     command: str
-    """The command that diagnoses the run."""
+    """What looks, or looks again."""
 
     @property
     def summary(self) -> str:
-        """The failure modes by name; empty without any."""
-        return ", ".join(finding.failure_mode for finding in self.findings)
+        """The findings by name; empty without any."""
+        return ", ".join(found.disease for found in self.findings)
 
     @property
     def sentence(self) -> str:
-        """The whole section in one line."""
-        findings = ", ".join(f"{f.failure_mode} ({f.confidence})" for f in self.findings)
-        parts = [findings or "no failure mode found", self.outdated.rstrip(".")] if self.diagnosed else []
-        parts += [f"warning during training: {warning}" for warning in self.warnings]
+        """All of it in a line."""
+        found = ", ".join(f"{found.disease} ({found.confidence})" for found in self.findings)
+        parts = [found or "nothing was found", self.stale.rstrip(".")] if self.looked else []
+        parts += [f"said while it trained: {warning}" for warning in self.warnings]
         return "; ".join(part for part in parts if part)
 
 
-def diagnosis_section(run: Path, status: Mapping[str, Any]) -> DiagnosisSection | None:
-    """Read the folder ``diagnosis`` of a run.
+def diagnosed(run: Path, status: Mapping[str, Any]) -> DiagnosisSection | None:
+    """What lies in the folder ``diagnosis`` of the run of that status; None where there is nothing to look at yet.
 
-    Args:
-        run: the run folder.
-        status: the run's status, with its ``step``.
-
-    Returns:
-        None for a run that has neither a diagnosis nor a step.
-
-    Raises:
-        UserError: if a file in the folder is damaged.
+    Raises `UserError` where it is damaged.
     """
     folder = run / "diagnosis"
     file = folder / "diagnosis.json"
-    diagnosed = file.is_file()
-    if not diagnosed and not number(status.get("step")):
+    looked = file.is_file()
+    if not looked and not number(status.get("step")):
         return None
-    content = read_json(file) if diagnosed else {}
-    warnings = [str(warning) for warning in read_warnings(run)]
+    document = read_json(file) if looked else {}
+    warnings = [str(warning) for warning in told(run)]
     try:
-        document = current_diagnosis(content)
         return DiagnosisSection(
-            diagnosed=diagnosed,
-            findings=[_finding_row(entry, folder) for entry in document["findings"]],
-            ruled_out=[str(entry["failure_mode"]) for entry in document["ruled_out"]],
+            looked=looked,
+            findings=[_found(entry, folder) for entry in document.get("findings", ())],
+            healthy=[str(entry["disease"]) for entry in document.get("healthy", ())],
             unchecked=[(str(name), str(reason)) for name, reason in document.get("unchecked", {}).items()],
             warnings=warnings,
-            outdated=_outdated(document.get("step"), status) if diagnosed else "",
+            stale=_stale(document.get("step"), status) if looked else "",
             command=f"twoplayer diagnose {shlex.quote(str(run))}",
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{folder} is corrupt: delete it, or diagnose again") from error
 
 
-def _finding_row(entry: Mapping[str, Any], folder: Path) -> FindingRow:
-    failure_mode = str(entry["failure_mode"])
-    picture = folder / f"{failure_mode}.png"  # not the path in the file: run folders are moved
+def _found(entry: Mapping[str, Any], folder: Path) -> FindingRow:
+    disease = str(entry["disease"])
+    picture = folder / f"{disease}.png"  # not where it lay when it was drawn: runs are moved
+    signs = [
+        IndicatorRow(str(sign["name"]), figure(number(sign["value"])), str(sign["sick"]), str(sign["healthy"]))
+        for sign in entry["evidence"]
+    ]
     return FindingRow(
-        failure_mode=failure_mode,
+        disease=disease,
         title=str(entry["title"]),
         verdict=str(entry["verdict"]),
         confidence=f"{entry['confidence']:.2f}",
-        indicators=[
-            IndicatorRow(
-                str(indicator["name"]),
-                format_number(number(indicator["value"])),
-                str(indicator["criterion"]),
-                str(indicator["normal_range"]),
-            )
-            for indicator in entry["indicators"]
-        ],
+        signs=signs,
         path=picture if entry.get("picture") and picture.is_file() else None,
         advice=str(entry["advice"]),
         command=str(entry["command"]),
-        same_advice_as=str(entry.get("same_advice_as") or ""),
+        as_for=str(entry.get("as_for") or ""),
     )
 
 
-def _outdated(diagnosed_step: Any, status: Mapping[str, Any]) -> str:
-    then, now = number(diagnosed_step), number(status.get("step"))
+def _stale(looked_at: Any, status: Mapping[str, Any]) -> str:
+    then, now = number(looked_at), number(status.get("step"))
     if then is None or now is None or then == now:
         return ""
-    return f"This diagnosis is of step {then:,.0f}, and the run is at step {now:,.0f} now: diagnose it again."
+    return f"This was found at round {count(then)}, and the run stands at round {count(now)} now: look again."

@@ -55,7 +55,7 @@ class Criterion(ABC):
     """Judges a run as it stands; lower is better. It leaves the run as it is."""
 
     name: str
-    """As ``--early-stopping`` takes it."""
+    """As ``--stop`` takes it."""
     what: str
     """What is judged, in words."""
     from_peak: bool = False
@@ -89,8 +89,8 @@ class Plateau(Criterion):
             found = box[0]
         if found is None:
             raise UserError(
-                f"--early-stopping plateau follows a figure, and none can be measured on {self.subject.dataset.name}: "
-                "set --early-stopping to duality-gap"
+                f"--stop plateau follows a figure, and none can be measured on {self.subject.dataset.name}: set "
+                "--stop to duality-gap"
             )
         self.what, value, error = found
         return value, error
@@ -129,9 +129,7 @@ class CriticEstimate(Criterion):
         algorithm = subject.players.algorithm
         self.own = algorithm.sampler is algorithm.game.sampler
         if not self.own and not isinstance(self.game, SampleGame):
-            raise UserError(
-                "--early-stopping critic does not know what this run ships: set --early-stopping to plateau"
-            )
+            raise UserError("--stop critic does not know what this run ships: set --stop to plateau")
 
     def judge(self, step: int) -> tuple[float, float | None]:
         self.game.load_state_dict(self.subject.players.game.state_dict())

@@ -1,0 +1,1 @@
+"""Run folders: their files and formats, checkpoints, and the data set that a run was trained on."""
