@@ -185,7 +185,7 @@ def duel(
     rival.block(2)
     rounds = rounds or max(1, round(seconds / (rival.block(2).wall / 2)))
     steps = config.algorithm.get("critic_steps", 1)
-    outcome = Outcome(method, str(placement), config.batch, steps, rounds)
+    outcome = Outcome(method, str(placement), config.batch_size, steps, rounds)
     quiet = {"sample_every": NEVER, "checkpoint_every": NEVER, "evaluate_every": 0, "steps": NEVER, "log_every": rounds}
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TWOPLAYER_CACHE"] = str(Path(folder, "cache"))

@@ -74,7 +74,9 @@ class TorchGAN:
             recon=self.folder.name,
         )
         pixels = torch.from_numpy(bumps()).unsqueeze(1).float().div_(127.5).sub_(1)
-        loader = DataLoader(TensorDataset(pixels, torch.zeros(len(pixels))), config.batch, shuffle=True, drop_last=True)
+        loader = DataLoader(
+            TensorDataset(pixels, torch.zeros(len(pixels))), config.batch_size, shuffle=True, drop_last=True
+        )
         self.loader = _Counted(loader)
 
     def block(self, rounds: int) -> Lap:
@@ -123,7 +125,7 @@ def main() -> None:
             repeats=options.repeats,
             rounds=options.rounds,
             seconds=options.seconds,
-            settings={"batch": BATCH, **settings},
+            settings={"batch_size": BATCH, **settings},
         )
         print(_row(name, outcome), flush=True)
         outcomes.append({"peer": "torchgan 0.1.0", "ours": name, **outcome.document()})

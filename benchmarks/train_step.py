@@ -53,7 +53,7 @@ class FreshDraws:
         import torch
 
         self.device, self.format = placement.device, placement.memory_format
-        self.batch, self.latent_dim, self.prior = config.batch, config.latent_dim, config.prior
+        self.batch, self.latent_dim, self.prior = config.batch_size, config.latent_dim, config.prior
         self.images = torch.from_numpy(images).to(self.device)
 
     def advance(self) -> None:
@@ -220,11 +220,11 @@ def check(method: str, rounds: int = 3) -> float:
     from twoplayer.training.build import build
 
     images = bumps(512)
-    config = settle(method, images, batch=16, precision="fp32", filters=16)
+    config = settle(method, images, batch_size=16, precision="fp32", filters=16)
     placement = place(config.device, config.precision, config.memory_format, "images")
     dataset = Dataset("bumps", "images", images[..., None], images[:0, ..., None])
     players = build(config, DataSpec(dataset.shape), placement)
-    feed = [Batches(dataset, config.batch, config.seed, placement) for _ in range(2)]
+    feed = [Batches(dataset, config.batch_size, config.seed, placement) for _ in range(2)]
     bare = BareLoop(config, placement, TrainerDraws(feed[1], players.game), our_norm=True)
     pairs = [(players.game.generator, bare.generator), (players.game.critic, bare.critic)]
     for ours, theirs in pairs:
@@ -258,7 +258,7 @@ def main() -> None:
             repeats=options.repeats,
             rounds=options.rounds,
             seconds=options.seconds,
-            settings={k: v for k, v in (("batch", options.batch), ("precision", options.precision)) if v},
+            settings={k: v for k, v in (("batch_size", options.batch_size), ("precision", options.precision)) if v},
         )
         print(_row(outcome), flush=True)
         outcomes.append(outcome.document())
@@ -279,7 +279,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS, help="which to time")
     add_duel_options(parser)
-    parser.add_argument("--batch", type=int, help="samples in a batch [default: the method's]")
+    parser.add_argument("--batch-size", type=int, help="samples in a batch [default: the method's]")
     parser.add_argument("--precision", choices=("fp32", "bf16"), help="[default: the device's best]")
     parser.add_argument("--our-norm", action="store_true", help="the bare sngan with our spectral norm, not torch's")
     parser.add_argument("--check", action="store_true", help="compare weights instead of times")

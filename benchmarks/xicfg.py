@@ -3,15 +3,15 @@
     python benchmarks/xicfg.py [--repeats 5] [--epochs 3] [--json FILE]
 
 All sides take T, U, the pool and the networks of one setting: by default 15, 1, 640, and the published pair, DCGAN's of
-32 filters with 5x5 kernels and 1x1 convolutions between, on images of 32 by 32 pixels (--kernel 4 --plain: DCGAN's as
-`train` takes it). Ours is the algorithm as `twoplayer train xicfg` builds it, once with its own number of
-fitting epochs (--epochs, 3) and once with the published 10. The other side is written down from the description of the
-authors' PyTorch code: every minibatch of fakes is made from new latents through all earlier functional steps
-(U·T·(T − 1)/2 critic passes a stage, 105 here), the pool is then made in minibatches (T·pool/batch passes, 150 here),
-in float32 and the contiguous format, by snapshots whose weights ask for no gradients; a new RMSprop fits the generator
-for 10 epochs. Prints, for each side, real images per second by the clock on the wall and by the processor's, which a
-busy machine disturbs less, critic gradient passes a stage and where the time goes; then both ratios, medians over
-pairs of neighbouring stages.
+32 filters with 5x5 kernels and 1x1 convolutions between, on images of 32 by 32 pixels (--kernel-size 4 --plain: DCGAN's
+as `train` takes it). Ours is the algorithm as `twoplayer train xicfg` builds it, once with its own number of fitting
+epochs (--epochs, 3) and once with the published 10. The other side is written down from the description of the authors'
+PyTorch code: every minibatch of fakes is made from new latents through all earlier functional steps (U·T·(T − 1)/2
+critic passes a stage, 105 here), the pool is then made in minibatches (T·pool/batch passes, 150 here), in float32 and
+the contiguous format, by snapshots whose weights ask for no gradients; a new RMSprop fits the generator for 10 epochs.
+Prints, for each side, real images per second by the clock on the wall and by the processor's, which a busy machine
+disturbs less, critic gradient passes a stage and where the time goes; then both ratios, medians over pairs of
+neighbouring stages.
 """
 
 from __future__ import annotations
@@ -99,14 +99,15 @@ class Images(Batch):
 
 def architecture(setting: argparse.Namespace) -> dict[str, Any]:
     """Options of both networks."""
-    return {"filters": setting.filters, "kernel": setting.kernel, "pointwise": not setting.plain}
+    return {"filters": setting.filters, "kernel_size": setting.kernel_size, "pointwise": not setting.plain}
 
 
 def ours(epochs: int, setting: argparse.Namespace) -> tuple[Side, Callable[[], None]]:
     """The algorithm as it is, with clocks around its phases."""
     side = Side("twoplayer", epochs)
-    config = settle("xicfg", "mnist", levels=setting.levels, critic_steps=setting.updates, pool=setting.pool,
-                    fit_epochs=epochs, step_size=0.5, device="cpu", **architecture(setting))  # fmt: skip
+    config = settle("xicfg", "mnist", functional_steps=setting.functional_steps, critic_steps=setting.updates,
+                    pool_size=setting.pool_size, fit_epochs=epochs, step_size=0.5, device="cpu",
+                    **architecture(setting))  # fmt: skip
     placement = place("cpu", config.precision, config.memory_format, "images")
     algorithm: Any = build(config, DataSpec(SHAPE), placement).algorithm
     for phase, method in zip(PHASES, ("move_critic", "advance", "_fit"), strict=True):
@@ -147,17 +148,20 @@ class Published:
         recipe = networks.create("dcgan", **architecture(setting))
         self.setting, self.side, self.number = setting, side, 0
         self.generator, self.critic = recipe.generator(LATENT, SHAPE), recipe.critic(SHAPE)
-        self.snapshots = [copy.deepcopy(self.critic).requires_grad_(False) for _ in range(setting.levels)]
+        self.snapshots = [copy.deepcopy(self.critic).requires_grad_(False) for _ in range(setting.functional_steps)]
         self.optimizer = self._optimizer(self.critic)
 
     def stage(self) -> None:
-        for level in range(self.setting.levels):
+        for level in range(self.setting.functional_steps):
             for _ in range(self.setting.updates):
                 with self.side.time("critic"):
                     self._move_critic(level)
             self.snapshots[level].load_state_dict(self.critic.state_dict())
         with self.side.time("refining"):
-            made = [self._make(self.setting.levels, "refining the pool") for _ in range(-(-self.setting.pool // BATCH))]
+            made = [
+                self._make(self.setting.functional_steps, "refining the pool")
+                for _ in range(-(-self.setting.pool_size // BATCH))
+            ]
         with self.side.time("fitting"):
             self._fit(torch.cat([z for z, _ in made]), torch.cat([x for _, x in made]))
 
@@ -226,9 +230,17 @@ def spell(found: dict[str, Any]) -> str:
 def main() -> None:
     """Parse, time in turns, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    defaults = {"levels": 15, "updates": 1, "pool": 640, "filters": 32, "kernel": 5, "epochs": 3, "repeats": 5}
+    defaults = {
+        "functional_steps": 15,
+        "updates": 1,
+        "pool_size": 640,
+        "filters": 32,
+        "kernel_size": 5,
+        "epochs": 3,
+        "repeats": 5,
+    }
     for name, value in defaults.items():
-        parser.add_argument(f"--{name}", type=int, default=value)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value)
     parser.add_argument("--plain", action="store_true", help="without 1x1 convolutions")
     parser.add_argument("--json", type=Path, help="write everything to this file")
     setting = parser.parse_args()
@@ -241,7 +253,7 @@ def main() -> None:
     for side, _ in sides:  # the first stage warms up
         side.stages = side.stages[1:]
         side.phases = {phase: seconds[1:] for phase, seconds in side.phases.items()}
-    images = setting.levels * setting.updates * BATCH
+    images = setting.functional_steps * setting.updates * BATCH
     *mine, theirs = (side for side, _ in sides)
     for side, _ in sides:
         print(describe(side, images))

@@ -25,7 +25,7 @@ collect_ignore_glob = ["_*.py"]
 
 TINY: dict[str, Any] = {
     "filters": 8,
-    "batch": 16,
+    "batch_size": 16,
     "steps": 4,
     "sample_every": 1000,
     "evaluate_every": 0,

@@ -65,7 +65,7 @@ def test_every_algorithm_moves_both_players_and_resumes(name: str) -> None:
 @pytest.mark.parametrize("reuse", [True, False])
 def test_k_critic_steps_then_one_generator_step(critic_steps: int, reuse: bool) -> None:
     played, stream = game(), Stream()
-    algorithm = Alternating(played, adam, critic_steps=critic_steps, reuse=reuse)
+    algorithm = Alternating(played, adam, critic_steps=critic_steps, reuse_samples=reuse)
     moves: list[str] = []
     for player, optimizer in algorithm.optimizers.items():
         optimizer.register_step_post_hook(lambda *_, player=player: moves.append(player))
@@ -83,8 +83,8 @@ def test_k_critic_steps_then_one_generator_step(critic_steps: int, reuse: bool) 
 
 def test_reuse_answers_on_the_samples_that_the_critic_saw() -> None:
     shared, fresh = TinyCritic(), TinyCritic()
-    Alternating(game(critic=shared), adam, reuse=True).round(Stream())
-    Alternating(game(critic=fresh), adam, reuse=False).round(Stream())
+    Alternating(game(critic=shared), adam, reuse_samples=True).round(Stream())
+    Alternating(game(critic=fresh), adam, reuse_samples=False).round(Stream())
     assert torch.equal(shared.seen[0][8:], shared.seen[1])
     assert not torch.equal(fresh.seen[0][8:], fresh.seen[1])
 

@@ -32,7 +32,7 @@ LAYERS: list[set[str]] = [
     {"diagnosis"},
     {"reporting"},
     {"comparison"},
-    {"api"},
+    {"api", "testing"},
     {"cli"},
     {"__init__", "__main__"},
 ]
@@ -314,7 +314,7 @@ def test_one_file_adds_a_member(tmp_path: Path) -> None:
         member = file.rsplit(".", 1)[0].replace("_", "-")
         assert member in known[label] and known[label][member] in text
 
-    settings = "--data blob --spread 2 --limit 0.5 --width 6 --batch 8 --steps 3 --tensorboard false"
+    settings = "--data blob --spread 2 --limit 0.5 --width 6 --batch-size 8 --steps 3 --tensorboard false"
     trained = python("-m", "twoplayer", "train", "new", *settings.split(), package=package, folder=tmp_path)
     assert trained.returncode == 0, trained.stderr
     assert "small-bias installed" in trained.stdout

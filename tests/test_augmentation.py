@@ -140,7 +140,7 @@ def test_two_processes_change_what_one_would(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_strength_follows_the_sign_of_the_critic() -> None:
-    augment: AdaptivePerturbation = regularizers.create("diff-augment", target=0.5, ramp=640)
+    augment: AdaptivePerturbation = regularizers.create("diff-augment", target=0.5, ramp_images=640)
     assert augment.adapts and augment.strength == 0
     high, low = torch.ones(16), torch.tensor([1.0] * 11 + [-1.0] * 5)  # r_t of 1 and of 0.375
     seen = []
@@ -149,7 +149,7 @@ def test_strength_follows_the_sign_of_the_critic() -> None:
         seen.append(round(augment.strength.item(), 6))
     step = 4 * 16 / 640
     assert seen == pytest.approx([0] * 3 + [step] * 4 + [2 * step] * 4 + [3 * step] * 4 + [2 * step])
-    mixed = regularizers.create("diff-augment", target=0.5, ramp=640)
+    mixed = regularizers.create("diff-augment", target=0.5, ramp_images=640)
     for margin in (high, -high, high, high):  # a mean of 0.5 is neither above nor below
         mixed.adapt(margin)
     assert mixed.strength == 0
@@ -205,7 +205,7 @@ def game(objective: str, **options: Any) -> GenerationGame:
 def test_a_game_adapts_to_the_output_that_means_as_likely_as_not(
     objective: str, middle: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    played = game(objective, target=0.6, ramp=1000)
+    played = game(objective, target=0.6, ramp_images=1000)
     augment = played.perturbations[0]
     assert isinstance(augment, AdaptivePerturbation)
     margins: list[Tensor] = []
@@ -249,7 +249,7 @@ def test_what_augmentation_cannot_be() -> None:
         ({"policy": ("color",)}, "policy must be 'colour', 'translation', 'cutout' or 'flip', not"),
         ({"probability": 1.5}, "probability must be less than or equal to 1, not 1.5"),
         ({"target": 1.0}, "target must be less than 1, not 1.0"),
-        ({"ramp": 0}, "ramp must be greater than or equal to 1, not 0"),
+        ({"ramp_images": 0}, "ramp_images must be greater than or equal to 1, not 0"),
     ):
         with pytest.raises(UserError, match=sentence):
             regularizers.create("diff-augment", **options)
@@ -281,7 +281,8 @@ def test_augment_is_short_for_the_regularizer(tmp_path: Path) -> None:
 
 def test_a_run_with_adaptive_strength_resumes_in_the_same_bits(tiny: Callable[..., Any], tmp_path: Path) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (64, 8, 8), np.uint8)
-    settings = {"augment": "adaptive", "diff-augment.ramp": 400, "diff-augment.target": -0.9, "evaluate_every": 0}
+    settings = {"augment": "adaptive", "diff-augment.ramp_images": 400, "diff-augment.target": -0.9}
+    settings |= {"evaluate_every": 0}
     tiny("dcgan", pictures, "whole", steps=11, **settings)
     tiny("dcgan", pictures, "parts", steps=5, **settings)
     tiny("dcgan", pictures, "parts", steps=11, **settings)

@@ -154,7 +154,7 @@ def test_a_uniform_prior_bounds_encodings_and_a_normal_one_does_not() -> None:
 
 
 def test_the_relativistic_and_the_unrolled_game_are_played_too() -> None:
-    algorithm = Unrolled(game(kit={"objective": "relativistic"}), adam, unroll=2)
+    algorithm = Unrolled(game(kit={"objective": "relativistic"}), adam, unroll_steps=2)
     for _ in range(2):
         record = algorithm.round(ShapedStream())
     assert all(value.isfinite() for value in record.values.values()) and "generator_loss" in record.values
@@ -206,7 +206,7 @@ def test_the_encoder_inverts_the_generator(cheap: None, tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     points = (draw.normal(size=(2000, 2)) * [3.0, 0.5] + [5.0, -2.0]).astype(np.float32)
     run = train(
-        "bigan", points, run=tmp_path / "run", steps=400, filters=32, latent_dim=2, batch=64, ema=0.99,
+        "bigan", points, run=tmp_path / "run", steps=400, filters=32, latent_dim=2, batch_size=64, ema_decay=0.99,
         join_width=32, learning_rate=1e-3, tensorboard=False, evaluate_every=0,
     )  # fmt: skip
     back = run.reconstruct(points[:500]).array
@@ -218,7 +218,7 @@ def test_the_encoder_inverts_the_generator(cheap: None, tmp_path: Path) -> None:
 
 # ---- runs
 
-SMALL = {"batch": 8, "filters": 4, "steps": 3, "tensorboard": False, "evaluate_every": 0, "evaluate_count": 100}
+SMALL = {"batch_size": 8, "filters": 4, "steps": 3, "tensorboard": False, "evaluate_every": 0, "evaluate_count": 100}
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +235,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_images_seen_are_what_the_critic_learned_from(method: str, tiny: Callable[..., Run], tmp_path: Path) -> None:
     """A generator that looks at real samples of its own, as an encoder does, spends none of a budget of images."""
     own = {"join_width": 8} if method == "bigan" else {"objective": "relativistic"}
-    settings = {"reuse": False, "critic_steps": 2, "images": 96, "steps": None, "checkpoint_every": 1, **own}
+    settings = {"reuse_samples": False, "critic_steps": 2, "images": 96, "steps": None, "checkpoint_every": 1, **own}
     run = tiny(method, "ring", **settings)
     found = state(run.path)
     assert (found["step"], found["seen"], found["read"]) == (3, 6, 9)
@@ -338,7 +338,7 @@ def test_reconstructions_stand_below_their_samples(tmp_path: Path) -> None:
 
 def test_points_are_reconstructed_in_their_own_units(tiny: Callable[..., Any], tmp_path: Path) -> None:
     points = np.random.default_rng(0).normal([300.0, -0.01], [50.0, 0.001], (100, 2))
-    run = tiny("bigan", points, batch=8, steps=2)
+    run = tiny("bigan", points, batch_size=8, steps=2)
     np.save(tmp_path / "points.npy", points)
     pairs = reconstruct_data(run, tmp_path / "points.npy", 20)
     assert np.allclose(pairs.samples, points[:20]) and pairs.reconstructions.shape == (20, 2)
@@ -357,14 +357,18 @@ def test_a_plain_run_has_no_encoder_and_its_critic_has_features(tiny: Callable[.
     assert found.shape == (5, 8)
     held = {k.removeprefix("critic."): v for k, v in state(run.path)["game"].items() if k.startswith("critic.")}
     assert all(torch.equal(v, held[k]) for k, v in run.critic.state_dict().items())
-    conditional = tiny("acgan", (np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 3), "other", batch=8)
+    conditional = tiny(
+        "acgan", (np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 3), "other", batch_size=8
+    )
     assert conditional.encode(conditional.sample(5).array, by="critic").shape == (5, 8)
 
 
-COMMON = "--run run --batch 8 --filters 4 --tensorboard false --log-every 1 --checkpoint-every 2 --evaluate-every 3"
+COMMON = (
+    "--run run --batch-size 8 --filters 4 --tensorboard false --log-every 1 --checkpoint-every 2 --evaluate-every 3"
+)
 COMMANDS = {
     "bigan digits": "train bigan --data digits --steps 4 --latent-dim 6 --join-width 16",
-    "bigan ring early": "train bigan --data ring --data.count 200 --steps 4 --join early --reuse false",
+    "bigan ring early": "train bigan --data ring --data.count 200 --steps 4 --join early --reuse-samples false",
 }
 
 

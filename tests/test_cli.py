@@ -16,7 +16,7 @@ from PIL import Image
 from twoplayer.cli import main
 from twoplayer.runs import checkpoint
 
-FAST = "--filters 4 --batch 8 --steps 4 --checkpoint-every 2 --evaluate-every 0 --tensorboard false"
+FAST = "--filters 4 --batch-size 8 --steps 4 --checkpoint-every 2 --evaluate-every 0 --tensorboard false"
 RING = f"train gan1 --data ring --data.count 100 {FAST}"
 
 
@@ -139,7 +139,7 @@ def test_lists_hold_every_member_with_its_words(cli: Callable[..., Outcome]) -> 
         ("train gan1 --data rnig", ["'rnig': did you mean ring?"]),
         ("train gan1", ["say what to train on, such as --data digits"]),
         ("train gan1 --data ring --critic-stpes 5", ["'critic-stpes': did you mean critic_steps?"]),
-        ("train gan1 --data ring --batch", ["--batch"]),
+        ("train gan1 --data ring --batch-size", ["--batch-size"]),
         ("train gan1 --data ring --depth", ["--depth needs a value"]),
         ("train gan1 --data ring extra", ["'extra' is no flag"]),
         ("train gan1 --data ./missing", ["no file or folder ./missing"]),
@@ -149,7 +149,7 @@ def test_lists_hold_every_member_with_its_words(cli: Callable[..., Outcome]) -> 
         ("train gan1 --data ring --device tpu", ["no device is called 'tpu'"]),
         ("train began --data ring --critic mlp", ["began needs a critic", "take the critic autoencoder"]),
         ("train dcgan --data ring --networks dcgan", ["dcgan"]),
-        (f"{RING} --batch 200", ["200"]),
+        (f"{RING} --batch-size 200", ["200"]),
         (f"{RING} --learning-rate fast", ["optimizer.learning_rate must be a number, not 'fast'"]),
         ("sample nowhere", ["no run folder nowhere"]),
         ("sample empty", ["empty is not a run folder"]),
@@ -170,9 +170,9 @@ def test_mistakes_are_one_sentence_and_leave_nothing(
 
 
 def test_several_mistakes_are_told_at_once(cli: Callable[..., Outcome]) -> None:
-    found = cli("train gan1 --data ring --objective hnge --batch many --regularizers r3 --latent-dims 4")
+    found = cli("train gan1 --data ring --objective hnge --batch-size many --regularizers r3 --latent-dims 4")
     assert found.code == 2 and len(found.sentences) == 4
-    for part in ("did you mean hinge?", "batch must be a whole number", "'r3'", "did you mean latent_dim?"):
+    for part in ("did you mean hinge?", "batch_size must be a whole number", "'r3'", "did you mean latent_dim?"):
         assert part in found.err
 
 
@@ -182,7 +182,7 @@ def test_images_that_cannot_be_read(cli: Callable[..., Outcome], tmp_path: Path)
     for number in range(20):
         Image.new("RGB", (9, 9), (number, 0, 0)).save(photos / f"{number}.png")
     few = f"train gan1 --data photos --resolution 8 {FAST}"
-    refused(cli(f"{few} --batch 64"), "64")
+    refused(cli(f"{few} --batch-size 64"), "64")
     for name in ("bad.png", "worse.png"):
         (photos / name).write_bytes(b"no picture")
     refused(cli(few), "2", "bad.png")
@@ -361,7 +361,7 @@ def test_memory_that_runs_out_is_told(
 
     monkeypatch.setattr("twoplayer.algorithms.alternating.Alternating.round", full)
     assert cli(f"{RING} --run run").sentences[-1] == (
-        "the device is out of memory: lower --batch, --filters or --resolution"
+        "the device is out of memory: lower --batch-size, --filters or --resolution"
     )
     assert cli(f"{RING} --run run").code == 2
     monkeypatch.setattr("twoplayer.algorithms.alternating.Alternating.round", lambda *_: 1 / 0)
@@ -392,8 +392,9 @@ def test_a_cache_that_cannot_be_written_is_a_note(
 
 def test_a_member_says_what_its_options_do(cli: Callable[..., Outcome]) -> None:
     told = cli("list algorithms xicfg").out
-    assert "`levels` (T) functional steps" in told and told.index("`levels` (T)") < told.index("levels: int >= 1")
-    assert "`checker`" in json.loads(cli("list games conditional --json").out)["about"]
+    assert "`functional_steps` (T) functional" in told
+    assert told.index("`functional_steps` (T)") < told.index("functional_steps: int >= 1")
+    assert "`auxiliary_classifier`" in json.loads(cli("list games conditional --json").out)["about"]
 
 
 def test_options_are_listed_with_their_ranges(cli: Callable[..., Outcome]) -> None:
@@ -401,8 +402,8 @@ def test_options_are_listed_with_their_ranges(cli: Callable[..., Outcome]) -> No
         options = json.loads(cli(f"list {member} --json").out)["options"]
         return {name: option["type"] for name, option in options.items()}
 
-    assert types("objectives began") == {"diversity": "float > 0 and <= 1", "rate": "float >= 0"}
-    assert types("objectives relativistic") == {"against": "pair or average"}
+    assert types("objectives began") == {"diversity_ratio": "float > 0 and <= 1", "proportional_gain": "float >= 0"}
+    assert types("objectives relativistic") == {"relative_to": "pair or average"}
     assert types("data folder") == {
         "channels": "1 or 3 or none", "table": "str or none", "captions": "list of str or none",
         "attributes": "list of str or none", "subset": "int >= 1 or none",
@@ -523,7 +524,7 @@ def test_help_tells_ranges_and_what_presets_put_in_place_of_defaults(cli: Callab
 
     shown = " ".join(cli("train --help").out.split())
     batches = [
-        Counter(settle(name, data).batch for name in methods.names()).most_common(1)[0][0]
+        Counter(settle(name, data).batch_size for name in methods.names()).most_common(1)[0][0]
         for data in ("digits", "ring")
     ]
     assert batches[0] != batches[1]

@@ -43,7 +43,7 @@ from twoplayer.config.schema import Config
 from twoplayer.core.errors import Interrupted, UserError
 
 RANDOM = np.random.default_rng(0)
-COMMON = {"steps": 8, "filters": 4, "batch": 8, "evaluate_count": 100, "data.count": 200, "tensorboard": False,
+COMMON = {"steps": 8, "filters": 4, "batch_size": 8, "evaluate_count": 100, "data.count": 200, "tensorboard": False,
           "sample_every": 1000, "evaluate_every": 4}  # fmt: skip
 
 
@@ -261,12 +261,12 @@ def test_what_the_table_is_ordered_by() -> None:
 
 
 def test_budgets_that_differ_are_named() -> None:
-    longer = Config(data={"name": "ring"}, method="wgan", budget="10min")
+    longer = Config(data={"name": "ring"}, method="wgan", max_time="10min")
     table = make_table([*made("gan1", seeds(3.0)), *made("wgan", seeds(9.0), config=longer)])
     assert any("Budgets are not equal" in n and "10 rounds: gan1; 10 min: wgan" in n for n in table.notes)
-    ended = Config(data={"name": "ring"}, method="wgan", steps=10, stop="auto")
+    ended = Config(data={"name": "ring"}, method="wgan", steps=10, early_stopping="auto")
     table = make_table([*made("gan1", seeds(3.0)), *made("wgan", seeds(9.0), config=ended)])
-    assert any("--stop could end runs before" in n and "wgan 1 s" in n for n in table.notes)
+    assert any("--early-stopping could end runs before" in n and "wgan 1 s" in n for n in table.notes)
 
 
 # ---- pictures
@@ -299,20 +299,20 @@ def planned(names: list[str], **settings: Any) -> Any:
 
 
 def test_a_grid_goes_seed_by_seed_through_every_combination() -> None:
-    found = planned(["gan1", "wgan"], seeds=[0, 1], vary={"depth": ["1", "2"], "batch": ["8", "16"]}, steps=10)
+    found = planned(["gan1", "wgan"], seeds=[0, 1], vary={"depth": ["1", "2"], "batch_size": ["8", "16"]}, steps=10)
     assert len(found.cases) == 2 * 2 * 4 and len({case.name for case in found.cases}) == 16
     assert [case.seed for case in found.cases] == [0] * 8 + [1] * 8
-    assert found.cases[3].label == "gan1 depth=2 batch=16" and found.cases[3].replicate == "seed 0"
-    assert found.cases[3].name == "gan1-depth=2-batch=16-seed0"
+    assert found.cases[3].label == "gan1 depth=2 batch_size=16" and found.cases[3].replicate == "seed 0"
+    assert found.cases[3].name == "gan1-depth=2-batch_size=16-seed0"
     flags = found.cases[3].flags("ring")
-    assert flags == ["gan1", "--data", "ring", "--steps", "10", "--depth", "2", "--batch", "16", "--seed", "0"]
+    assert flags == ["gan1", "--data", "ring", "--steps", "10", "--depth", "2", "--batch-size", "16", "--seed", "0"]
     assert (found.unit, found.amount, found.name) == ("steps", 10.0, "ring-10-steps")
 
 
 def test_the_folder_is_the_questions() -> None:
     assert planned(["gan1"], budget="10min").name == planned(["wgan"], budget="600s", seeds=[5]).name == "ring-600s"
-    other = planned(["gan1"], budget="10min", batch=32).name
-    assert other.startswith("ring-600s-") and other != planned(["gan1"], budget="10min", batch=16).name
+    other = planned(["gan1"], budget="10min", batch_size=32).name
+    assert other.startswith("ring-600s-") and other != planned(["gan1"], budget="10min", batch_size=16).name
 
 
 def test_all_are_measured_on_as_many_samples() -> None:
@@ -323,7 +323,7 @@ def test_all_are_measured_on_as_many_samples() -> None:
 
 def test_every_mistake_at_once() -> None:
     with pytest.raises(UserError) as caught:
-        planned(["gan1", "wgan-pg"], seeds=[1, 1], vary={"dept": ["1"], "batch": ["0"]}, architectures=3)
+        planned(["gan1", "wgan-pg"], seeds=[1, 1], vary={"dept": ["1"], "batch_size": ["0"]}, architectures=3)
     told = str(caught.value)
     assert "take one of --budget, --images and --steps" in told and "seeds must be different" in told
     assert "did you mean wgan-gp?" in told and "no setting is called 'dept': did you mean depth?" in told
@@ -334,12 +334,12 @@ def test_every_mistake_at_once() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"images": 10, "batch": 64}, "a budget of 10 images is too small for one evaluation: gan1 takes 64"),
+        ({"images": 10, "batch_size": 64}, "a budget of 10 images is too small for one evaluation: gan1 takes 64"),
         ({"steps": 1}, "a budget of 1 rounds is too small for one evaluation on the way: give more --steps"),
         ({"steps": 10, "evaluate_every": 20}, "which --evaluate-every puts at 20"),
         ({"steps": 10, "images": 100}, "one of --budget, --images and --steps, not steps and images"),
         ({"steps": 10, "seed": 3}, "seeds are what is repeated: give --seeds"),
-        ({"steps": 10, "batch": 8, "vary": {"batch": ["4"]}}, "batch is varied and set at once"),
+        ({"steps": 10, "batch_size": 8, "vary": {"batch_size": ["4"]}}, "batch_size is varied and set at once"),
     ],
 )
 def test_budgets_and_settings_that_cannot_be(settings: dict[str, Any], message: str) -> None:
@@ -367,7 +367,7 @@ def test_architectures_are_drawn_from_the_papers_sets() -> None:
             assert shares == pytest.approx([1 / len(choices)] * len(choices), abs=0.1)
     for i, one in enumerate(drawn[:50]):
         other = architecture(i, penalized, {})
-        norms = {"batch": "layer", "none": "none"}
+        norms = {"batch_size": "layer", "none": "none"}
         assert other == {**one, "critic.normalization": norms[one["critic.normalization"]]}
     fixed = architecture(3, plain, {"filters": 8, "critic.depth": 2})
     assert fixed == {k: v for k, v in drawn[3].items() if not k.endswith("filters") and k != "critic.depth"}

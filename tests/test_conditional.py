@@ -22,7 +22,7 @@ from twoplayer.api.run import Run
 from twoplayer.api.train import train
 from twoplayer.cli import main
 from twoplayer.core.errors import UserError
-from twoplayer.data._attributes import Attribute, encode
+from twoplayer.data._attributes import Attribute, encode_attributes
 from twoplayer.data._base import Dataset
 from twoplayer.evaluation.conditional_accuracy import _edges, agreement, figures
 from twoplayer.games._attribute_codes import AttributeCodes, disagreement, spelled, traits_of
@@ -44,13 +44,13 @@ TRAITS = (KIND, HAIR, AGE)
 WIDTH = 6
 SHAPES = {"points": (2,), "images": (1, 8, 8)}
 WAYS = [
-    {"into_generator": "concatenation", "into_critic": "concatenation"},
-    {"into_generator": "concatenation", "into_critic": "projection"},
-    {"into_generator": "normalization", "into_critic": "projection"},
-    {"into_critic": "none", "checker": "shared", "checker_learns": "both"},
-    {"into_critic": "none", "checker": "own"},
-    {"into_critic": "projection", "checker": "shared"},
-    {"into_critic": "concatenation", "checker": "own"},
+    {"generator_conditioning": "concatenation", "critic_conditioning": "concatenation"},
+    {"generator_conditioning": "concatenation", "critic_conditioning": "projection"},
+    {"generator_conditioning": "normalization", "critic_conditioning": "projection"},
+    {"critic_conditioning": "none", "auxiliary_classifier": "shared", "auxiliary_classifier_data": "both"},
+    {"critic_conditioning": "none", "auxiliary_classifier": "own"},
+    {"critic_conditioning": "projection", "auxiliary_classifier": "shared"},
+    {"critic_conditioning": "concatenation", "auxiliary_classifier": "own"},
 ]
 
 
@@ -63,7 +63,7 @@ def codes(count: int, seed: int = 0) -> np.ndarray:
     """Rows of made-up traits ``(count, 6)``."""
     draw = np.random.default_rng(seed)
     rows = [
-        encode(TRAITS, {"label": str(draw.choice(KIND.values)), "hair": str(draw.choice(HAIR.values)),
+        encode_attributes(TRAITS, {"label": str(draw.choice(KIND.values)), "hair": str(draw.choice(HAIR.values)),
                         "age": float(draw.uniform(0, 80))})
         for _ in range(count)
     ]  # fmt: skip
@@ -128,15 +128,15 @@ def test_each_step_moves_its_own_player_and_every_weight_of_it(kind: str, way: d
     mine = {f"generator.{n}" for n, _ in played.generator.named_parameters()}
     assert [k for k in mine if torch.equal(before[k], after[k]) and not k.endswith("bias")] == []
     assert set(parts) >= {"critic_loss", "real_score", "fake_score"}
-    assert ("checker_real" in parts) == ("checker" in way)
-    assert ("checker_fake" in parts) == ("checker_learns" in way)
+    assert ("checker_real" in parts) == ("auxiliary_classifier" in way)
+    assert ("checker_fake" in parts) == ("auxiliary_classifier_data" in way)
 
 
 @pytest.mark.parametrize("way", WAYS[:3], ids=lambda w: "-".join(w.values()))
 @pytest.mark.parametrize("kind", SHAPES)
 def test_players_listen_to_what_they_are_told(kind: str, way: dict[str, str]) -> None:
     played = game(kind, **way)
-    if way["into_generator"] == "normalization":  # every condition starts alike
+    if way["generator_conditioning"] == "normalization":  # every condition starts alike
         for part in played.generator.modules():
             if isinstance(part, ModulatedNorm):
                 nn.init.normal_(part.gain.weight)
@@ -151,7 +151,7 @@ def test_players_listen_to_what_they_are_told(kind: str, way: dict[str, str]) ->
 
 
 def test_a_critic_that_is_not_told_does_not_listen() -> None:
-    played, batch = game(into_critic="none", checker="shared").eval(), ToldBatch(1)
+    played, batch = game(critic_conditioning="none", auxiliary_classifier="shared").eval(), ToldBatch(1)
     assert torch.equal(played.critic(batch.real, batch.given), played.critic(batch.real, batch.given.roll(1, 0)))
 
 
@@ -203,7 +203,7 @@ def test_concatenation_adds_maps_to_images_and_features_to_points() -> None:
 
 
 def test_bound_critics_repeat_their_conditions_and_keep_features() -> None:
-    played, batch = game(into_critic="projection").eval(), ToldBatch(1)
+    played, batch = game(critic_conditioning="projection").eval(), ToldBatch(1)
     told = BoundCritic(played.critic.told, batch.given)
     both = told(torch.cat([batch.real, batch.real]))
     assert torch.allclose(both[:8], both[8:]) and torch.allclose(both[:8], played.critic(batch.real, batch.given))
@@ -229,8 +229,13 @@ def test_rules_hold_with_conditions_beside(rules: tuple[str, ...], way: dict[str
 
 
 def test_the_relativistic_and_the_unrolled_game_are_played_too() -> None:
-    played = game(kit={"objective": "relativistic"}, into_critic="projection", checker="shared", checker_learns="both")
-    algorithm = Unrolled(played, adam, unroll=2)
+    played = game(
+        kit={"objective": "relativistic"},
+        critic_conditioning="projection",
+        auxiliary_classifier="shared",
+        auxiliary_classifier_data="both",
+    )
+    algorithm = Unrolled(played, adam, unroll_steps=2)
     for _ in range(2):
         record = algorithm.round(ToldStream((2,)))
     assert all(value.isfinite() for value in record.values.values())
@@ -249,7 +254,7 @@ def test_disagreement_is_cross_entropy_and_squared_error() -> None:
 
 
 def test_an_own_checker_never_sees_generated_samples_while_it_learns() -> None:
-    played, batch = game(into_critic="none", checker="own"), ToldBatch(1)
+    played, batch = game(critic_conditioning="none", auxiliary_classifier="own"), ToldBatch(1)
     seen: list[Tensor] = []
     played.critic.checker.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
     generated = played.generate(batch)
@@ -263,7 +268,7 @@ def test_the_generator_pleases_the_checker_by_its_weight() -> None:
     batch = ToldBatch(1)
     losses = []
     for weight in (1.0, 3.0):
-        played = game(into_critic="none", checker="own", checker_weight=weight)
+        played = game(critic_conditioning="none", auxiliary_classifier="own", auxiliary_classifier_weight=weight)
         losses.append(played.generator_loss(batch, played.generate(batch)))
     assert torch.allclose(losses[1].total - losses[0].total, 2 * losses[0].parts["checker_generated"])
 
@@ -407,9 +412,9 @@ def test_real_samples_stand_in_the_grids_order() -> None:
 
 def test_settings_without_meaning() -> None:
     with pytest.raises(UserError, match="nobody would look at the conditions"):
-        game(into_critic="none")
+        game(critic_conditioning="none")
     with pytest.raises(UserError, match="a shared checker would read the conditions off the critic's own input"):
-        game(checker="shared")
+        game(auxiliary_classifier="shared")
     with pytest.raises(UserError, match=r"a conditional game needs a critic that scores.*such as dcgan"):
         game(kit={"network": "autoencoder"})
     with pytest.raises(UserError, match=r"began needs a critic that reconstructs samples.*take another objective"):
@@ -419,7 +424,7 @@ def test_settings_without_meaning() -> None:
 # ---- runs
 
 LABELLED = (np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32), np.arange(60) % 3)
-SMALL = {"batch": 8, "filters": 4, "steps": 3, "tensorboard": False, "evaluate_every": 0, "evaluate_count": 100}
+SMALL = {"batch_size": 8, "filters": 4, "steps": 3, "tensorboard": False, "evaluate_every": 0, "evaluate_count": 100}
 
 
 @pytest.fixture(scope="module")
@@ -491,21 +496,23 @@ def test_data_without_labels_are_refused_before_anything_is_written(tmp_path: Pa
 
 @pytest.mark.parametrize("method", ["cgan", "cgan-projection", "acgan"])
 def test_points_with_labels_are_served_by_every_method(method: str, tiny: Callable[..., Any]) -> None:
-    run = tiny(method, LABELLED, batch=8)
+    run = tiny(method, LABELLED, batch_size=8)
     assert run.sample(5, label="2").array.shape == (5, 2)
     assert {"critic_loss", "generator_loss"} <= run.progress[-1].keys()
 
 
 def test_functional_gradients_refuse_a_checker(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="would not hear this game's checker: set checker to none"):
+    with pytest.raises(UserError, match="would not hear this game's checker: set auxiliary_classifier to none"):
         train("acgan", "digits", algorithm="icfg", run=tmp_path / "run", **SMALL)
 
 
-COMMON = "--run run --batch 8 --filters 4 --tensorboard false --log-every 1 --checkpoint-every 2 --evaluate-every 3"
+COMMON = (
+    "--run run --batch-size 8 --filters 4 --tensorboard false --log-every 1 --checkpoint-every 2 --evaluate-every 3"
+)
 COMMANDS = {
     "cgan": "train cgan --data digits --steps 5",
     "cgan-projection": "train cgan-projection --data digits --steps 3 --critic-steps 2",
-    "acgan": "train acgan --data digits --steps 4 --reuse false",
+    "acgan": "train acgan --data digits --steps 4 --reuse-samples false",
 }
 
 

@@ -71,9 +71,9 @@ def mistakes(*arguments: Any, **settings: Any) -> list[str]:
 def test_flags_a_file_and_keywords_spell_the_same_config(
     method: str, data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keywords = {"batch": 32, "critic_steps": 3, "learning_rate": 1e-3, "budget": "2min", "prior": "normal"}
+    keywords = {"batch_size": 32, "critic_steps": 3, "learning_rate": 1e-3, "budget": "2min", "prior": "normal"}
     config = settle(method, data, **keywords)
-    assert (config.batch, config.algorithm["critic_steps"], config.budget) == (32, 3, 120)
+    assert (config.batch_size, config.algorithm["critic_steps"], config.max_time) == (32, 3, 120)
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump({"method": method, "data": data, **keywords}))
     assert settle(config=file) == config
@@ -107,10 +107,10 @@ def test_presets_cite_and_stop(method: str) -> None:
 
 def test_later_layers_win(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
-    file.write_text("method: wgan-gp\ndata: {name: ring, modes: 5}\nbatch: 48\nlatent_dim: 7\n")
-    config = settle(config=file, batch=24)
+    file.write_text("method: wgan-gp\ndata: {name: ring, modes: 5}\nbatch_size: 48\nlatent_dim: 7\n")
+    config = settle(config=file, batch_size=24)
     assert config.method == "wgan-gp" and config.data["modes"] == 5  # the file's
-    assert config.batch == 24 and config.latent_dim == 7
+    assert config.batch_size == 24 and config.latent_dim == 7
     assert config.regularizers == {"gradient-penalty": {"weight": 0.1}}  # the preset's, for points
     assert settle("gan1", "ring", config=file).method == "gan1"
 
@@ -141,7 +141,7 @@ def test_what_a_lower_layer_says_of_a_part_waits_for_it_and_goes_with_it(tmp_pat
     assert above("regularizers: r1", **{"r1.gamma": 2}).regularizers == {"r1": {"gamma": 2}}
     assert above("critic.depth: 5", critic={"depth": 2}).critic == {"name": "mlp", "depth": 2}
     assert above("critic.depth: 5", critic="mlp-shortcut").critic == {"name": "mlp-shortcut"}  # another part's option
-    assert above("objective: began\ndiversity: 0.7", objective="hinge").objective == {"name": "hinge"}
+    assert above("objective: began\ndiversity_ratio: 0.7", objective="hinge").objective == {"name": "hinge"}
     with pytest.raises(UserError, match="add r1 to regularizers"):
         above("r1.gamma: 3")
 
@@ -207,7 +207,7 @@ def test_options_take_text_as_their_annotation_reads_it() -> None:
     ring = settle("gan1", "ring", **{"data.weights": "[1, 2, 3]", "modes": "3"}).data
     assert ring["weights"] == [1.0, 2.0, 3.0] and ring["modes"] == 3
     assert settle("gan1", "ring", **{"critic.depth": "none"}).critic["depth"] is None
-    assert settle("gan1", "ring", reuse="no").algorithm["reuse"] is False
+    assert settle("gan1", "ring", reuse_samples="no").algorithm["reuse_samples"] is False
 
 
 def test_numbers_among_words_and_words_among_numbers(tmp_path: Path) -> None:
@@ -239,17 +239,18 @@ def test_numbers_among_words_and_words_among_numbers(tmp_path: Path) -> None:
     ],
 )
 def test_times(text: str, wanted: float) -> None:
-    assert settle("gan1", "ring", budget=text).budget == wanted == seconds(text)
+    assert settle("gan1", "ring", budget=text).max_time == wanted == seconds(text)
 
 
 @pytest.mark.parametrize("text", ["soon", "10 parsecs", "1..5h", "", "-3s"])
 def test_what_is_no_time(text: str) -> None:
-    assert mistakes("gan1", "ring", budget=text) == [f"budget must be a time such as 90s, 10min or 1.5h, not {text!r}"]
+    said = f"max_time must be a time such as 90s, 10min or 1.5h, not {text!r}"
+    assert mistakes("gan1", "ring", max_time=text) == mistakes("gan1", "ring", budget=text) == [said]
 
 
 def test_a_budget_of_two_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    for words in ("--budget 10 minutes", "--budget=10minutes", "--budget 0.5 h --batch 32"):
-        assert by_flags(["gan1", "--data", "ring", *words.split()], monkeypatch).budget in (600, 1800)
+    for words in ("--budget 10 minutes", "--budget=10minutes", "--budget 0.5 h --batch-size 32"):
+        assert by_flags(["gan1", "--data", "ring", *words.split()], monkeypatch).max_time in (600, 1800)
     assert by_flags(["--budget", "2", "min", "--data", "ring"], monkeypatch).method == "default"
 
 
@@ -263,7 +264,7 @@ def test_one_way_to_stop() -> None:
 
 def test_every_mistake_at_once_each_with_the_nearest_name() -> None:
     found = mistakes(
-        "gan1", "ring", objective="hnge", critic="mpl", regularizers="r1,gradient-penality", batch=1,
+        "gan1", "ring", objective="hnge", critic="mpl", regularizers="r1,gradient-penality", batch_size=1,
         latent_dims=3, prior="gauss", **{"optimizer.learning_rte": 1, "generator.filter": 3, "r1.gama": 1},
     )  # fmt: skip
     text = "\n".join(found)
@@ -271,7 +272,7 @@ def test_every_mistake_at_once_each_with_the_nearest_name() -> None:
         "objective: no objective is called 'hnge': did you mean hinge?",
         "critic: no network is called 'mpl': did you mean mlp?",
         "no regularizer is called 'gradient-penality': did you mean gradient-penalty?",
-        "batch must be greater than or equal to 2, not 1",
+        "batch_size must be greater than or equal to 2, not 1",
         "no setting is called 'latent_dims': did you mean latent_dim?",
         "prior must be 'normal' or 'uniform', not 'gauss'",
         "no setting is called 'optimizer.learning_rte': did you mean optimizer.learning_rate?",
@@ -283,15 +284,16 @@ def test_every_mistake_at_once_each_with_the_nearest_name() -> None:
 
 
 def test_settings_are_found_by_what_papers_call_them() -> None:
-    for method, symbol, name in (("icfg", "eta", "step_size"), ("xicfg", "T", "levels"), ("unrolled", "k", "unroll")):
+    symbols = (("icfg", "eta", "step_size"), ("xicfg", "T", "functional_steps"), ("unrolled", "k", "unroll_steps"))
+    for method, symbol, name in symbols:
         assert mistakes(method, "ring", **{symbol: 3}) == [f"no setting is called '{symbol}': did you mean {name}?"]
 
 
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"batch": "many"}, "batch must be a whole number, not 'many'"),
-        ({"ema": 1.0}, "ema must be less than 1, not 1.0"),
+        ({"batch_size": "many"}, "batch_size must be a whole number, not 'many'"),
+        ({"ema_decay": 1.0}, "ema_decay must be less than 1, not 1.0"),
         ({"learning_rate": "fast"}, "optimizer.learning_rate must be a number, not 'fast'"),
         ({"optimizer": "adan"}, "optimizer.name must be 'adam', 'rmsprop' or 'sgd', not 'adan'"),
         ({"optimizer": {"lr": 1}}, "no setting is called 'optimizer.lr'"),
@@ -320,11 +322,14 @@ def test_settings_are_found_by_what_papers_call_them() -> None:
         ({"critic_steps": 0}, "algorithm.critic_steps: must be greater than or equal to 1, not 0"),
         ({"generator.depth": 0}, "generator.depth: must be greater than or equal to 1, not 0"),
         ({"critic.activation": "rellu"}, "critic.activation: must be 'relu', 'leaky-relu', 'tanh'"),
-        ({"objective": {"name": "began", "diversity": 2}}, "objective.diversity: must be less than or equal to 1"),
+        (
+            {"objective": {"name": "began", "diversity_ratio": 2}},
+            "objective.diversity_ratio: must be less than or equal to 1",
+        ),
         ({"regularizers": {"r1": {"gamma": -1}}}, "regularizers.r1.gamma: must be greater than or equal to 0, not -1"),
         ({"regularizers": {"clip": {"limit": 0}}}, "regularizers.clip.limit: must be greater than 0, not 0"),
         ({"regularizers": {"gradient-penalty": {"weight": -1}}}, "regularizers.gradient-penalty.weight: must be"),
-        ({"regularizers": {"instance-noise": {"fade": -1}}}, "regularizers.instance-noise.fade: must be"),
+        ({"regularizers": {"instance-noise": {"fade_steps": -1}}}, "regularizers.instance-noise.fade_steps: must be"),
         ({"regularizers": {"variance": {"limit": -1}}}, "regularizers.variance.limit: must be"),
         ({"regularizers": {"spectral-norm": {"power_iterations": 0}}}, "regularizers.spectral-norm.power_iterations"),
     ],
@@ -380,6 +385,6 @@ def test_bad_files(content: str | None, complaint: str, tmp_path: Path) -> None:
 def test_only_what_moves_no_weight_may_change() -> None:
     config = settle("gan1", "ring")
     assert config.differences(settle("gan1", "ring", steps=9, device="cpu", log_every=3, evaluate_count=500)) == []
-    changed = settle("gan1", "ring", batch=32, critic_steps=2, beta1=0.1)
-    assert config.differences(changed) == ["algorithm", "optimizer", "batch"]
+    changed = settle("gan1", "ring", batch_size=32, critic_steps=2, beta1=0.1)
+    assert config.differences(changed) == ["algorithm", "optimizer", "batch_size"]
     assert Optimizer().name == "adam"

@@ -14,7 +14,7 @@ from PIL import Image
 
 from twoplayer import data
 from twoplayer.core.errors import UserError
-from twoplayer.data._attributes import Attribute, decode, encode, width
+from twoplayer.data._attributes import Attribute, decode_attributes, encode_attributes, total_width
 from twoplayer.data._base import Dataset, DataSettings
 
 HAIR = Attribute("hair", values=("blond", "none", "red"))
@@ -66,20 +66,20 @@ def check_people(opened: Dataset) -> None:
         for i, code, said in zip(numbers(images), codes, captions, strict=True):
             hair = "red" if i % 2 == 0 else "blond" if i % 3 == 0 else "none"
             assert said == (f"person {i}, smiling", f"somebody {i}")
-            assert decode(opened.attributes, code) == {"hair": hair, "age": pytest.approx(20 + i, abs=1e-4)}
+            assert decode_attributes(opened.attributes, code) == {"hair": hair, "age": pytest.approx(20 + i, abs=1e-4)}
 
 
 # ---- attributes
 
 
 def test_attributes_are_words_and_numbers() -> None:
-    assert width(BOTH) == 4
-    row = encode(BOTH, {"hair": "red", "age": 50})
+    assert total_width(BOTH) == 4
+    row = encode_attributes(BOTH, {"hair": "red", "age": 50})
     assert row.dtype == np.float32 and row.tolist() == [0, 0, 1, 0.5]
-    assert decode(BOTH, row) == {"hair": "red", "age": 50.0}
-    assert encode(BOTH, {"age": "20"}, otherwise=row).tolist() == [0, 0, 1, -1]
+    assert decode_attributes(BOTH, row) == {"hair": "red", "age": 50.0}
+    assert encode_attributes(BOTH, {"age": "20"}, otherwise=row).tolist() == [0, 0, 1, -1]
     assert [Attribute.of(json.loads(json.dumps(a.__dict__))) for a in BOTH] == list(BOTH)
-    edges = [encode((AGE,), {"age": value})[0] for value in (20, 60, 60 + 1e-6)]
+    edges = [encode_attributes((AGE,), {"age": value})[0] for value in (20, 60, 60 + 1e-6)]
     assert edges == [-1, 1, 1]
 
 
@@ -96,7 +96,7 @@ def test_attributes_are_words_and_numbers() -> None:
 )
 def test_what_attributes_cannot_be(wanted: dict[str, Any], sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        encode(BOTH, wanted)
+        encode_attributes(BOTH, wanted)
 
 
 # ---- tables

@@ -23,7 +23,7 @@ from twoplayer.core.cache import cache_root
 from twoplayer.core.errors import UserError
 from twoplayer.data import _cache, _pixels, _reader
 from twoplayer.data._base import DataSettings
-from twoplayer.data._sizes import rescaled
+from twoplayer.data._sizes import resize_clause
 
 PACKAGE = str(Path(data.__path__[0]).resolve().parents[1])
 
@@ -58,9 +58,9 @@ def png(image: Image.Image, **options: Any) -> bytes:
 def test_crop_is_centred_and_resize_antialiased() -> None:
     wide = np.zeros((8, 24, 3), np.uint8)
     wide[:, 8:16] = 255
-    assert (_pixels.decode(png(Image.fromarray(wide)), 8, 3) == 255).all()
+    assert (_pixels.decode_square(png(Image.fromarray(wide)), 8, 3) == 255).all()
     checker = np.indices((64, 64)).sum(0).astype(np.uint8) % 2 * 255
-    small = _pixels.decode(png(Image.fromarray(checker)), 8, 1)
+    small = _pixels.decode_square(png(Image.fromarray(checker)), 8, 1)
     assert small[1:-1, 1:-1].min() > 120
     assert small[1:-1, 1:-1].max() < 135
 
@@ -68,24 +68,24 @@ def test_crop_is_centred_and_resize_antialiased() -> None:
 def test_resize_is_pillows() -> None:
     photo = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
     wanted = Image.fromarray(photo).crop((5, 0, 45, 40)).resize((16, 16), Image.Resampling.LANCZOS)
-    assert np.array_equal(_pixels.decode(png(Image.fromarray(photo)), 16, 3), np.asarray(wanted))
-    assert np.array_equal(_pixels.fit(photo, 16, 3), np.asarray(wanted))
+    assert np.array_equal(_pixels.decode_square(png(Image.fromarray(photo)), 16, 3), np.asarray(wanted))
+    assert np.array_equal(_pixels.to_square(photo, 16, 3), np.asarray(wanted))
 
 
 def test_large_jpeg_is_decoded_at_a_fraction() -> None:
     ramp = np.tile(np.linspace(0, 255, 512, dtype=np.uint8), (512, 1))
-    small = _pixels.decode(png(Image.fromarray(ramp), format="JPEG"), 16, 1)[..., 0].astype(float)
+    small = _pixels.decode_square(png(Image.fromarray(ramp), format="JPEG"), 16, 1)[..., 0].astype(float)
     assert np.abs(small - np.asarray(Image.fromarray(ramp).resize((16, 16), Image.Resampling.BOX))).max() < 4
 
 
 def test_transparency_is_laid_on_white() -> None:
     half = Image.new("RGBA", (8, 8), (0, 0, 0, 128))
-    assert _pixels.decode(png(half), 8, 3)[0, 0].tolist() == [127, 127, 127]
-    assert _pixels.decode(png(Image.new("LA", (8, 8), (0, 0))), 8, 1)[0, 0].tolist() == [255]
+    assert _pixels.decode_square(png(half), 8, 3)[0, 0].tolist() == [127, 127, 127]
+    assert _pixels.decode_square(png(Image.new("LA", (8, 8), (0, 0))), 8, 1)[0, 0].tolist() == [255]
     palette = Image.new("P", (8, 8), 0)
     palette.putpalette([255, 0, 0, 0, 255, 0])
-    assert _pixels.decode(png(palette, transparency=0), 8, 3)[0, 0].tolist() == [255, 255, 255]
-    assert _pixels.decode(png(palette), 8, 3)[0, 0].tolist() == [255, 0, 0]
+    assert _pixels.decode_square(png(palette, transparency=0), 8, 3)[0, 0].tolist() == [255, 255, 255]
+    assert _pixels.decode_square(png(palette), 8, 3)[0, 0].tolist() == [255, 0, 0]
 
 
 def test_exif_orientation_is_applied() -> None:
@@ -93,18 +93,18 @@ def test_exif_orientation_is_applied() -> None:
     picture.paste("white", (0, 0, 8, 2))
     exif = Image.Exif()
     exif[0x0112] = 3  # upside down
-    turned = _pixels.decode(png(picture, exif=exif), 8, 3)
+    turned = _pixels.decode_square(png(picture, exif=exif), 8, 3)
     assert turned[0].max() == 0
     assert turned[-1].min() == 255
 
 
 def test_deep_pixels_are_cut_to_eight_bits() -> None:
     deep = np.full((8, 8), 257 * 100, np.uint16)
-    assert (_pixels.decode(png(Image.fromarray(deep)), 8, 1) == 100).all()
+    assert (_pixels.decode_square(png(Image.fromarray(deep)), 8, 1) == 100).all()
     floats = Image.fromarray(np.full((8, 8), 0.5, np.float32))
-    assert (_pixels.decode(png(floats, format="TIFF"), 8, 1) == 128).all()
+    assert (_pixels.decode_square(png(floats, format="TIFF"), 8, 1) == 128).all()
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
-        _pixels.decode(png(Image.fromarray(np.full((8, 8), 9, np.float32)), format="TIFF"), 8, 1)
+        _pixels.decode_square(png(Image.fromarray(np.full((8, 8), 9, np.float32)), format="TIFF"), 8, 1)
 
 
 def test_animations_give_their_first_frame() -> None:
@@ -112,7 +112,7 @@ def test_animations_give_their_first_frame() -> None:
     for frame in (first, second):
         frame.putpalette([9, 9, 9, 200, 0, 0])
     moving = png(first, format="GIF", save_all=True, append_images=[second])
-    assert (_pixels.decode(moving, 8, 3) == 9).all()
+    assert (_pixels.decode_square(moving, 8, 3) == 9).all()
 
 
 # ---- folders and zips
@@ -257,7 +257,7 @@ def test_what_size_images_had_is_known(settings: DataSettings) -> None:
     ],
 )
 def test_what_was_done_to_images_in_words(native: list[tuple[int, int]], words: str) -> None:
-    assert rescaled(native, 64) == words
+    assert resize_clause(native, 64) == words
 
 
 # ---- the cache
@@ -266,13 +266,13 @@ def test_what_was_done_to_images_in_words(native: list[tuple[int, int]], words: 
 @pytest.fixture
 def decodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     calls: list[int] = []
-    decode = _pixels.decode
+    decode = _pixels.decode_square
 
     def counted(*arguments: Any) -> Any:
         calls.append(1)
         return decode(*arguments)
 
-    monkeypatch.setattr(_pixels, "decode", counted)
+    monkeypatch.setattr(_pixels, "decode_square", counted)
     return iter([calls])  # type: ignore[return-value]
 
 
@@ -346,10 +346,10 @@ def test_killed_decode_leaves_nothing_that_looks_whole(settings: DataSettings) -
 
 
 def test_rows_are_never_all_in_memory(settings: DataSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_reader, "BLOCK", 4)
+    monkeypatch.setattr(_reader, "BLOCK_IMAGES", 4)
     many("photos", 40)
     alive, most = 0, 0
-    decode = _pixels.decode
+    decode = _pixels.decode_square
 
     class Row(np.ndarray[Any, Any]):
         def __del__(self) -> None:
@@ -362,7 +362,7 @@ def test_rows_are_never_all_in_memory(settings: DataSettings, monkeypatch: pytes
         most = max(most, alive)
         return decode(*arguments).view(Row)
 
-    monkeypatch.setattr(_pixels, "decode", counted)
+    monkeypatch.setattr(_pixels, "decode_square", counted)
     assert len(data.load("photos", settings).train) == 40
     assert most <= 10
 

@@ -259,7 +259,7 @@ def test_a_config_names_the_class(dataset: Any, name: str, short: str) -> None:
 
 def test_a_run_on_a_torch_dataset(tiny: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     dataset = TensorDataset(chw(IMAGES)[:, :1], torch.arange(24) % 2)
-    run = tiny("cgan", dataset, batch=8, steps=1)
+    run = tiny("cgan", dataset, batch_size=8, steps=1)
     assert run.config.data["name"] == "object:torch.utils.data.dataset:TensorDataset"
     assert run.data["name"] == "TensorDataset" and run.sample(2).array.shape == (2, 8, 8, 1)
     sentence = "an object of the class torch.utils.data.dataset:TensorDataset in memory: pass it again"

@@ -172,10 +172,10 @@ def test_what_pairs_cannot_be(settings: DataSettings) -> None:
 def test_a_whole_picture_as_it_is(tmp_path: Path) -> None:
     wide = np.random.default_rng(0).integers(0, 256, (6, 20, 3), np.uint8)
     Image.fromarray(wide).save(tmp_path / "wide.png")
-    assert np.array_equal(_pixels.whole(tmp_path / "wide.png", 3), wide)
+    assert np.array_equal(_pixels.read_image(tmp_path / "wide.png", 3), wide)
     Image.fromarray(wide[..., 0]).save(tmp_path / "gray.png")
-    assert np.array_equal(_pixels.whole(tmp_path / "gray.png", 1), wide[..., :1])
-    assert np.array_equal(_pixels.whole(tmp_path / "gray.png", 3), wide[..., :1].repeat(3, axis=2))
+    assert np.array_equal(_pixels.read_image(tmp_path / "gray.png", 1), wide[..., :1])
+    assert np.array_equal(_pixels.read_image(tmp_path / "gray.png", 3), wide[..., :1].repeat(3, axis=2))
     (tmp_path / "text.png").write_text("hello")
     for name, channels, sentence in (
         ("wide.png", 1, "wide.png is a picture in colour where a gray one is expected"),
@@ -183,4 +183,4 @@ def test_a_whole_picture_as_it_is(tmp_path: Path) -> None:
         ("none.png", 3, "cannot read .*none.png"),
     ):
         with pytest.raises(UserError, match=sentence):
-            _pixels.whole(tmp_path / name, channels)
+            _pixels.read_image(tmp_path / name, channels)

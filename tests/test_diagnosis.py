@@ -1,4 +1,4 @@
-"""The diagnosis: what detectors measure, what a run is told to suffer from, and what a watch says of a training."""
+"""The diagnosis: what detectors measure, the failure modes that a run shows, and the monitor's warnings."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from twoplayer.config.layers import settle
 from twoplayer.config.schema import Config
 from twoplayer.core.errors import Diverged, UserError
 from twoplayer.diagnosis import _data as data
-from twoplayer.diagnosis import _probes as measured
+from twoplayer.diagnosis import _probes as probes
 from twoplayer.diagnosis import diagnose, strong_critic
-from twoplayer.diagnosis._advice import _without, calmer, more_critic_steps, stronger_critic
+from twoplayer.diagnosis._advice import _remove_flags, more_critic_steps, stabilize, strengthen_critic
 from twoplayer.diagnosis._base import Advice, Indicator
 from twoplayer.diagnosis._failure_mode import FailureMode
-from twoplayer.diagnosis._mode_histogram import FeaturePair, ModeHistogram, places, sureness
+from twoplayer.diagnosis._mode_histogram import FeaturePair, ModeHistogram, classifier_confidence, mode_labels
 from twoplayer.diagnosis._run_context import RunContext
-from twoplayer.diagnosis._signals import fall, growth, separation, swings
+from twoplayer.diagnosis._signals import final_growth, final_share, oscillations, roc_auc
 from twoplayer.diagnosis._time_series import TimeSeries
 from twoplayer.diagnosis.lipschitz_violation import spectral_norms
-from twoplayer.diagnosis.memorization import _independent
-from twoplayer.diagnosis.mode_collapse import crowding
-from twoplayer.diagnosis.strong_critic import chance_loss
+from twoplayer.diagnosis.memorization import effective_sample_size
+from twoplayer.diagnosis.mode_collapse import close_pair_share
+from twoplayer.diagnosis.strong_critic import constant_critic_loss
 from twoplayer.games.generation import GenerationGame
 from twoplayer.objectives import create as objective
 from twoplayer.regularizers import create as regularizer
@@ -46,15 +46,15 @@ from twoplayer.runs.run_dir import RunFolder
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Detectors that look at few samples, through a fresh network that learns for a moment."""
-    monkeypatch.setattr(measured, "STEPS", 60)
-    monkeypatch.setattr("twoplayer.diagnosis._run_context.COUNT", {"points": 256, "images": 64})
-    monkeypatch.setattr("twoplayer.diagnosis._run_context.MANY", {"points": 300, "images": 150})
+    """Detectors that measure few samples, with a classifier that is trained for a moment."""
+    monkeypatch.setattr(probes, "CLASSIFIER_STEPS", 60)
+    monkeypatch.setattr("twoplayer.diagnosis._run_context.PROBE_SAMPLES", {"points": 256, "images": 64})
+    monkeypatch.setattr("twoplayer.diagnosis._run_context.COMPARED_SAMPLES", {"points": 300, "images": 150})
 
 
 @pytest.fixture
 def healthy(tiny: Callable[..., Any]) -> Run:
-    """A run of 40 rounds on the ring, a line of progress each."""
+    """A run of 40 steps on the ring, a line of progress each."""
     return tiny(steps=40, log_every=1)
 
 
@@ -62,18 +62,18 @@ def healthy(tiny: Callable[..., Any]) -> Run:
 
 
 @pytest.mark.parametrize("name", family.names())
-def test_every_disease_says_what_it_is_and_where_it_is_from(name: str) -> None:
-    about, disease = family.describe(name), family.create(name)
-    assert about.summary and about.source and isinstance(disease, FailureMode)
-    assert disease.severity in (1, 2, 3)
-    assert set(disease.outshines) <= set(family.names())
+def test_every_failure_mode_has_a_title_and_a_source(name: str) -> None:
+    member, detector = family.describe(name), family.create(name)
+    assert member.summary and member.source and isinstance(detector, FailureMode)
+    assert detector.severity in (1, 2, 3)
+    assert set(detector.supersedes) <= set(family.names())
 
 
-# ---- signs and signals
+# ---- indicators and signals
 
 
 @pytest.mark.parametrize(
-    ("sign", "confidence"),
+    ("indicator", "confidence"),
     [
         (Indicator("x", 0.5, 0.5, 1.0, ""), 0.5),
         (Indicator("x", 1.0, 0.5, 1.0, ""), 0.99),
@@ -87,35 +87,37 @@ def test_every_disease_says_what_it_is_and_where_it_is_from(name: str) -> None:
         (Indicator("x", math.nan, 0.5, 1.0, ""), 0.01),
     ],
 )
-def test_confidence_runs_from_the_threshold_to_where_sick_runs_lie(sign: Indicator, confidence: float) -> None:
-    assert sign.confidence == pytest.approx(confidence)
-    assert sign.present == (confidence > 0.5)
+def test_confidence_is_one_half_at_the_threshold_and_099_at_certain_values(
+    indicator: Indicator, confidence: float
+) -> None:
+    assert indicator.confidence == pytest.approx(confidence)
+    assert indicator.present == (confidence > 0.5)
 
 
-def test_separation_is_the_area_under_the_roc_curve() -> None:
+def test_roc_auc_is_the_area_under_the_roc_curve() -> None:
     from sklearn.metrics import roc_auc_score
 
     random = np.random.default_rng(0)
     high, low = random.integers(2, 9, 60).astype(float), random.integers(0, 7, 41).astype(float)  # with ties
     labels = np.r_[np.ones(60), np.zeros(41)]
-    assert separation(high, low) == pytest.approx(roc_auc_score(labels, np.r_[high, low]))
-    assert math.isnan(separation(high, high[:0]))
+    assert roc_auc(high, low) == pytest.approx(roc_auc_score(labels, np.r_[high, low]))
+    assert math.isnan(roc_auc(high, high[:0]))
 
 
 def test_growth_is_over_what_was_usual() -> None:
     steady = np.ones(200)
-    assert growth(steady) == 1
-    assert growth(np.r_[steady, np.full(20, 50.0)]) == 50
-    assert math.isnan(growth(np.ones(5)))
-    assert math.isnan(growth(np.full(50, np.nan)))
+    assert final_growth(steady) == 1
+    assert final_growth(np.r_[steady, np.full(20, 50.0)]) == 50
+    assert math.isnan(final_growth(np.ones(5)))
+    assert math.isnan(final_growth(np.full(50, np.nan)))
 
 
 def test_fall_is_from_the_best() -> None:
-    assert fall(np.r_[np.full(50, 2.0), np.full(50, 0.5)]) == 0.25
-    assert fall(np.r_[np.full(50, 0.5), np.full(50, 2.0)]) == 1
+    assert final_share(np.r_[np.full(50, 2.0), np.full(50, 0.5)]) == 0.25
+    assert final_share(np.r_[np.full(50, 0.5), np.full(50, 2.0)]) == 1
 
 
-def dirac(penalty: float, rounds: int = 4_000, rate: float = 0.1) -> np.ndarray:
+def dirac(penalty: float, steps: int = 4_000, rate: float = 0.1) -> np.ndarray:
     """The Dirac-GAN of Mescheder et al. 2018, section 2, by alternating gradient steps: where its one sample is.
 
     Data are at 0, the generator's sample at θ, the critic is D(x) = ψx, the loss f(ψθ) with f(t) = −log(1 + e^−t).
@@ -125,28 +127,28 @@ def dirac(penalty: float, rounds: int = 4_000, rate: float = 0.1) -> np.ndarray:
         return 1 / (1 + math.exp(t))
 
     theta, psi, places = 1.0, 1.0, []
-    for _ in range(rounds):
+    for _ in range(steps):
         psi += rate * (theta * f_prime(theta * psi) - penalty * psi)
         theta -= rate * psi * f_prime(theta * psi)
         places.append(theta)
-    return np.array(places)[rounds // 2 :: 10, None]
+    return np.array(places)[steps // 2 :: 10, None]
 
 
 def test_the_dirac_gan_oscillates_and_a_penalty_calms_it() -> None:
-    wild, calm = swings(dirac(0.0), 0.0, 1.0), swings(dirac(0.3), 0.0, 1.0)
+    wild, calm = oscillations(dirac(0.0), 0.0, 1.0), oscillations(dirac(0.3), 0.0, 1.0)
     assert wild is not None and calm is not None
-    assert wild.reach > 0.9 and wild.count > 20
-    assert calm.reach < 0.05
+    assert wild.amplitude > 0.9 and wild.crossings > 20
+    assert calm.amplitude < 0.05
 
 
 def test_what_sampling_alone_shows_is_no_swing() -> None:
     random = np.random.default_rng(0)
     batches = random.normal(size=(300, 64, 4)).mean(1)
     noise = math.sqrt(4 / 64)
-    assert swings(batches, noise, 2.0).reach < 0.05  # type: ignore[union-attr]
+    assert oscillations(batches, noise, 2.0).amplitude < 0.05  # type: ignore[union-attr]
     drifting = batches + np.linspace(0, 4, 300)[:, None]
-    assert swings(drifting, noise, 2.0).count < 5  # type: ignore[union-attr]
-    assert swings(batches[:5], noise, 2.0) is None
+    assert oscillations(drifting, noise, 2.0).crossings < 5  # type: ignore[union-attr]
+    assert oscillations(batches[:5], noise, 2.0) is None
 
 
 def test_a_course_forgets_what_was_repeated_and_bridges_what_is_missing() -> None:
@@ -177,8 +179,8 @@ def test_only_batch_statistics_let_samples_talk_to_each_other() -> None:
     samples = torch.randn(16, 3)
     alone = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1), nn.Flatten(0))
     mixed = nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 1), nn.Flatten(0))
-    assert measured.crosstalk(alone, samples) == 0
-    assert measured.crosstalk(mixed.train(), samples) > 0.05
+    assert probes.batch_crosstalk(alone, samples) == 0
+    assert probes.batch_crosstalk(mixed.train(), samples) > 0.05
 
 
 def test_dead_and_saturated_units_are_counted() -> None:
@@ -187,7 +189,7 @@ def test_dead_and_saturated_units_are_counted() -> None:
         network[0].bias[:2] = -1e3
         network[2].bias[:1] = 1e3
         network[2].bias[1:2] = -1e3
-    found = {layer.name: layer.value for layer in measured.units(network, torch.rand(64, 4))}
+    found = {layer.name: layer.value for layer in probes.inactive_units(network, torch.rand(64, 4))}
     assert found["1"] >= 0.25 and found["3"] == pytest.approx(0.4)
 
 
@@ -195,13 +197,13 @@ def test_a_layers_gain_is_what_it_stretches_differences_by() -> None:
     triple = nn.Linear(4, 4, bias=False)
     triple.weight = nn.Parameter(3 * torch.eye(4))
     critic = nn.Sequential(triple, nn.Identity(), nn.Linear(4, 1, bias=False))
-    ((name, value), *_) = measured.gains(critic, torch.randn(50, 4), torch.randn(50, 4))
+    ((name, value), *_) = probes.layer_gains(critic, torch.randn(50, 4), torch.randn(50, 4))
     assert (name, value) == ("0", pytest.approx(3, rel=1e-5))
 
 
 def test_slopes_of_a_linear_critic_are_its_weights_norm() -> None:
     critic = nn.Sequential(nn.Linear(3, 1), nn.Flatten(0))
-    slopes = measured.slopes(critic, torch.randn(21, 3), torch.randn(30, 3), 10)
+    slopes = probes.critic_gradient_norms(critic, torch.randn(21, 3), torch.randn(30, 3), 10)
     norm = float(critic[0].weight.detach().norm())
     for side in slopes:
         assert side == pytest.approx(norm, rel=1e-5)
@@ -209,7 +211,7 @@ def test_slopes_of_a_linear_critic_are_its_weights_norm() -> None:
 
 def test_the_pull_of_a_linear_critic_is_its_slope() -> None:
     critic = nn.Sequential(nn.Linear(3, 1), nn.Flatten(0))
-    pull = measured.pull(critic, objective("wasserstein"), torch.randn(20, 3), None, 8)
+    pull = probes.loss_gradient_norm(critic, objective("wasserstein"), torch.randn(20, 3), None, 8)
     assert pull == pytest.approx(float(critic[0].weight.detach().norm()), rel=1e-5)
 
 
@@ -217,27 +219,29 @@ def test_the_pull_of_a_linear_critic_is_its_slope() -> None:
     ("name", "loss"),
     [("non-saturating", 2 * math.log(2)), ("hinge", 2.0), ("least-squares", 0.25), ("wasserstein", 0.0)],
 )
-def test_what_a_critic_pays_for_knowing_nothing(name: str, loss: float) -> None:
-    assert chance_loss(objective(name)) == pytest.approx(loss, abs=1e-4)
+def test_the_loss_of_a_constant_critic(name: str, loss: float) -> None:
+    assert constant_critic_loss(objective(name)) == pytest.approx(loss, abs=1e-4)
 
 
-def test_a_fresh_network_tells_what_differs_and_nothing_else() -> None:
+def test_a_classifier_separates_different_distributions_only() -> None:
     torch.manual_seed(0)
     same = [torch.randn(400, 5) for _ in range(4)]
-    assert abs(measured.tellable(*same) - 0.5) < 0.08
-    assert measured.tellable(same[0], same[1] + 2, same[2], same[3] + 2) > 0.9
+    assert abs(probes.classifier_auc(*same) - 0.5) < 0.08
+    assert probes.classifier_auc(same[0], same[1] + 2, same[2], same[3] + 2) > 0.9
 
 
 def test_crowding_is_one_in_a_hundred_for_the_data_themselves() -> None:
     random = np.random.default_rng(0)
-    assert crowding(random.normal(size=(800, 6)), random.normal(size=(800, 6))) == pytest.approx(0.01, abs=0.005)
-    assert crowding(random.normal(size=(800, 6)) * 1e-3, random.normal(size=(800, 6))) == 1
+    assert close_pair_share(random.normal(size=(800, 6)), random.normal(size=(800, 6))) == pytest.approx(
+        0.01, abs=0.005
+    )
+    assert close_pair_share(random.normal(size=(800, 6)) * 1e-3, random.normal(size=(800, 6))) == 1
 
 
 def test_samples_that_share_a_neighbour_count_once() -> None:
     owners = np.repeat([3, 7], 50)
-    assert _independent(owners, owners, np.ones(100)) == pytest.approx(2)
-    assert _independent(np.arange(100), np.arange(100), np.ones(100)) == pytest.approx(100)
+    assert effective_sample_size(owners, owners, np.ones(100)) == pytest.approx(2)
+    assert effective_sample_size(np.arange(100), np.arange(100), np.ones(100)) == pytest.approx(100)
 
 
 # ---- the data
@@ -247,10 +251,10 @@ def test_constant_channels_and_copies_are_counted() -> None:
     images = np.random.default_rng(0).integers(0, 256, (50, 4, 4, 3)).astype(np.uint8)
     images[..., 1] = 9
     assert data.constant_channels(images) == [1]
-    assert data.copies(images) == 0
-    assert data.copies(np.concatenate([images, images[:25]])) == pytest.approx(1 / 3)
-    assert data.copies(images[:10], images[5:]) == 0.5
-    assert data.copies(images[:0], images) == 0
+    assert data.duplicate_share(images) == 0
+    assert data.duplicate_share(np.concatenate([images, images[:25]])) == pytest.approx(1 / 3)
+    assert data.duplicate_share(images[:10], images[5:]) == 0.5
+    assert data.duplicate_share(images[:0], images) == 0
 
 
 BAD_DATA: dict[str, tuple[Callable[[np.ndarray], Any], str]] = {
@@ -275,16 +279,16 @@ def images() -> np.ndarray:
 def test_bad_data_are_told_before_training_and_found_after_it(
     what: str, images: np.ndarray, tiny: Callable[..., Any], notes: Any
 ) -> None:
-    spoil, disease = BAD_DATA[what]
+    spoil, failure_mode = BAD_DATA[what]
     spoilt = spoil(images)
     run = tiny(data=spoilt, listeners=[notes], **GOOD_IMAGES)
-    assert [text.partition(":")[0] for text in notes.said] == [disease]
+    assert [text.partition(":")[0] for text in notes.said] == [failure_mode]
     found = run.diagnose(data=spoilt, only=["data-range", "constant-channels", "duplicated-data"])
-    assert [f.disease for f in found.findings] == [disease]
-    finding = found[disease]
+    assert [f.failure_mode for f in found.findings] == [failure_mode]
+    finding = found[failure_mode]
     assert 0.5 < finding.confidence <= 0.99 and finding.picture is not None and finding.picture.is_file()
-    assert finding.command.startswith("twoplayer.train(data=") and finding.evidence
-    assert disease in found and len(found.warnings) == 1
+    assert finding.command.startswith("twoplayer.train(data=") and finding.indicators
+    assert failure_mode in found and len(found.warnings) == 1
 
 
 def test_good_data_are_not_accused(images: np.ndarray, tiny: Callable[..., Any], notes: Any) -> None:
@@ -296,14 +300,14 @@ def test_good_data_are_not_accused(images: np.ndarray, tiny: Callable[..., Any],
 
 def test_repaired_data_are_no_longer_accused(images: np.ndarray, tiny: Callable[..., Any], tmp_path: Path) -> None:
     """The expression in the advice, as it would be pasted."""
-    for spoil, disease in BAD_DATA.values():
+    for spoil, failure_mode in BAD_DATA.values():
         x = spoil(images)
-        run = tiny(data=x, folder=f"{disease}-{x.dtype}-{len(x)}", **GOOD_IMAGES)
-        patient = RunContext(run.folder, data=x)
-        (case, *_) = sorted(family.create(disease).cases(patient), key=lambda c: -c.confidence)
-        repaired = eval(case.advice.data, {"x": patient.dataset.train, "np": np})  # what a person would paste
-        mended = tiny(data=repaired, folder=f"mended-{disease}-{x.dtype}-{len(x)}", **GOOD_IMAGES)
-        assert disease not in mended.diagnose(data=repaired, only=[disease])
+        run = tiny(data=x, folder=f"{failure_mode}-{x.dtype}-{len(x)}", **GOOD_IMAGES)
+        context = RunContext(run.folder, data=x)
+        (case, *_) = sorted(family.create(failure_mode).cases(context), key=lambda c: -c.confidence)
+        repaired = eval(case.advice.data, {"x": context.dataset.train, "np": np})  # what a person would paste
+        mended = tiny(data=repaired, folder=f"mended-{failure_mode}-{x.dtype}-{len(x)}", **GOOD_IMAGES)
+        assert failure_mode not in mended.diagnose(data=repaired, only=[failure_mode])
 
 
 # ---- whole runs
@@ -330,14 +334,16 @@ def notes() -> Notes:
 def test_a_run_is_looked_at_for_everything(healthy: Run) -> None:
     before = tensors(state(healthy.path))
     found = diagnose(healthy.path)
-    looked_for = {f.disease for f in found.findings} | {c.disease for c in found.healthy} | set(found.unchecked)
+    looked_for = (
+        {f.failure_mode for f in found.findings} | {c.failure_mode for c in found.ruled_out} | set(found.unchecked)
+    )
     # what is found may stand for what need not be told
     assert looked_for >= set(family.names()) - {"partial-collapse", "strong-critic", "weak-critic"}
     assert not found.unchecked
     after = tensors(state(healthy.path))
     assert before.keys() == after.keys() and all(torch.equal(before[k], after[k]) for k in before)
     written = json.loads((healthy.path / "diagnosis" / "diagnosis.json").read_text())
-    assert [f["disease"] for f in written["findings"]] == [f.disease for f in found.findings]
+    assert [f["failure_mode"] for f in written["findings"]] == [f.failure_mode for f in found.findings]
     severities = [f.severity for f in found.findings]
     assert severities == sorted(severities, reverse=True)
     again = diagnose(healthy)
@@ -380,8 +386,8 @@ def test_advice_replaces_what_the_run_was_given(tiny: Callable[..., Any]) -> Non
 
 def test_flags_are_left_out_with_their_values() -> None:
     words = shlex.split("twoplayer train --optimizer.learning-rate 1 --learning_rate=2 --critic.filters 3 --json -x")
-    assert _without(words, ["learning-rate"]) == ["twoplayer", "train", "--critic.filters", "3", "-x"]
-    assert _without(words, ["generator.filters"])[-3:] == ["--critic.filters", "3", "-x"]
+    assert _remove_flags(words, ["learning-rate"]) == ["twoplayer", "train", "--critic.filters", "3", "-x"]
+    assert _remove_flags(words, ["generator.filters"])[-3:] == ["--critic.filters", "3", "-x"]
 
 
 ADVISED = {
@@ -392,12 +398,12 @@ ADVISED = {
 
 @pytest.mark.parametrize("method", ADVISED)
 def test_every_advice_is_a_setting_that_training_accepts(method: str, tiny: Callable[..., Any]) -> None:
-    """Of all cases of all diseases, whether the run has them or not."""
+    """Of all cases of all failure modes, whether the run shows them or not."""
     run = tiny(method, "ring", steps=4, **ADVISED[method])
-    patient = RunContext(run.folder)
+    context = RunContext(run.folder)
     advised = 0
     for name in family.names():
-        for case in family.create(name).cases(patient) if name not in ("oscillation",) else ():
+        for case in family.create(name).cases(context) if name not in ("oscillation",) else ():
             settings = {k: v for k, v in case.advice.settings.items() if k != "images"}
             config = settle(config=run.folder.config_file, data="ring", **settings)
             assert not settings or config.differences(run.config), (name, settings)
@@ -418,9 +424,11 @@ def test_more_critic_steps_are_more_than_there_are(method: str, settings: dict[s
 
 
 @pytest.mark.parametrize("method", sorted(methods.names()))
-@pytest.mark.parametrize("make", [calmer, stronger_critic, strong_critic._advice], ids=["calm", "stronger", "weaker"])
+@pytest.mark.parametrize(
+    "make", [stabilize, strengthen_critic, strong_critic._advice], ids=["calm", "stronger", "weaker"]
+)
 def test_no_advice_is_what_the_run_does_already(method: str, make: Callable[[Config], Advice], tmp_path: Path) -> None:
-    """Taken again and again, as a person would who finds the same disease again."""
+    """Taken again and again, as a user would who finds the same failure mode again."""
     config = settle(method, "digits")
     for i in range(4):
         folder = RunFolder(tmp_path / str(i))
@@ -433,41 +441,41 @@ def test_no_advice_is_what_the_run_does_already(method: str, make: Callable[[Con
 
 def test_a_critic_as_wide_as_usual_is_not_advised_to_be_so() -> None:
     config = settle("gan1", "ring", **{"critic.filters": 128})
-    assert "critic.filters" not in stronger_critic(config).settings
-    assert stronger_critic(settle("gan1", "ring", **{"critic.filters": 4})).settings == {"critic.filters": "128"}
+    assert "critic.filters" not in strengthen_critic(config).settings
+    assert strengthen_critic(settle("gan1", "ring", **{"critic.filters": 4})).settings == {"critic.filters": "128"}
 
 
 def test_plain_gradient_descent_is_not_advised_an_adaptive_methods_rate() -> None:
-    assert "learning-rate" not in calmer(settle("gan1", "ring", optimizer="sgd", learning_rate=0.02)).settings
-    assert calmer(settle("gan1", "ring", optimizer="sgd", learning_rate=5.0)).settings == {"learning-rate": "0.01"}
-    assert calmer(settle("gan1", "ring", learning_rate=0.02)).settings == {"learning-rate": "0.0002"}
-    assert calmer(settle("gan1", "ring", beta1=0.9)).settings == {"beta1": "0.5"}
+    assert "learning-rate" not in stabilize(settle("gan1", "ring", optimizer="sgd", learning_rate=0.02)).settings
+    assert stabilize(settle("gan1", "ring", optimizer="sgd", learning_rate=5.0)).settings == {"learning-rate": "0.01"}
+    assert stabilize(settle("gan1", "ring", learning_rate=0.02)).settings == {"learning-rate": "0.0002"}
+    assert stabilize(settle("gan1", "ring", beta1=0.9)).settings == {"beta1": "0.5"}
 
 
 def test_one_advice_is_told_once(tiny: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a hasty run, in which whatever is found asks for a gentler rate."""
+    """A run with a large learning rate, for which every finding advises a smaller one."""
     monkeypatch.setattr("twoplayer.diagnosis._diagnosis.png", lambda figure: b"")
-    monkeypatch.setattr("twoplayer.diagnosis.oscillation.FAR", -1.0)
-    monkeypatch.setattr("twoplayer.diagnosis.oscillation.OFTEN", 0)
-    monkeypatch.setattr("twoplayer.diagnosis.dead_units.MANY", -1.0)
+    monkeypatch.setattr("twoplayer.diagnosis.oscillation.AMPLITUDE_THRESHOLD", -1.0)
+    monkeypatch.setattr("twoplayer.diagnosis.oscillation.MIN_CROSSINGS", 0)
+    monkeypatch.setattr("twoplayer.diagnosis.dead_units.INACTIVE_THRESHOLD", -1.0)
     run = tiny(steps=40, log_every=1, learning_rate=0.05, **{"networks.activation": "relu"})
     found = run.diagnose(only=["oscillation", "dead-units"])
-    one, other = found.findings
-    assert (one.as_for, other.as_for) == (None, one.disease)
-    assert one.command == other.command and "--learning-rate 0.0002" in one.command
+    first, second = found.findings
+    assert (first.same_advice_as, second.same_advice_as) == (None, first.failure_mode)
+    assert first.command == second.command and "--learning-rate 0.0002" in first.command
     text = str(found)
-    assert text.count("--learning-rate 0.0002") == 1 and f"try next what {one.disease} asks for" in text
-    assert [f["as_for"] for f in found.document()["findings"]] == [None, one.disease]
+    assert text.count("--learning-rate 0.0002") == 1 and f"try next the command of {first.failure_mode}" in text
+    assert [f["same_advice_as"] for f in found.document()["findings"]] == [None, first.failure_mode]
 
 
-def test_a_diverged_run_is_played_again_and_the_layer_named(tiny: Callable[..., Any], tmp_path: Path) -> None:
+def test_the_steps_of_a_diverged_run_are_repeated_and_the_layer_named(tiny: Callable[..., Any], tmp_path: Path) -> None:
     with pytest.raises(Diverged):
         tiny("gan1", "ring", steps=200, optimizer="sgd", learning_rate=1e6, checkpoint_every=1)
     found = diagnose(tmp_path / "run", only=["divergence"])
     (finding,) = found.findings
     assert finding.confidence == 0.99 and finding.severity == 3
     assert "critic: " in finding.verdict or "generator: " in finding.verdict
-    assert "round" in finding.verdict and finding.picture is not None
+    assert "step" in finding.verdict and finding.picture is not None
 
 
 def test_a_gradient_that_is_not_finite_is_caught_where_it_appears(tiny: Callable[..., Any]) -> None:
@@ -475,11 +483,9 @@ def test_a_gradient_that_is_not_finite_is_caught_where_it_appears(tiny: Callable
     from twoplayer.diagnosis._replay import replay
 
     run = tiny(steps=4)
-    run.folder.write(
-        "status", {**run.status, "state": "diverged", "message": "at round 6 critic loss was no number; x"}
-    )
-    patient = RunContext(run.folder)
-    restored = patient.restored
+    run.folder.write("status", {**run.status, "state": "diverged", "message": "at step 6 critic loss was no number; x"})
+    context = RunContext(run.folder)
+    restored = context.restored
 
     def poisoned() -> Any:
         trainer = restored()
@@ -490,31 +496,32 @@ def test_a_gradient_that_is_not_finite_is_caught_where_it_appears(tiny: Callable
             layers[1].weight[0] *= 10
         return trainer
 
-    patient.restored = poisoned  # type: ignore[method-assign]
-    found = replay(patient)
-    assert found.broken is not None and found.broken.startswith("critic: body.") and found.what == "its output"
-    assert (found.first, found.failed, found.broke) == (5, 6, 5)
+    context.restored = poisoned  # type: ignore[method-assign]
+    result = replay(context)
+    assert result.broken_layer is not None and result.broken_layer.startswith("critic: body.")
+    assert result.broken_tensor == "its output"
+    assert (result.first_step, result.failed_step, result.broken_step) == (5, 6, 5)
 
 
 @pytest.fixture
 def stuck(tiny: Callable[..., Any]) -> Callable[[np.ndarray], RunContext]:
     """A run on the ring, diverse once by its log, whose samples are those given."""
-    run = tiny(steps=4, ema=0.0)
+    run = tiny(steps=4, ema_decay=0.0)
 
     def make(samples: np.ndarray) -> RunContext:
-        patient = RunContext(run.folder)
-        patient.__dict__["samples"] = samples.astype(np.float32)
-        patient.__dict__["statistics"] = TimeSeries([{"step": 600, "count": 16, "mean": [0, 0], "deviation": 0.9}])
-        return patient
+        context = RunContext(run.folder)
+        context.__dict__["samples"] = samples.astype(np.float32)
+        context.__dict__["sample_log"] = TimeSeries([{"step": 600, "count": 16, "mean": [0, 0], "deviation": 0.9}])
+        return context
 
     return make
 
 
 def test_a_collapsed_run_is_told_of_its_collapse_alone(stuck: Callable[[np.ndarray], RunContext]) -> None:
-    patient = stuck(np.full((500, 2), 0.5))
-    cases = family.create("mode-collapse").cases(patient)
+    context = stuck(np.full((500, 2), 0.5))
+    cases = family.create("mode-collapse").cases(context)
     assert all(case.confidence > 0.9 for case in cases)
-    verdicts = [case.verdict for case in family.create("partial-collapse").cases(patient)]
+    verdicts = [case.verdict for case in family.create("partial-collapse").cases(context)]
     assert any("7 of 8 modes get less than a fifth" in verdict for verdict in verdicts)
     assert sum("0 of 8 modes are covered" in verdict for verdict in verdicts) == 2
 
@@ -546,26 +553,26 @@ def test_modes_are_counted_as_evaluate_counts_them(
     from twoplayer.measurement._selection import modes_of
     from twoplayer.metrics import create
 
-    patient = stuck(samples)
-    seen, known = np.asarray(patient.samples, float), modes_of(patient.dataset)
-    starved, most = family.create("partial-collapse").cases(patient)[:2]
+    context = stuck(samples)
+    seen, known = np.asarray(context.samples, float), modes_of(context.dataset)
+    starved, most = family.create("partial-collapse").cases(context)[:2]
     now = create("modes-covered").measure(seen, known).value
-    assert most.signs[0].value == starved.beside[0].value == covered == now
-    assert most.beside[0].value == create("high-quality-share").measure(seen, known).value
+    assert most.indicators[0].value == starved.supplementary[0].value == covered == now
+    assert most.supplementary[0].value == create("high-quality-share").measure(seen, known).value
     for case in (starved, most):
         assert f"{covered} of 8 modes are covered, as twoplayer evaluate counts" in case.verdict
     assert f"{missing} of 8 modes get less than a fifth" in starved.verdict
-    assert starved.signs[0].present == (missing > 0)
-    assert most.signs[0].present == (covered < 4)
+    assert starved.indicators[0].present == (missing > 0)
+    assert most.indicators[0].present == (covered < 4)
 
 
 def test_of_a_mode_to_which_nothing_is_due_nothing_is_asked(tiny: Callable[..., Any]) -> None:
     run = tiny(steps=4, **{"data.weights": [1, 1, 1, 1, 1, 1, 1, 1e-4]})
-    patient = RunContext(run.folder)
-    patient.__dict__["samples"] = ring(7).astype(np.float32)
-    patient.__dict__["statistics"] = TimeSeries([{"step": 600, "count": 16, "mean": [0, 0], "deviation": 0.9}])
-    starved, most = family.create("partial-collapse").cases(patient)[:2]
-    assert most.signs[0].value == 7 and not starved.signs[0].present and not most.signs[0].present
+    context = RunContext(run.folder)
+    context.__dict__["samples"] = ring(7).astype(np.float32)
+    context.__dict__["sample_log"] = TimeSeries([{"step": 600, "count": 16, "mean": [0, 0], "deviation": 0.9}])
+    starved, most = family.create("partial-collapse").cases(context)[:2]
+    assert most.indicators[0].value == 7 and not starved.indicators[0].present and not most.indicators[0].present
 
 
 def test_classes_are_judged_where_a_classifier_recognizes_the_samples(
@@ -574,17 +581,19 @@ def test_classes_are_judged_where_a_classifier_recognizes_the_samples(
     """A generator of blobs, whose classes are guesses, leaves out no class that it could have made."""
 
     def found(logits: np.ndarray) -> list[str]:
-        patient = stuck(ring(8))
-        patient.__dict__["modes"] = None
+        context = stuck(ring(8))
+        context.__dict__["mode_coverage"] = None
         random = np.random.default_rng(0)
         rows = ModeHistogram("class", ["bag", "shoe"], np.array([1.0, 0.0]), np.array([0.5, 0.5]))
-        seen = FeaturePair(random.normal(size=(300, 4)), random.normal(size=(300, 4)), rows, sureness(logits))
-        patient.__dict__["features"] = seen
-        return [c.verdict for c in family.create("partial-collapse").cases(patient) if c.confidence > 0.5]
+        seen = FeaturePair(
+            random.normal(size=(300, 4)), random.normal(size=(300, 4)), rows, classifier_confidence(logits)
+        )
+        context.__dict__["features"] = seen
+        return [c.verdict for c in family.create("partial-collapse").cases(context) if c.confidence > 0.5]
 
     sure, unsure = np.tile([4.0, 0.0], (300, 1)), np.tile([0.4, 0.0], (300, 1))
-    assert sureness(sure) == pytest.approx(1 / (1 + math.exp(-4))) and sureness(unsure) < 0.65
-    assert found(sure) == ["1 of 2 classes get less than a fifth of the samples that are due to them: shoe."]
+    assert classifier_confidence(sure) == pytest.approx(1 / (1 + math.exp(-4))) and classifier_confidence(unsure) < 0.65
+    assert found(sure) == ["1 of 2 classes get less than a fifth of their expected samples: shoe."]
     assert found(unsure) == []
 
 
@@ -598,7 +607,7 @@ def test_classes_are_judged_where_a_classifier_recognizes_the_samples(
     ],
 )
 def test_modes_are_named_by_what_a_person_reads(centres: list[list[float]], words: list[str]) -> None:
-    assert places(np.array(centres)) == words
+    assert mode_labels(np.array(centres)) == words
 
 
 # ---- damaged, unfinished, foreign
@@ -621,7 +630,7 @@ def test_of_a_damaged_run_what_can_be_said_is_said(what: str, healthy: Run, monk
     monkeypatch.setattr("twoplayer.diagnosis._diagnosis.png", lambda figure: b"")
     DAMAGE[what](healthy.folder)
     found = diagnose(healthy.path)
-    checked = {f.disease for f in found.findings} | {c.disease for c in found.healthy}
+    checked = {f.failure_mode for f in found.findings} | {c.failure_mode for c in found.ruled_out}
     assert checked or what in ("a cut config",)
     assert bool(found.unchecked) == (what != "no environment")
     assert all(reason and "\n" not in reason for reason in found.unchecked.values())
@@ -633,7 +642,7 @@ def test_an_array_in_memory_is_asked_for(tiny: Callable[..., Any]) -> None:
     run = tiny(data=points)
     assert "array" in run.diagnose(only=["memorization"]).unchecked["memorization"]
     assert not run.diagnose(only=["data-range"], data=points).unchecked
-    with pytest.raises(UserError, match="not those that it was trained on"):
+    with pytest.raises(UserError, match="not those that the run was trained on"):
         run.diagnose(data=points + 1)
 
 
@@ -653,10 +662,10 @@ def test_mistakes_are_one_sentence(healthy: Run, tmp_path: Path) -> None:
 def test_the_verb(healthy: Run, capfd: pytest.CaptureFixture[str]) -> None:
     assert main.run(["diagnose", str(healthy.path), "--only", "data-range,duplicated-data"]) == 0
     told = capfd.readouterr().out
-    assert "nothing found" in told and "checked and healthy: data-range, duplicated-data" in told
+    assert "no failure mode found" in told and "checked and not present: data-range, duplicated-data" in told
     assert main.run(["diagnose", str(healthy.path), "--only", "data-range", "--json"]) == 0
     document = json.loads(capfd.readouterr().out)
-    assert document["findings"] == [] and document["healthy"][0]["disease"] == "data-range"
+    assert document["findings"] == [] and document["ruled_out"][0]["failure_mode"] == "data-range"
     assert main.run(["diagnose"]) == 0
     assert all(name in capfd.readouterr().out for name in ["memorization"])
     assert main.run(["diagnose", str(healthy.path), "--only", "nothing"]) == 2
@@ -664,7 +673,7 @@ def test_the_verb(healthy: Run, capfd: pytest.CaptureFixture[str]) -> None:
     assert main.run(["diagnose", "--only", "memorization"]) == 2
 
 
-# ---- the watch
+# ---- the monitor
 
 
 def test_what_is_logged_of_samples_moves_no_weight(tiny: Callable[..., Any]) -> None:
@@ -695,11 +704,11 @@ def test_a_glance_keeps_what_was_made_last() -> None:
 
 
 def failing(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Settings of a run that looks collapsed to its watch from the start."""
-    monkeypatch.setattr("twoplayer.diagnosis.mode_collapse.NARROW", 1e6)
-    monkeypatch.setattr("twoplayer.diagnosis._diversity.WIDE", 0.0)
-    monkeypatch.setattr("twoplayer.diagnosis._monitor.WINDOW", 3)
-    monkeypatch.setattr("twoplayer.diagnosis._monitor.EVERY", 1)
+    """Settings of a run that looks collapsed to its monitor from the start."""
+    monkeypatch.setattr("twoplayer.diagnosis.mode_collapse.WIDTH_THRESHOLD", 1e6)
+    monkeypatch.setattr("twoplayer.diagnosis._diversity.DIVERSE_WIDTH", 0.0)
+    monkeypatch.setattr("twoplayer.diagnosis._monitor.WINDOW_LINES", 3)
+    monkeypatch.setattr("twoplayer.diagnosis._monitor.CHECK_EVERY_LINES", 1)
     return {"steps": 40, "log_every": 1, "checkpoint_every": 5}
 
 
@@ -713,7 +722,7 @@ def test_a_failing_run_is_told_once_and_goes_on(
     tiny(listeners=[notes], **{**settings, "steps": 50})
     assert len(notes.said) == 1  # in a resumed run too
     warnings = diagnose(run, only=["data-range"]).warnings
-    assert len(warnings) == 1 and "all but one" in warnings[0]
+    assert len(warnings) == 1 and "almost identical" in warnings[0]
 
 
 def test_a_failing_run_is_stopped_where_that_is_wanted(
@@ -735,7 +744,9 @@ def test_the_verb_that_trains_exits_with_3(
 ) -> None:
     failing(monkeypatch)
     monkeypatch.chdir(tmp_path)
-    words = "train gan1 --data ring --data.count 200 --filters 4 --batch 8 --steps 30 --log-every 1 --evaluate-every 0"
+    words = (
+        "train gan1 --data ring --data.count 200 --filters 4 --batch-size 8 --steps 30 --log-every 1 --evaluate-every 0"
+    )
     assert main.run([*words.split(), "--tensorboard", "false", "--on-failure", "stop"]) == 3
     assert "training stopped itself: at round" in capfd.readouterr().err
 
@@ -745,17 +756,17 @@ def test_a_healthy_training_hears_nothing(tiny: Callable[..., Any], notes: Notes
     assert notes.said == []
 
 
-def test_a_watch_sees_gradients_explode_vanish_and_samples_swing(healthy: Run) -> None:
+def test_a_monitor_sees_gradients_explode_vanish_and_samples_swing(healthy: Run) -> None:
     from twoplayer.diagnosis._monitor import Monitor
     from twoplayer.runs.dataset import reopen
 
-    def told(values: Callable[[int], dict[str, float]], place: Callable[[int], list[float]]) -> set[str]:
+    def issued(values: Callable[[int], dict[str, float]], place: Callable[[int], list[float]]) -> set[str]:
         said: list[str] = []
         folder = RunFolder(healthy.path.with_name("elsewhere"))
-        watch = Monitor(folder, healthy.config, reopen(healthy.folder), said.append)
+        monitor = Monitor(folder, healthy.config, reopen(healthy.folder), said.append)
         for step in range(400):
             samples = {"count": 64, "mean": place(step), "deviation": 1.0}
-            watch.look(SimpleNamespace(step=10 * step, fraction=step / 400, values=values(step), samples=samples))
+            monitor.check(SimpleNamespace(step=10 * step, fraction=step / 400, values=values(step), samples=samples))
         (folder.path / "diagnosis" / "warnings.jsonl").unlink(missing_ok=True)
         return {text.partition(":")[0] for text in said}
 
@@ -765,21 +776,23 @@ def test_a_watch_sees_gradients_explode_vanish_and_samples_swing(healthy: Run) -
     def still(step: int) -> list[float]:
         return [0.01 * math.sin(step), 0.0]
 
-    assert told(steady, still) == set()
-    assert told(lambda s: {**steady(s), "critic_gradient_norm": 1.05 ** max(0, s - 200)}, still) == {"divergence"}
-    assert told(lambda s: {**steady(s), "generator_gradient_norm": 0.9 ** max(0, s - 200)}, still) == {"strong-critic"}
-    assert told(steady, lambda s: [math.sin(s / 10), math.cos(s / 10)]) == {"oscillation"}
+    assert issued(steady, still) == set()
+    assert issued(lambda s: {**steady(s), "critic_gradient_norm": 1.05 ** max(0, s - 200)}, still) == {"divergence"}
+    assert issued(lambda s: {**steady(s), "generator_gradient_norm": 0.9 ** max(0, s - 200)}, still) == {
+        "strong-critic"
+    }
+    assert issued(steady, lambda s: [math.sin(s / 10), math.cos(s / 10)]) == {"oscillation"}
 
 
 def test_batch_normalization_of_restored_players_runs_as_in_training() -> None:
     game = GenerationGame(nn.Identity(), nn.Sequential(nn.BatchNorm1d(2), nn.Dropout()), objective("hinge"))
-    part = measured.as_played(game.critic)
+    part = probes.in_training_mode(game.critic)
     assert part[0].training and not part[1].training
 
 
 def test_games_whose_critic_judges_more_are_looked_at_as_far_as_it_goes(tiny: Callable[..., Any]) -> None:
     found = tiny("cgan", "digits", networks="mlp", steps=4, **{"data.count": None}).diagnose()
-    checked = {f.disease for f in found.findings} | {c.disease for c in found.healthy}
+    checked = {f.failure_mode for f in found.findings} | {c.failure_mode for c in found.ruled_out}
     assert checked >= {"divergence", "duplicated-data", "memorization"}
-    assert "4 rounds are too few" in found.unchecked["mode-collapse"]
+    assert "4 steps are too few" in found.unchecked["mode-collapse"]
     assert found.unchecked["overfit-critic"] == "this game's critic judges more than samples"

@@ -1,4 +1,4 @@
-"""The watch over a training: what it says of a run that goes wrong, and that it says nothing of one that begins."""
+"""The monitor of a training run: its warnings about a failing run, and its silence about one that begins."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from twoplayer.api.run import Run
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import append_json_line
 from twoplayer.diagnosis import diagnose
-from twoplayer.diagnosis._diversity import YOUNG, growing, lost, spread, widths
+from twoplayer.diagnosis._diversity import MIN_STEPS, is_growing, lost_diversity, was_diverse, width_medians
 from twoplayer.diagnosis._monitor import Monitor
 from twoplayer.diagnosis._rolling_median import RollingMedian
-from twoplayer.diagnosis._warnings import WarningLog, told
+from twoplayer.diagnosis._warnings import WarningLog, read_warnings
 from twoplayer.runs.dataset import reopen
 from twoplayer.runs.run_dir import RunFolder
 
 BEGINNING = np.array(
     [0.063, 0.063, 0.073, 0.09, 0.15, 0.36, 0.84, 1.2, 1.5, 1.4, 1.3, 1.3, 1.5, 1.2, 1.7, 1.5, 1.5, 1.4]
 )
-"""How wide the samples of a healthy run lay over its first 280 rounds, every 16th (DCGAN on Fashion-MNIST)."""
+"""How wide the samples of a healthy run lay over its first 280 steps, every 16th (DCGAN on Fashion-MNIST)."""
 DATA = 1.6
 """How wide its data lie."""
 
@@ -41,14 +41,14 @@ def run(tiny: Callable[..., Any]) -> Run:
 
 
 class Watched:
-    """A watch over made-up lines of progress on data of width 1."""
+    """A monitor of made-up lines of progress on data of width 1."""
 
     def __init__(self, run: Run, path: Path, *, on_failure: str = "warn") -> None:
         self.said: list[str] = []
         self.folder = RunFolder(path)
         config = run.config.model_copy(update={"on_failure": on_failure})
-        self.watch = Monitor(self.folder, config, reopen(run.folder), self.said.append)
-        self.watch.width = 1.0
+        self.monitor = Monitor(self.folder, config, reopen(run.folder), self.said.append)
+        self.monitor.data_width = 1.0
         self.stopped: list[str] = []
 
     def see(
@@ -57,12 +57,12 @@ class Watched:
         *,
         first: int = 1,
         every: int = 1,
-        rounds: int | None = None,
+        steps: int | None = None,
         generator: Callable[[int], float] = lambda step: 1.0,
         critic: Callable[[int], float] = lambda step: 1.0,
         keep: bool = False,
     ) -> Watched:
-        """Lines every `every` rounds with samples that wide, of a run of `rounds`, as many as there are by default."""
+        """Lines every `every` steps with samples that wide, of a run of `steps`, as many as there are by default."""
         wide = list(wide)
         for i, width in enumerate(wide):
             step = (first + i) * every
@@ -71,13 +71,13 @@ class Watched:
             if keep:
                 append_json_line(self.folder.progress, {"step": step, **values})
                 append_json_line(self.folder.statistics, {"step": step, **samples})
-            fraction = step / (rounds or every * (first + len(wide) - 1))
-            stop = self.watch.look(SimpleNamespace(step=step, fraction=fraction, values=values, samples=samples))
+            fraction = step / (steps or every * (first + len(wide) - 1))
+            stop = self.monitor.check(SimpleNamespace(step=step, fraction=fraction, values=values, samples=samples))
             self.stopped += [] if stop is None else [stop]
         return self
 
     @property
-    def diseases(self) -> list[str]:
+    def failure_modes(self) -> list[str]:
         return [text.partition(":")[0] for text in self.said]
 
 
@@ -93,41 +93,48 @@ def watched(run: Run, tmp_path: Path) -> Callable[..., Watched]:
 def test_a_trail_is_of_medians() -> None:
     trail = RollingMedian(3)
     for value in (5.0, 1.0):
-        trail.hear(value)
-    assert math.isnan(trail.now) and math.isnan(trail.most) and math.isnan(trail.usual) and math.isnan(trail.halfway)
+        trail.append(value)
+    assert (
+        math.isnan(trail.current)
+        and math.isnan(trail.current_max)
+        and math.isnan(trail.usual)
+        and math.isnan(trail.halfway)
+    )
     for value in (2.0, 2.0, 9.0, 2.0, 2.0):
-        trail.hear(value)
-    assert (trail.now, trail.most, trail.peak) == (2.0, 9.0, 2.0)
-    trail.hear(math.nan)
-    assert math.isnan(trail.now) and math.isnan(trail.most) and trail.peak == 2.0
+        trail.append(value)
+    assert (trail.current, trail.current_max, trail.peak) == (2.0, 9.0, 2.0)
+    trail.append(math.nan)
+    assert math.isnan(trail.current) and math.isnan(trail.current_max) and trail.peak == 2.0
     for value in (7.0, 8.0, 9.0):
-        trail.hear(value)
-    assert (trail.now, trail.peak) == (8.0, 8.0)
+        trail.append(value)
+    assert (trail.current, trail.peak) == (8.0, 8.0)
 
 
 def test_what_is_usual_leaves_out_the_latest_lines() -> None:
     trail = RollingMedian(20)
     for value in [3.0] * 60 + [1e-9] * 20:
-        trail.hear(value)
-    assert trail.usual == 3.0 and trail.now == 1e-9
+        trail.append(value)
+    assert trail.usual == 3.0 and trail.current == 1e-9
 
 
 def test_diversity_is_of_the_datas_width_and_of_its_own_past() -> None:
-    beginning = widths(BEGINNING[:4], DATA)
-    assert not spread(beginning) and not lost(beginning)
-    assert spread(widths(between(BEGINNING, 100), DATA)) and growing(widths(between(BEGINNING[:6], 100), DATA))
-    assert lost(widths([0.05] * 30 + [1e-4] * 30, DATA))
-    flat = widths([0.0] * 30, DATA)  # a network that passes nothing on has lost nothing
-    assert not lost(flat) and not spread(flat) and not growing(flat)
-    assert math.isnan(widths([], DATA).now) and math.isnan(widths([1.0], 0.0).now)
+    beginning = width_medians(BEGINNING[:4], DATA)
+    assert not was_diverse(beginning) and not lost_diversity(beginning)
+    assert was_diverse(width_medians(between(BEGINNING, 100), DATA)) and is_growing(
+        width_medians(between(BEGINNING[:6], 100), DATA)
+    )
+    assert lost_diversity(width_medians([0.05] * 30 + [1e-4] * 30, DATA))
+    flat = width_medians([0.0] * 30, DATA)  # a network that passes nothing on has lost nothing
+    assert not lost_diversity(flat) and not was_diverse(flat) and not is_growing(flat)
+    assert math.isnan(width_medians([], DATA).current) and math.isnan(width_medians([1.0], 0.0).current)
 
 
 # ---- a run that begins
 
 
-@pytest.mark.parametrize("rounds", [100, 280, 1_000])
-def test_a_generator_that_begins_is_not_told_to_have_collapsed(rounds: int, watched: Callable[..., Watched]) -> None:
-    young = watched(on_failure="stop").see(between(BEGINNING / DATA, 280), rounds=rounds)
+@pytest.mark.parametrize("steps", [100, 280, 1_000])
+def test_a_generator_that_begins_is_not_told_to_have_collapsed(steps: int, watched: Callable[..., Watched]) -> None:
+    young = watched(on_failure="stop").see(between(BEGINNING / DATA, 280), steps=steps)
     assert (young.said, young.stopped) == ([], [])
 
 
@@ -153,7 +160,7 @@ def test_a_young_run_of_images_hears_nothing(tiny: Callable[..., Any]) -> None:
 
 
 def test_a_gradient_that_awakes_does_not_explode(watched: Callable[..., Watched]) -> None:
-    """A badly begun deep network, 3e-4 for 40 rounds and about 1 from then on."""
+    """A badly begun deep network, 3e-4 for 40 steps and about 1 from then on."""
     awaking = watched(on_failure="stop").see([0.9] * 140, critic=lambda s: 3e-4 if s < 40 else 1.0 + s % 3)
     assert (awaking.said, awaking.stopped) == ([], [])
 
@@ -168,85 +175,85 @@ def test_a_gradient_that_flickers_has_not_vanished(watched: Callable[..., Watche
 def test_a_collapse_after_a_spread_is_told_within_as_many_lines_as_a_look_takes(
     watched: Callable[..., Watched],
 ) -> None:
-    collapsed = watched(on_failure="stop").see([*[0.9] * 100, *[0.05] * 25], rounds=400)
-    assert collapsed.diseases == ["mode-collapse"]
+    collapsed = watched(on_failure="stop").see([*[0.9] * 100, *[0.05] * 25], steps=400)
+    assert collapsed.failure_modes == ["mode-collapse"]
     assert "0.05 of the data's width, after 0.9 earlier" in collapsed.said[0]
     assert len(collapsed.stopped) >= 1 and "(mode-collapse)" in collapsed.stopped[0]
-    (warning,) = told(collapsed.folder.path)
-    assert 115 <= warning.step <= 125 and warning.over is None
+    (warning,) = read_warnings(collapsed.folder.path)
+    assert 115 <= warning.step <= 125 and warning.resolved_step is None
 
 
 def test_a_collapse_from_the_start_is_told_when_the_run_is_no_longer_young(watched: Callable[..., Watched]) -> None:
     stuck = watched().see([0.1] * 400, every=5)
-    assert stuck.diseases == ["mode-collapse"] and "never more than 0.1" in stuck.said[0]
-    assert told(stuck.folder.path)[0].step >= max(YOUNG, 1_000)
-    assert watched().see([0.1] * 400, every=1).said == []  # 400 rounds in all are a beginning
+    assert stuck.failure_modes == ["mode-collapse"] and "never more than 0.1" in stuck.said[0]
+    assert read_warnings(stuck.folder.path)[0].step >= max(MIN_STEPS, 1_000)
+    assert watched().see([0.1] * 400, every=1).said == []  # 400 steps in all are a beginning
 
 
 def test_what_dwindles_to_nothing_was_little_to_begin_with(watched: Callable[..., Watched]) -> None:
-    assert watched().see([*[0.04] * 60, *[1e-5] * 40], rounds=300).diseases == ["mode-collapse"]
+    assert watched().see([*[0.04] * 60, *[1e-5] * 40], steps=300).failure_modes == ["mode-collapse"]
 
 
 def test_a_vanished_gradient_is_told_and_holds_to_the_end(watched: Callable[..., Watched]) -> None:
     """Also where it has been gone for so long that nothing else is usual any more."""
     vanished = watched().see([0.9] * 400, generator=lambda s: 1.0 if s < 90 else 1e-6)
-    assert vanished.diseases == ["strong-critic"]
-    assert [w.over for w in told(vanished.folder.path)] == [None]
+    assert vanished.failure_modes == ["strong-critic"]
+    assert [w.resolved_step for w in read_warnings(vanished.folder.path)] == [None]
 
 
 def test_an_explosion_of_a_grown_run_is_told(watched: Callable[..., Watched]) -> None:
     exploding = watched().see([0.9] * 400, every=5, critic=lambda s: 1.05 ** max(0, s // 5 - 200))
-    assert exploding.diseases == ["divergence"]
+    assert exploding.failure_modes == ["divergence"]
 
 
 # ---- what no longer holds
 
 
 def test_what_is_over_is_said_to_be_over_and_what_comes_back_is_not(watched: Callable[..., Watched]) -> None:
-    passing = watched().see([*[0.9] * 100, *[0.05] * 40, *[0.9] * 40], rounds=400)
-    (warning,) = told(passing.folder.path)
-    assert warning.over is not None and 140 <= warning.over <= 150
-    assert str(warning).endswith(f"earlier (no longer at round {warning.over})")
-    passing.see([0.05] * 40, first=181, rounds=400)
-    (again,) = told(passing.folder.path)
-    assert (again.step, again.text, again.over) == (warning.step, warning.text, None)
+    passing = watched().see([*[0.9] * 100, *[0.05] * 40, *[0.9] * 40], steps=400)
+    (warning,) = read_warnings(passing.folder.path)
+    assert warning.resolved_step is not None and 140 <= warning.resolved_step <= 150
+    assert str(warning).endswith(f"earlier (resolved at step {warning.resolved_step})")
+    passing.see([0.05] * 40, first=181, steps=400)
+    (again,) = read_warnings(passing.folder.path)
+    assert (again.step, again.message, again.resolved_step) == (warning.step, warning.message, None)
     assert len(passing.said) == 1
 
 
 def test_a_resumed_watch_knows_what_was_before(watched: Callable[..., Watched], run: Run) -> None:
     before = watched()
-    before.see([0.9] * 100, rounds=400, keep=True)
-    resumed = Watched(run, before.folder.path).see([0.05] * 25, first=101, rounds=400)
-    assert resumed.diseases == ["mode-collapse"] and "after 0.9 earlier" in resumed.said[0]
-    again = Watched(run, before.folder.path).see([0.05] * 25, first=126, rounds=400)
-    assert again.said == [] and len(told(before.folder.path)) == 1
+    before.see([0.9] * 100, steps=400, keep=True)
+    resumed = Watched(run, before.folder.path).see([0.05] * 25, first=101, steps=400)
+    assert resumed.failure_modes == ["mode-collapse"] and "after 0.9 earlier" in resumed.said[0]
+    again = Watched(run, before.folder.path).see([0.05] * 25, first=126, steps=400)
+    assert again.said == [] and len(read_warnings(before.folder.path)) == 1
 
 
 def test_data_stay_as_they_are(tmp_path: Path) -> None:
     warnings = WarningLog(tmp_path)
-    assert warnings.begin(0, "data-range", "they fill a sliver") and not warnings.begin(0, "data-range", "other words")
-    warnings.end(20, "oscillation")  # was never there
-    assert [str(w) for w in told(tmp_path)] == ["round 0: they fill a sliver"]
-    assert not WarningLog(tmp_path).begin(0, "data-range", "they fill a sliver")
+    assert warnings.issue(0, "data-range", "they fill a sliver") and not warnings.issue(0, "data-range", "other words")
+    warnings.resolve(20, "oscillation")  # was never there
+    assert [str(w) for w in read_warnings(tmp_path)] == ["step 0: they fill a sliver"]
+    assert not WarningLog(tmp_path).issue(0, "data-range", "they fill a sliver")
     assert len((tmp_path / "diagnosis" / "warnings.jsonl").read_text().splitlines()) == 1
 
 
 def test_a_damaged_list_of_warnings_is_named(tmp_path: Path) -> None:
-    append_json_line(tmp_path / "diagnosis" / "warnings.jsonl", {"step": "soon", "disease": "x", "text": "y"})
+    append_json_line(tmp_path / "diagnosis" / "warnings.jsonl", {"step": "soon", "failure_mode": "x", "message": "y"})
     with pytest.raises(UserError, match=r"warnings\.jsonl is corrupt: delete it"):
-        told(tmp_path)
+        read_warnings(tmp_path)
 
 
 def test_a_diagnosis_says_what_no_longer_holds(run: Run) -> None:
     for line in (
-        {"step": 1, "disease": "mode-collapse", "text": "all but one"},
-        {"step": 2, "disease": "oscillation", "text": "to and fro"},
-        {"step": 3, "disease": "mode-collapse", "text": None},
+        {"step": 1, "failure_mode": "mode-collapse", "text": "all but one"},
+        {"step": 2, "failure_mode": "oscillation", "text": "to and fro"},
+        {"step": 3, "failure_mode": "mode-collapse", "text": None},
     ):
         append_json_line(run.path / "diagnosis" / "warnings.jsonl", line)
     found = diagnose(run, only=["data-range"])
-    assert found.warnings == ("round 1: all but one (no longer at round 3)", "round 2: to and fro")
-    assert "said while it trained: round 1: all but one (no longer at round 3)" in str(found)
+    assert found.warnings == ("step 1: all but one (resolved at step 3)", "step 2: to and fro")
+    assert "warning during training: step 1: all but one (resolved at step 3)" in str(found)
 
 
 # ---- after the run
@@ -257,7 +264,7 @@ def test_a_run_that_hardly_began_is_not_accused_of_a_collapse(run: Run) -> None:
     run.folder.statistics.write_text("".join(json.dumps({"step": s, **line}) + "\n" for s in range(1, 60)))
     found = diagnose(run, only=["mode-collapse", "partial-collapse"])
     assert found.findings == () and set(found.unchecked) == {"mode-collapse", "partial-collapse"}
-    assert "59 rounds are too few to tell a collapse from a beginning" in found.unchecked["mode-collapse"]
+    assert "59 steps are too few to tell a collapse from a beginning" in found.unchecked["mode-collapse"]
     run.folder.statistics.write_text("".join(json.dumps({"step": 10 * s, **line}) + "\n" for s in range(1, 60)))
     assert not diagnose(run, only=["mode-collapse"]).unchecked
     fallen = [{**line, "step": s, "deviation": 0.05 if s < 30 else 1e-4} for s in range(1, 60)]

@@ -23,38 +23,43 @@ from twoplayer.core.errors import UserError
 from twoplayer.core.files import read_json_lines
 
 COMMON = {
-    "device": "cpu", "precision": "fp32", "batch": 16, "steps": 5, "filters": 8, "log_every": 1,
+    "device": "cpu", "precision": "fp32", "batch_size": 16, "steps": 5, "filters": 8, "log_every": 1,
     "checkpoint_every": 2, "evaluate_every": 3, "tensorboard": False,
 }  # fmt: skip
 PLAIN = {"optimizer": {"name": "sgd", "learning_rate": 0.02, "momentum": 0.5}}
 STOPPING = {"steps": 90, "log_every": 100, "evaluate_every": 0, "checkpoint_every": None, "sample_every": 10_000,
-            "stop_patience": 0.05}  # fmt: skip
+            "early_stopping_patience": 0.05}  # fmt: skip
 CASES: dict[str, dict[str, Any]] = {
     "gan1": {"method": "gan1", "data": "ring"},
     "wgan-gp": {"method": "wgan-gp", "data": "ring", "critic_steps": 2, **PLAIN},
     "dcgan": {"method": "dcgan", "data": "digits", "critic.normalization": "batch"},
     "bf16": {"method": "dcgan", "data": "digits", "precision": "bf16"},
-    "began": {"method": "began", "data": "ring", "diversity": 1.0, "rate": 0.5},
-    "relativistic-average": {"method": "gan1", "data": "ring", "objective": "relativistic", "against": "average",
+    "began": {"method": "began", "data": "ring", "diversity_ratio": 1.0, "proportional_gain": 0.5},
+    "relativistic-average": {"method": "gan1", "data": "ring", "objective": "relativistic", "relative_to": "average",
                              **PLAIN},
     "variance": {"method": "wgan", "data": "ring", "regularizers": "variance,r1,r2,instance-noise", "limit": 0.01,
                  **PLAIN},
     "sngan": {"method": "sngan", "data": "ring", "critic_steps": 1, "networks": "mlp-shortcut", **PLAIN},
-    "icfg": {"method": "icfg", "data": "ring", "levels": 5, "pool": 64, "trials": 2, **PLAIN},
-    "cfg": {"method": "cfg", "data": "ring", "levels": 5, "pool": 64, "critic_steps": 30, "fresh": True, **PLAIN},
-    "xicfg": {"method": "xicfg", "data": "digits", "generator": "mlp", "levels": 3, "pool": 48, "fit_epochs": 2,
+    "icfg": {"method": "icfg", "data": "ring", "functional_steps": 5, "pool_size": 64, "step_size_trials": 2, **PLAIN},
+    "cfg": {"method": "cfg", "data": "ring", "functional_steps": 5, "pool_size": 64, "critic_steps": 30,
+            "reset_critic": True, **PLAIN},
+    "xicfg": {"method": "xicfg", "data": "digits", "generator": "mlp", "functional_steps": 3, "pool_size": 48,
+              "fit_epochs": 2,
               "pool_stages": 2, **PLAIN},
-    "unrolled": {"method": "unrolled", "data": "ring", "unroll": 2, **PLAIN},
+    "unrolled": {"method": "unrolled", "data": "ring", "unroll_steps": 2, **PLAIN},
     "cgan": {"method": "cgan", "data": "digits", "condition_dim": 8, **PLAIN},
     "cgan-projection": {"method": "cgan-projection", "data": "digits", "critic_steps": 1, **PLAIN},
     "acgan": {"method": "acgan", "data": "digits", "condition_dim": 8, **PLAIN},
     "bigan": {"method": "bigan", "data": "digits", "latent_dim": 6, "join_width": 8, **PLAIN},
     "augment": {"method": "dcgan", "data": "digits", "augment": "colour,cutout,flip,adaptive", "diff-augment.ramp": 200,
                 "diff-augment.target": -0.9, **PLAIN},
-    "stop-plateau": {"method": "gan1", "data": "ring", **STOPPING, "stop": "auto", "judge_every": 1, **PLAIN},
-    "stop-gap": {"method": "gan1", "data": "ring", **STOPPING, "stop": "duality-gap", "judge_every": 3, **PLAIN},
-    "stop-critic": {"method": "gan1", "data": "ring", **STOPPING, "stop": "critic", "judge_every": 2, **PLAIN},
-    "budget": {"method": "gan1", "data": "ring", "steps": None, "budget": "1s", "log_every": 100, "evaluate_every": 0,
+    "stop-plateau": {"method": "gan1", "data": "ring", **STOPPING, "early_stopping": "auto",
+                     "early_stopping_every": 1, **PLAIN},
+    "stop-gap": {"method": "gan1", "data": "ring", **STOPPING, "early_stopping": "duality-gap",
+                 "early_stopping_every": 3, **PLAIN},
+    "stop-critic": {"method": "gan1", "data": "ring", **STOPPING, "early_stopping": "critic",
+                    "early_stopping_every": 2, **PLAIN},
+    "budget": {"method": "gan1", "data": "ring", "steps": None, "max_time": "1s", "log_every": 100, "evaluate_every": 0,
                "checkpoint_every": None, "sample_every": 10_000},
 }  # fmt: skip
 EQUAL = [name for name in CASES if name not in ("bf16", "budget") and not name.startswith("stop-")]
@@ -145,7 +150,7 @@ def test_an_odd_batch_cannot_be_shared(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(device, "_accelerator", lambda *_: Two())
     with pytest.raises(UserError, match="a batch of 15 cannot be shared evenly by 2 processes"):
-        train("gan1", "ring", batch=15, run=tmp_path / "run")
+        train("gan1", "ring", batch_size=15, run=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

@@ -16,8 +16,9 @@ from test_reporting import HOSTILE, Page, make_run, read_page
 from twoplayer.api.run import Run
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import write_json
+from twoplayer.core.number_format import format_number
 from twoplayer.reporting import write_report
-from twoplayer.reporting._formatting import better, figure_with_error
+from twoplayer.reporting._formatting import better
 
 PICTURES = {"neighbours.png", "neighbours_held_out.png", "interpolations.png"}
 
@@ -30,7 +31,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Run:
     with pytest.MonkeyPatch.context() as patch:
         unmeasured(patch.setattr)
         patch.chdir(tmp_path_factory.mktemp("digits"))
-        options = {"batch": 16, "filters": 4, "steps": 2, "tensorboard": False, "evaluate_every": 0}
+        options = {"batch_size": 16, "filters": 4, "steps": 2, "tensorboard": False, "evaluate_every": 0}
         made: Run = twoplayer.train("gan1", "digits", **options)
         return Run(made.path.resolve())
 
@@ -123,7 +124,7 @@ def test_points_have_paths_and_no_neighbours(tiny: Callable[..., Any], monkeypat
     run.evaluate(n=100, metrics="modes", keep=True)
     assert {p.name for p in run.folder.evaluation.iterdir()} == {"evaluation.json", "interpolations.png"}
     page = read_page(write_report(run.path))
-    assert "Copies and paths" in page.text and "nearest" not in page.text
+    assert "Nearest neighbours and latent paths" in page.text and "nearest" not in page.text
 
 
 # ---- the report
@@ -149,11 +150,11 @@ def evaluated(folder: Path, **changes: Any) -> Path:
 def test_the_report_shows_the_evaluation(tmp_path: Path) -> None:
     page = read_page(write_report(evaluated(tmp_path / "run")))
     text = " ".join(page.text.split())
-    assert "10,000 samples of the generator after 5,760 images seen." in text
+    assert "10,000 samples of the generator after 5,760 images, with standard errors" in text
     assert "3.209 ± 0.021" in text and "0.01210 ± 0.00040" in text
-    assert "\u221212.3 ± 1.0" in text and "best like real" in text and "of 5,000" in text
+    assert "\u221212.3 ± 1.0" in text and "closest to real data is best" in text and "of 5,000" in text
     assert "812,000 ± 21,000" in text and "A judge's word." in text
-    assert "Copies and paths" in text and "1 is that of a typical held-out image" in text
+    assert "Nearest neighbours and latent paths" in text and "relative to that of a typical held-out image" in text
     assert "those nearest to training images, of 10,000 samples" in text
     assert page.count("img") == 4 + 3
     assert all(a.get("alt") for tag, a in page.elements if tag == "img")
@@ -161,7 +162,7 @@ def test_the_report_shows_the_evaluation(tmp_path: Path) -> None:
 
 def test_without_an_evaluation_there_is_no_section(tmp_path: Path) -> None:
     source = write_report(make_run(tmp_path / "run")).read_text()
-    assert "Copies and paths" not in source and 'id="evaluation"' not in source
+    assert "Nearest neighbours and latent paths" not in source and 'id="evaluation"' not in source
 
 
 @pytest.mark.parametrize("missing", sorted(PICTURES))
@@ -170,7 +171,7 @@ def test_a_missing_picture_is_left_out(tmp_path: Path, missing: str) -> None:
     (folder / "evaluation" / missing).unlink()
     (folder / "evaluation" / "neighbours_held_out.png").write_bytes(b"no picture")
     page = read_page(write_report(folder))
-    assert "Copies and paths" in page.text and "typical" not in page.text
+    assert "Nearest neighbours and latent paths" in page.text and "typical" not in page.text
 
 
 def test_what_evaluations_say_is_escaped(tmp_path: Path) -> None:
@@ -197,11 +198,15 @@ def test_figures_in_training_that_are_best_like_real(tmp_path: Path) -> None:
     ]  # fmt: skip
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     text = " ".join(read_page(write_report(folder)).text.split())
-    assert "best like real" in text and "5.5at 3.84k" in text  # two lines of one cell
+    assert "closest to real data is best" in text and "5.5at 3.84k" in text  # two lines of one cell
 
 
 def test_words() -> None:
     cases = [(3.2091, 0.0213), (1.5, None), (1.5, 0.0), (None, None), (-12.31, 1.04)]
     expected = ["3.209 ± 0.021", "1.5", "1.5", "–", "\u221212.3 ± 1.0"]
-    assert [figure_with_error(*case) for case in cases] == expected
-    assert [better(b) for b in (True, False, None)] == ["higher is better", "lower is better", "best like real"]
+    assert [format_number(*case) for case in cases] == expected
+    assert [better(b) for b in (True, False, None)] == [
+        "higher is better",
+        "lower is better",
+        "closest to real data is best",
+    ]

@@ -28,7 +28,7 @@ from twoplayer.sampling.samples import Samples
 from twoplayer.text_encoders import _contrastive as _towers
 from twoplayer.text_encoders._contrastive_encoder import ContrastiveTextEncoder
 
-SMALL = {"resolution": 16, "batch": 4, "filters": 4, "tensorboard": False, "device": "cpu", "steps": 2,
+SMALL = {"resolution": 16, "batch_size": 4, "filters": 4, "tensorboard": False, "device": "cpu", "steps": 2,
          "evaluate_every": 0, "held_out": 0.5}  # fmt: skip
 
 
@@ -43,16 +43,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def runs(folder: Path) -> dict[str, Run]:
     """A run of each game that has an aim, a moment old."""
-    digits = {"filters": 4, "batch": 16, "steps": 2, "evaluate_every": 0, "tensorboard": False}
+    digits = {"filters": 4, "batch_size": 16, "steps": 2, "evaluate_every": 0, "tensorboard": False}
     with pytest.MonkeyPatch.context() as patch:
         unmeasured(patch.setattr)
-        patch.setattr(_towers, "PRESENTATIONS", 2_000)
-        sides, one = f"pairs:{folder / 'sides'}", {"depth": 1, "history": 4}
+        patch.setattr(_towers, "TRAINING_PAIRS", 2_000)
+        sides, one = f"pairs:{folder / 'sides'}", {"depth": 1, "image_pool_size": 4}
         return {
             "pix2pix": twoplayer.train("pix2pix", sides, run=folder / "pix2pix", **SMALL),
             "cyclegan": twoplayer.train("cyclegan", sides, run=folder / "cyclegan", direction="BtoA", **one, **SMALL),
             "gan-cls": twoplayer.train(
-                "gan-cls", str(folder / "captions"), run=folder / "gan-cls", embedded=4, text_dim=8, **SMALL
+                "gan-cls",
+                str(folder / "captions"),
+                run=folder / "gan-cls",
+                condition_dim=4,
+                text_embedding_dim=8,
+                **SMALL,
             ),
             "bigan": twoplayer.train("bigan", "digits", run=folder / "bigan", latent_dim=6, join_width=8, **digits),
         }
@@ -115,7 +120,7 @@ def test_samples_alone_have_no_aims() -> None:
 
 def test_without_held_out_pairs_it_is_said(folder: Path, tmp_path: Path, cheap: None) -> None:
     data = {"name": f"pairs:{folder / 'sides'}", "paired": False}
-    run = twoplayer.train("cyclegan", data, run=tmp_path / "run", depth=1, history=4, **SMALL)
+    run = twoplayer.train("cyclegan", data, run=tmp_path / "run", depth=1, image_pool_size=4, **SMALL)
     with pytest.raises(UserError, match="translation-error needs pairs that are held out"):
         run.evaluate(metrics="translation-error")
     assert "Not measured: translation-error, which needs pairs that are held out." in run.evaluate(n=8).notes
@@ -180,7 +185,7 @@ def test_images_with_their_own_captions_rank_as_real_ones_and_the_judge_is_kept(
 ) -> None:
     run = fresh("gan-cls")
     data = reopen(run.folder)
-    monkeypatch.setattr(_towers, "PRESENTATIONS", 5_000)
+    monkeypatch.setattr(_towers, "TRAINING_PAIRS", 5_000)
     run.__dict__["generator"] = Recalled(data.held_out)
     found = run.evaluate(metrics="caption-retrieval")
     figures = {figure.name: figure for figure in found.figures}

@@ -28,10 +28,10 @@ from twoplayer.networks import create
 from twoplayer.text_encoders import _contrastive as _towers
 
 SMALL = {
-    "batch": 8, "filters": 4, "steps": 2, "tensorboard": False, "log_every": 1, "evaluate_every": 0, "device": "cpu",
-    "evaluate_count": 100,
+    "batch_size": 8, "filters": 4, "steps": 2, "tensorboard": False, "log_every": 1, "evaluate_every": 0,
+    "device": "cpu", "evaluate_count": 100,
 }  # fmt: skip
-STEPS = {"levels": 3, "pool": 16, "trials": 1, "step_share": 0.3}
+STEPS = {"functional_steps": 3, "pool_size": 16, "step_size_trials": 1, "step_share": 0.3}
 CASES: dict[str, dict[str, Any]] = {
     "points": {"method": "gan1", "data": "far.csv"},
     "dcgan": {"method": "dcgan", "data": "digits", "resolution": 16},
@@ -39,7 +39,7 @@ CASES: dict[str, dict[str, Any]] = {
     "labels": {"method": "cgan", "data": "digits", "resolution": 8},
     "modulated": {"method": "cgan-projection", "data": "digits", "resolution": 8},
     "inference": {"method": "bigan", "data": "digits", "resolution": 8},
-    "text": {"method": "gan-cls", "data": "captions", "resolution": 16, "embedded": 4, "text_dim": 8},
+    "text": {"method": "gan-cls", "data": "captions", "resolution": 16, "condition_dim": 4, "text_embedding_dim": 8},
     "pix2pix": {"method": "pix2pix", "data": "sides", "resolution": 16},
     "cyclegan": {"method": "cyclegan", "data": "sides", "resolution": 16, "depth": 1, "direction": "BtoA"},
     "refined points": {"method": "icfg", "data": "ring", "steps": 3, **STEPS},
@@ -67,7 +67,7 @@ def trained(folder: Path) -> Callable[[str], Run]:
         if not where.exists():
             with pytest.MonkeyPatch.context() as patch:
                 unmeasured(patch.setattr)
-                patch.setattr(_towers, "PRESENTATIONS", 200)
+                patch.setattr(_towers, "TRAINING_PAIRS", 200)
                 patch.chdir(folder)
                 twoplayer.train(run=where, **{**SMALL, **CASES[case]})
         return Run(where, device="cpu")

@@ -42,7 +42,7 @@ from twoplayer.training.ema import EMA
 from twoplayer.training.trainer import Progress
 
 NAMES = ("cfg", "icfg", "xicfg")
-SMALL = {"levels": 4, "pool": 32}
+SMALL = {"functional_steps": 4, "pool_size": 32}
 SCALINGS = ("one", "gan0", "gan1")
 
 
@@ -219,7 +219,7 @@ def test_the_pool_is_advanced_level_by_level_and_never_made_again(name: str) -> 
 
 
 def test_a_pool_is_rounded_up_to_whole_batches() -> None:
-    algorithm = made("icfg", pool=33)
+    algorithm = made("icfg", pool_size=33)
     algorithm.round(Stream())
     assert len(algorithm.rows) == 40
 
@@ -269,7 +269,7 @@ def test_a_second_stage_goes_on_from_the_pool_and_samples_go_from_the_fit() -> N
 @pytest.mark.parametrize("name", NAMES)
 def test_batch_statistics_of_a_part_of_the_pool_serve_the_rest(name: str) -> None:
     options = {"critic_steps": 2} if name != "xicfg" else {"pool_stages": 2}
-    algorithm = made(name, game(critic=TinyCritic(nn.BatchNorm1d(8))), step_size=0.3, pool=192, **options)
+    algorithm = made(name, game(critic=TinyCritic(nn.BatchNorm1d(8))), step_size=0.3, pool_size=192, **options)
     for _ in range(1 if name == "xicfg" else 4):
         algorithm.round(Stream())
     with torch.no_grad():
@@ -313,7 +313,7 @@ def test_the_fit_cuts_its_rate_tenfold_where_its_loss_rises_three_times_at_most(
 
 @pytest.mark.parametrize("fresh", [True, False])
 def test_a_fresh_optimizer_forgets(fresh: bool) -> None:
-    algorithm, stream = made("xicfg", fresh_optimizer=fresh, fit_epochs=2), Stream()
+    algorithm, stream = made("xicfg", reset_optimizer=fresh, fit_epochs=2), Stream()
     for _ in range(2):
         algorithm.round(stream)
     (steps,) = {int(kept["step"]) for kept in algorithm.optimizers["generator"].state.values()}
@@ -332,7 +332,7 @@ def test_images_begin_as_a_random_linear_map() -> None:
     torch.manual_seed(0)
     recipe, shape = networks.create("mlp", filters=32), (1, 8, 8)
     played = GenerationGame(recipe.generator(6, shape), recipe.critic(shape), objectives.create("non-saturating"))
-    algorithm = made("xicfg", played, pool=256, fit_epochs=20)
+    algorithm = made("xicfg", played, pool_size=256, fit_epochs=20)
     batches = iter([Images(n, size=16) for n in range(1, 6)])
     with torch.no_grad():
         before = played.generator(torch.randn(64, 6)).std()
@@ -346,7 +346,7 @@ def test_the_beginning_fits_its_map_also_where_it_was_not_shown_it() -> None:
     torch.manual_seed(0)
     recipe, shape, seen = networks.create("dcgan", filters=8), (1, 8, 8), dict[str, Tensor]()
     played = GenerationGame(recipe.generator(20, shape), recipe.critic(shape), objectives.create("non-saturating"))
-    algorithm = made("xicfg", played, pool=640)
+    algorithm = made("xicfg", played, pool_size=640)
     fit = algorithm._fit
 
     def spy(latents: Tensor, targets: Tensor, *rest: Any) -> Tensor:
@@ -383,7 +383,7 @@ def test_cfgs_critic_comes_near_the_log_density_ratio() -> None:
     base.latent_dim = 1
     critic = nn.Sequential(nn.Linear(1, 16), nn.Tanh(), nn.Linear(16, 1), nn.Flatten(0))
     played = GenerationGame(base, critic, objectives.create("non-saturating"))
-    algorithm = made("cfg", played, levels=1, pool=4096, critic_steps=1000)
+    algorithm = made("cfg", played, functional_steps=1, pool_size=4096, critic_steps=1000)
     algorithm.round(Line(n, size=64) for n in range(1, 2000))
     x = torch.linspace(-1.5, 2.5, 41)[:, None]
     with torch.no_grad():
@@ -406,10 +406,10 @@ def test_one_noisy_block_does_not_end_the_fit_of_cfgs_critic() -> None:
 
 
 def test_a_fresh_critic_begins_as_the_first_one_did_after_a_resume() -> None:
-    algorithm = made("cfg", critic_steps=1, fresh=True)
+    algorithm = made("cfg", critic_steps=1, reset_critic=True)
     first = copy.deepcopy(algorithm.game.critic.state_dict())
     algorithm.round(Stream())
-    other = made("cfg", game(critic=TinyCritic(seed=9)), critic_steps=1, fresh=True)
+    other = made("cfg", game(critic=TinyCritic(seed=9)), critic_steps=1, reset_critic=True)
     other.restore(checkpoint.unpack(*checkpoint.pack(algorithm.state())))
     seen: list[dict[str, Tensor]] = []
     original = other.move_critic
@@ -424,7 +424,7 @@ def test_a_fresh_critic_begins_as_the_first_one_did_after_a_resume() -> None:
 
 
 def test_cfg_fits_its_critic_longer_than_icfg_and_may_start_it_anew() -> None:
-    first = made("cfg", critic_steps=100, fresh=True)
+    first = made("cfg", critic_steps=100, reset_critic=True)
     start = copy.deepcopy(first.game.critic.state_dict())
     seen: list[bool] = []
     critic = first.game.critic
@@ -575,7 +575,9 @@ def test_no_step_moves_farther_than_its_share_of_the_deviation() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_refine_chooses_how_many_steps_are_applied(name: str, tiny: Any) -> None:
-    run = tiny(name, "ring", levels=3, pool=32, steps=3, **({"critic_steps": 20} if name == "cfg" else {}))
+    run = tiny(
+        name, "ring", functional_steps=3, pool_size=32, steps=3, **({"critic_steps": 20} if name == "cfg" else {})
+    )
     reopened = Run(run.path)
     assert isinstance(reopened.generator, RefinedGenerator)
     clouds = [reopened.sample(50, refine=n).array for n in range(4)]
@@ -588,14 +590,14 @@ def test_refine_chooses_how_many_steps_are_applied(name: str, tiny: Any) -> None
 
 
 def test_a_wrong_number_of_steps_is_told_before_anything_is_measured(tiny: Any, monkeypatch: Any) -> None:
-    run = tiny("icfg", "ring", levels=2, pool=32, steps=2)
+    run = tiny("icfg", "ring", functional_steps=2, pool_size=32, steps=2)
     monkeypatch.setattr("twoplayer.measurement.measure", lambda *_, **__: pytest.fail("measured"))
     with pytest.raises(UserError, match="refine must be from 0 to 2"):
         run.evaluate(n=4, refine=3)
 
 
 def test_the_command_line_refines_too(tiny: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = tiny("icfg", "ring", levels=2, pool=32, steps=2)
+    run = tiny("icfg", "ring", functional_steps=2, pool_size=32, steps=2)
     file = tmp_path / "points.npy"
     assert main.run(["sample", str(run.path), "--n", "20", "--refine", "1", "-o", str(file)]) == 0
     assert np.array_equal(np.load(file), run.sample(20, refine=1).array)
@@ -638,20 +640,22 @@ def test_averaging_shares_the_snapshots_and_so_does_a_checkpoint() -> None:
 
 
 def test_a_run_ends_when_all_levels_are_taken(tiny: Any) -> None:
-    with pytest.warns(UserWarning, match="icfg is done after 3 rounds, when all its levels are taken: for 50 give it"):
-        run = tiny("icfg", "ring", levels=3, pool=32, steps=50)
+    with pytest.warns(UserWarning, match="icfg is done after 3 rounds, .* functional steps are taken: for 50 set"):
+        run = tiny("icfg", "ring", functional_steps=3, pool_size=32, steps=50)
     assert (run.status["state"], run.status["step"]) == ("finished", 3)
     with pytest.warns(UserWarning, match="for 60"):
-        again = tiny("icfg", "ring", levels=3, pool=32, steps=60)
+        again = tiny("icfg", "ring", functional_steps=3, pool_size=32, steps=60)
     assert again.status["step"] == 3
 
 
 @pytest.mark.parametrize(("name", "levels"), [("cfg", 2), ("icfg", 230)])
 def test_levels_alone_end_a_run(name: str, levels: int, tiny: Any) -> None:
-    run = tiny(name, "ring", levels=levels, pool=32, steps=None, critic_steps=1, batch=8, log_every=None)
+    run = tiny(
+        name, "ring", functional_steps=levels, pool_size=32, steps=None, critic_steps=1, batch_size=8, log_every=None
+    )
     assert (run.status["state"], run.status["step"]) == ("finished", levels)
     assert len(run.progress) > levels / 3  # lines of progress go by the levels too
-    with pytest.raises(UserError, match="all 4 functional steps are taken: give more levels"):
+    with pytest.raises(UserError, match="all 4 functional steps are taken: set functional_steps higher"):
         algorithm, stream = made(name, critic_steps=1), Stream()
         for _ in range(5):
             algorithm.round(stream)
@@ -659,7 +663,7 @@ def test_levels_alone_end_a_run(name: str, levels: int, tiny: Any) -> None:
 
 def test_a_wide_gap_ends_xicfg_after_its_stages_and_says_so(tiny: Any) -> None:
     heard = Heard()
-    run = tiny("xicfg", "ring", pool=32, steps=9, gap_limit=1e-9, gap_stages=2, listeners=[heard])
+    run = tiny("xicfg", "ring", pool_size=32, steps=9, gap_limit=1e-9, gap_stages=2, listeners=[heard])
     assert (run.status["state"], run.status["step"]) == ("finished", 2)
     reason = run.status["message"]
     assert reason.startswith("ended after stage 2: |D(real) − D(fake)| was") and "above gap_limit 1e-09" in reason
@@ -687,8 +691,8 @@ def test_a_gap_is_that_of_the_whole_stage() -> None:
 def test_images_cost_less_to_measure_than_to_train(method: str) -> None:
     config, members = settle(method, "digits"), {"cfg": CFG, "icfg": ICFG}
     options = {n: p.default for n, p in inspect.signature(members[method]).parameters.items()} | config.algorithm
-    trained = options["levels"] * (options["pool"] + 2 * config.batch * options["critic_steps"])
-    assert config.evaluate_count * options["levels"] < trained  # critic passes of a sample
+    trained = options["functional_steps"] * (options["pool_size"] + 2 * config.batch_size * options["critic_steps"])
+    assert config.evaluate_count * options["functional_steps"] < trained  # critic passes of a sample
 
 
 @pytest.mark.parametrize("method", ["xicfg", "xicfg-fc"])
@@ -696,7 +700,7 @@ def test_images_cost_less_to_measure_than_to_train(method: str) -> None:
 def test_a_preset_is_long_enough_for_a_gap_to_end_it(method: str, data: str) -> None:
     config = settle(method, data)
     size = inspect.signature(XICFG).parameters["gap_stages"].default
-    stages = config.steps or config.images // (config.batch * config.algorithm["levels"])
+    stages = config.steps or config.images // (config.batch_size * config.algorithm["functional_steps"])
     assert config.algorithm.get("gap_stages", size) < stages
 
 
@@ -716,7 +720,7 @@ class Heard:
 @pytest.mark.parametrize(("trials", "words"), [(50, "at first, by the"), (2, "chosen by the critic's first slopes")])
 def test_a_run_says_which_step_size_it_chose(trials: int, words: str, tiny: Any) -> None:
     heard = Heard()
-    run = tiny("icfg", "ring", levels=3, pool=32, steps=3, trials=trials, listeners=[heard])
+    run = tiny("icfg", "ring", functional_steps=3, pool_size=32, steps=3, step_size_trials=trials, listeners=[heard])
     assert words in heard.notes[-1] and len(heard.notes) == (2 if trials == 2 else 1)
     last, chosen = run.progress[-1]["step_size"], run.status["chosen"]["step_size"]
     assert 0 < last <= chosen * (1 + 1e-6)  # a settled η is the most that a step takes
@@ -724,8 +728,8 @@ def test_a_run_says_which_step_size_it_chose(trials: int, words: str, tiny: Any)
 
 
 def test_an_average_of_the_approximator_is_warned_of(tiny: Any) -> None:
-    with pytest.warns(UserWarning, match="xicfg samples through critics .*: set ema to 0"):
-        tiny("gan1", "ring", algorithm="xicfg", pool=32, steps=1, ema=0.99)
+    with pytest.warns(UserWarning, match="xicfg samples through critics .*: set ema_decay to 0"):
+        tiny("gan1", "ring", algorithm="xicfg", pool_size=32, steps=1, ema_decay=0.99)
 
 
 def test_a_pool_keeps_its_type_of_numbers() -> None:
@@ -738,11 +742,16 @@ def test_a_pool_keeps_its_type_of_numbers() -> None:
 # ---- resuming
 
 CASES = {
-    "cfg": "cfg --data ring --data.count 200 --steps 5 --levels 5 --pool 24 --critic-steps 40 --fresh true",
-    "icfg": "icfg --data ring --data.count 200 --steps 5 --levels 5 --pool 24 --critic-steps 2 --trials 3",
-    "xicfg": "xicfg --data digits --steps 5 --levels 2 --pool 16 --pool-stages 2 --fit-epochs 2 --precision bf16",
+    "cfg": "cfg --data ring --data.count 200 --steps 5 --functional-steps 5 --pool-size 24 --critic-steps 40 "
+    "--reset-critic true",
+    "icfg": "icfg --data ring --data.count 200 --steps 5 --functional-steps 5 --pool-size 24 --critic-steps 2 "
+    "--step-size-trials 3",
+    "xicfg": "xicfg --data digits --steps 5 --functional-steps 2 --pool-size 16 --pool-stages 2 --fit-epochs 2 "
+    "--precision bf16",
 }
-COMMON = "--run run --batch 8 --filters 4 --tensorboard false --log-every 1 --checkpoint-every 2 --evaluate-every 0"
+COMMON = (
+    "--run run --batch-size 8 --filters 4 --tensorboard false --log-every 1 --checkpoint-every 2 --evaluate-every 0"
+)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -814,9 +823,9 @@ class Pairs(Game):
     [
         ({"step_size": 0.0}, "step_size must be above 0, not 0"),
         ({"step_size": -1.0}, "step_size must be above 0, not -1"),
-        ({"levels": 0}, "levels must be at least 1, not 0"),
+        ({"functional_steps": 0}, "functional_steps must be at least 1, not 0"),
         ({"critic_steps": 0}, "critic_steps must be at least 1, not 0"),
-        ({"pool": 1}, "pool must be at least 2, not 1"),
+        ({"pool_size": 1}, "pool_size must be at least 2, not 1"),
     ],
 )
 @pytest.mark.parametrize("name", NAMES)
@@ -831,7 +840,7 @@ def test_settings_without_meaning(name: str, options: dict[str, Any], words: str
         ("cfg", {"scaling": "gan2"}, "scaling must be 'one', 'gan0' or 'gan1', not 'gan2'"),
         ("cfg", {"step_share": 0.0}, "step_share must be greater than 0, not 0.0"),
         ("icfg", {"step_share": 1.5}, "step_share must be less than or equal to 1, not 1.5"),
-        ("icfg", {"trials": 0}, "trials must be at least 1, not 0"),
+        ("icfg", {"step_size_trials": 0}, "step_size_trials must be at least 1, not 0"),
         ("xicfg", {"gap_limit": 0.0}, "gap_limit must be greater than 0, not 0.0"),
         ("xicfg", {"gap_stages": 0}, "gap_stages must be at least 1, not 0"),
         ("xicfg", {"fit_epochs": 0}, "fit_epochs must be at least 1, not 0"),
@@ -855,6 +864,6 @@ def test_games_and_critics_that_cannot_play() -> None:
 
 
 def test_a_pool_smaller_than_a_batch_is_refused_before_anything_is_written(tiny: Any, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="a pool of 8 is smaller than a batch of 16: set pool to at least 16"):
-        tiny("xicfg", "ring", pool=8)
+    with pytest.raises(UserError, match="a pool of 8 is smaller than a batch of 16: set pool_size to at least 16"):
+        tiny("xicfg", "ring", pool_size=8)
     assert not (tmp_path / "run").exists()

@@ -32,9 +32,9 @@ from twoplayer.training.batches import Batches
 
 NAMES = ("cfg", "icfg", "xicfg")
 WAYS = [
-    {"into_critic": "concatenation"},
-    {"into_critic": "projection"},
-    {"into_generator": "normalization", "into_critic": "projection"},
+    {"critic_conditioning": "concatenation"},
+    {"critic_conditioning": "projection"},
+    {"generator_conditioning": "normalization", "critic_conditioning": "projection"},
 ]
 
 
@@ -50,7 +50,12 @@ def batches(kind: str) -> Any:
 
 
 def made(name: str, played: ConditionalGame, **options: Any) -> FunctionalGradientAlgorithm:
-    small = {"levels": 3, "pool": 24, "step_size": 0.3, **({"critic_steps": 2} if name != "xicfg" else {})}
+    small = {
+        "functional_steps": 3,
+        "pool_size": 24,
+        "step_size": 0.3,
+        **({"critic_steps": 2} if name != "xicfg" else {}),
+    }
     return algorithms.create(name, played, adam, **{**small, **options})
 
 
@@ -79,7 +84,7 @@ def test_what_is_sampled_is_the_pool_with_its_conditions(name: str, kind: str, w
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: "-".join(way.values()))
 def test_a_step_climbs_the_critic_that_is_told_the_samples_own_condition(way: dict[str, str]) -> None:
-    algorithm = made("icfg", played("images", "layer" if "into_generator" in way else "none", **way))
+    algorithm = made("icfg", played("images", "layer" if "generator_conditioning" in way else "none", **way))
     algorithm.round(batches("images"))
     critic, steps = algorithm.game.critic, algorithm.refined.steps
     x, given = torch.randn(6, *SHAPES["images"]), torch.from_numpy(codes(6, 5))
@@ -91,7 +96,7 @@ def test_a_step_climbs_the_critic_that_is_told_the_samples_own_condition(way: di
 
 def test_the_critic_learns_from_real_pairs_and_from_refined_pairs() -> None:
     """Logistic regression between (x, y) and (x', y'), each sample with its own condition."""
-    one = played(into_critic="projection")
+    one = played(critic_conditioning="projection")
     batch, inputs = Labelled(1), one.latents(Labelled(9))
     samples = torch.randn(8, 2)
     loss = one.critic_loss_on(batch, samples, inputs)
@@ -102,7 +107,7 @@ def test_the_critic_learns_from_real_pairs_and_from_refined_pairs() -> None:
 
 
 def test_the_approximator_learns_samples_with_their_conditions() -> None:
-    algorithm = made("xicfg", played(into_critic="projection"), fit_epochs=40, pool_stages=2)
+    algorithm = made("xicfg", played(critic_conditioning="projection"), fit_epochs=40, pool_stages=2)
     algorithm.round(batches("points"))
     inputs, target = algorithm.rows.latents, algorithm.rows.samples
     with torch.no_grad():
@@ -113,7 +118,7 @@ def test_the_approximator_learns_samples_with_their_conditions() -> None:
 
 @pytest.mark.parametrize("rules", [("r1",), ("gradient-penalty",), ("spectral-norm",), ("instance-noise",)])
 def test_rules_hold_too(rules: tuple[str, ...]) -> None:
-    one = game(kit={"rules": rules, "normalization": "layer"}, into_critic="concatenation")
+    one = game(kit={"rules": rules, "normalization": "layer"}, critic_conditioning="concatenation")
     algorithm = made("xicfg", one)
     record = algorithm.round(batches("points"))
     assert all(value.isfinite() for value in record.values.values())
@@ -151,9 +156,12 @@ def test_a_pools_conditions_are_those_of_any_training_samples(monkeypatch: pytes
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("options", [{"into_critic": "projection", "checker": "shared"}, {"checker": "own"}])
+@pytest.mark.parametrize(
+    "options",
+    [{"critic_conditioning": "projection", "auxiliary_classifier": "shared"}, {"auxiliary_classifier": "own"}],
+)
 def test_a_checker_would_not_be_heard(name: str, options: dict[str, str]) -> None:
-    words = "would not hear this game's checker: set checker to none, and into_critic to concatenation or projection"
+    words = "would not hear this game's checker: set auxiliary_classifier to none, and critic_conditioning to"
     with pytest.raises(UserError, match=words):
         made(name, played(**options))
 
@@ -175,12 +183,12 @@ def test_a_run_is_asked_for_labels_and_refined(
     heaps: str, tiny: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = {
-        "levels": 80,
-        "pool": 256,
+        "functional_steps": 80,
+        "pool_size": 256,
         "steps": 80,
         "step_share": 0.08,
         "filters": 32,
-        "batch": 64,
+        "batch_size": 64,
         "data.count": None,
     }
     run = tiny("icfg", heaps, game="conditional", **settings)
@@ -204,14 +212,14 @@ def test_a_run_is_asked_for_labels_and_refined(
 def test_presets_play_with_labels(method: str) -> None:
     config = settle(method, "digits", game="conditional")
     assert config.game["name"] == "conditional" and config.algorithm["name"] == method.removesuffix("-fc")
-    projected = settle(method, "digits", game={"name": "conditional", "into_critic": "projection"})
-    assert projected.game["into_critic"] == "projection"
+    projected = settle(method, "digits", game={"name": "conditional", "critic_conditioning": "projection"})
+    assert projected.game["critic_conditioning"] == "projection"
 
 
 COMMAND = (
-    "train xicfg --game conditional --data digits --resolution 8 --steps 3 --levels 2 --pool 16 --pool-stages 2 "
-    "--fit-epochs 2 --precision bf16 --run run --batch 8 --filters 4 --tensorboard false --log-every 1 "
-    "--checkpoint-every 2 --evaluate-every 0"
+    "train xicfg --game conditional --data digits --resolution 8 --steps 3 --functional-steps 2 --pool-size 16 "
+    "--pool-stages 2 --fit-epochs 2 --precision bf16 --run run --batch-size 8 --filters 4 --tensorboard false "
+    "--log-every 1 --checkpoint-every 2 --evaluate-every 0"
 )
 
 

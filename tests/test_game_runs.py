@@ -22,12 +22,17 @@ from twoplayer.inference.translate import nearness, translate, translate_files
 from twoplayer.text_encoders import _contrastive as _towers
 from twoplayer.text_encoders._contrastive_encoder import ContrastiveTextEncoder
 
-SMALL = {"resolution": 16, "batch": 4, "filters": 4, "tensorboard": False, "log_every": 1, "device": "cpu"}
+SMALL = {"resolution": 16, "batch_size": 4, "filters": 4, "tensorboard": False, "log_every": 1, "device": "cpu"}
 CASES: dict[str, dict[str, Any]] = {
     "pix2pix": {"method": "pix2pix", "data": "sides"},
     "pix2pix back": {"method": "pix2pix", "data": "sides", "direction": "BtoA", "generator.dropout": 0.0},
-    "cyclegan": {"method": "cyclegan", "data": {"name": "pairs:sides", "paired": False}, "depth": 1, "history": 6},
-    "gan-cls": {"method": "gan-cls", "data": "captions", "embedded": 4, "text_dim": 8},
+    "cyclegan": {
+        "method": "cyclegan",
+        "data": {"name": "pairs:sides", "paired": False},
+        "depth": 1,
+        "image_pool_size": 6,
+    },
+    "gan-cls": {"method": "gan-cls", "data": "captions", "condition_dim": 4, "text_embedding_dim": 8},
 }
 SHARED = {"precision": "fp32", "checkpoint_every": 2, "optimizer": {"name": "sgd", "learning_rate": 0.001}}
 """Plain gradients and small steps: the kinks of L1 losses behind instance normalization make much of a last bit."""
@@ -40,7 +45,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     two_sides(folder / "sides")
     captioned(folder / "captions")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_towers, "PRESENTATIONS", 1_000)
+        patch.setattr(_towers, "TRAINING_PAIRS", 1_000)
         train("gan-cls", folder, folder / "first", steps=1, evaluate_every=0)
     return folder
 
@@ -206,7 +211,16 @@ def test_unpaired_data_are_refused_by_a_paired_game(folders: Path, tmp_path: Pat
 
 
 def test_a_regression_learns_what_the_negative_is(folders: Path, tmp_path: Path) -> None:
-    run = train("pix2pix", folders, tmp_path / "run", steps=150, adversarial=0.0, filters=8, evaluate_every=0, ema=0.0)
+    run = train(
+        "pix2pix",
+        folders,
+        tmp_path / "run",
+        steps=150,
+        adversarial_weight=0.0,
+        filters=8,
+        evaluate_every=0,
+        ema_decay=0.0,
+    )
     given = np.stack([np.asarray(Image.open(p)) for p in sorted((folders / "sides" / "A").iterdir())])
     true = 255 - given[:, ::-1]
     made = nearness(np.stack(translate(run, list(given))), true)
@@ -273,10 +287,10 @@ def test_words_that_no_caption_has_are_passed_over_and_told(runs: dict[str, Run]
 
 def test_a_text_run_goes_on_with_its_own_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cheap: None) -> None:
     """Where the cache has lost it, or another version of the library would learn another one."""
-    monkeypatch.setattr(_towers, "PRESENTATIONS", 1_000)
+    monkeypatch.setattr(_towers, "TRAINING_PAIRS", 1_000)
     settings = {"data": str(captioned(tmp_path / "captions", 80)), "evaluate_every": 0}
     alone = train("gan-cls", tmp_path, tmp_path / "alone", steps=4, **settings)
-    stopping = {**settings, "stop": "critic"}
+    stopping = {**settings, "early_stopping": "critic"}
     run = train("gan-cls", tmp_path, tmp_path / "run", steps=2, **stopping)
     plain = train("gan-cls", tmp_path, tmp_path / "plain", steps=2, **settings)
     monkeypatch.setenv("TWOPLAYER_CACHE", str(tmp_path / "empty"))
@@ -293,7 +307,7 @@ def test_a_text_run_goes_on_with_its_own_encoder(tmp_path: Path, monkeypatch: py
 
 
 def test_conditioning_augmentation_is_a_setting_that_resumes(folders: Path, tmp_path: Path, cheap: None) -> None:
-    settings = {"conditioning_augmentation": 1.0, "interpolate": False, "evaluate_every": 0}
+    settings = {"conditioning_augmentation": 1.0, "interpolate_texts": False, "evaluate_every": 0}
     whole = train("gan-cls", folders, tmp_path / "whole", steps=3, **settings)
     train("gan-cls", folders, tmp_path / "parts", steps=1, **settings)
     parts = train("gan-cls", folders, tmp_path / "parts", steps=3, **settings)
@@ -318,7 +332,14 @@ def test_text_needs_captions(folders: Path, tmp_path: Path) -> None:
 
 
 def test_the_generator_learns_to_paint_what_it_is_told(folders: Path, tmp_path: Path) -> None:
-    quick = {"resolution": 8, "batch": 12, "filters": 16, "embedded": 8, "learning_rate": 2e-3, "ema": 0.9}
+    quick = {
+        "resolution": 8,
+        "batch_size": 12,
+        "filters": 16,
+        "condition_dim": 8,
+        "learning_rate": 2e-3,
+        "ema_decay": 0.9,
+    }
     run = train("gan-cls", folders, tmp_path / "run", steps=150, evaluate_every=0, **quick)
     red, blue = (run.sample(8, text=f"a {c} picture").array.mean((0, 1, 2)) for c in ("red", "blue"))
     assert red[0] - red[2] > 40 and blue[2] - blue[0] > 40

@@ -145,7 +145,7 @@ SMALL: dict[str, dict[str, int]] = {
     "mode-covering": {"rounds": 15},
     "variational-bounds": {"steps": 15},
     "functional-gradient": {"steps": 3},
-    "functional-descent": {"levels": 8},
+    "functional-descent": {"functional_steps": 8},
     "log-d-trick": {"rounds": 5},
 }
 TRAINED = {

@@ -209,7 +209,7 @@ def test_interpolations_of_a_run(ring: Run) -> None:
 
 def test_paths_of_images_are_rows_of_a_picture(tiny: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     faces = RANDOM.integers(0, 256, (40, 8, 8), np.uint8)
-    run = Run(tiny("gan1", faces, batch=8, steps=1, prior="uniform").path)
+    run = Run(tiny("gan1", faces, batch_size=8, steps=1, prior="uniform").path)
     monkeypatch.undo()  # real pictures
     made = run.interpolations(4, 7)
     assert made.array.shape == (28, 8, 8, 1) and made.array.dtype == np.uint8

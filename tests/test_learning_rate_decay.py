@@ -26,12 +26,12 @@ def paces(fractions: list[float], **settings: Any) -> list[float]:
 
 
 def test_the_rate_stays_and_then_falls_linearly_to_nothing() -> None:
-    assert paces([0, 0.25, 0.5, 0.75, 0.9, 1], decay_from=0.5) == pytest.approx([1, 1, 1, 0.5, 0.2, 0])
-    assert paces([0, 0.5, 1], decay_from=0) == pytest.approx([1, 0.5, 0])
+    assert paces([0, 0.25, 0.5, 0.75, 0.9, 1], lr_decay_start=0.5) == pytest.approx([1, 1, 1, 0.5, 0.2, 0])
+    assert paces([0, 0.5, 1], lr_decay_start=0) == pytest.approx([1, 0.5, 0])
     assert paces([0, 0.5, 1]) == [1, 1, 1]
-    assert settle("cyclegan", "pairs:somewhere").optimizer.decay_from == 0.5  # Zhu et al. 2017, section 4
-    with pytest.raises(UserError, match=r"decay_from must be less than or equal to 1, not 1\.5"):
-        settle("gan1", "ring", decay_from=1.5)
+    assert settle("cyclegan", "pairs:somewhere").optimizer.lr_decay_start == 0.5  # Zhu et al. 2017, section 4
+    with pytest.raises(UserError, match=r"lr_decay_start must be less than or equal to 1, not 1\.5"):
+        settle("gan1", "ring", lr_decay_start=1.5)
 
 
 def game() -> GenerationGame:
@@ -63,7 +63,7 @@ def test_a_share_of_the_rate_is_that_share_of_the_way() -> None:
 
 def test_an_unrolled_critic_looks_ahead_at_the_same_pace() -> None:
     """At no pace at all, five steps ahead is where the critic stands."""
-    standing, ahead = (Unrolled(game(), sgd, unroll=unroll, inner="sgd") for unroll in (0, 5))
+    standing, ahead = (Unrolled(game(), sgd, unroll_steps=unroll, inner_optimizer="sgd") for unroll in (0, 5))
     for algorithm in (standing, ahead):
         algorithm.pace(0.0)
     values = [algorithm.round(Stream()).values["generator_loss"] for algorithm in (standing, ahead)]
@@ -76,7 +76,7 @@ def rates(folder: Path) -> list[float]:
 
 
 def test_a_resumed_run_falls_as_one_left_alone(tiny: Callable[..., Any], tmp_path: Path) -> None:
-    settings = {"decay_from": 0.5, "steps": 8, "checkpoint_every": 1, "keep_checkpoints": 20, "optimizer": "adam",
+    settings = {"lr_decay_start": 0.5, "steps": 8, "checkpoint_every": 1, "keep_checkpoints": 20, "optimizer": "adam",
                 "learning_rate": 0.01, "critic_learning_rate": 0.02}  # fmt: skip
     tiny("gan1", "ring", "alone", **settings)
     assert rates(tmp_path / "alone") == pytest.approx([0.01 / 4, 0.02 / 4])  # round 8 of 8 begins at 7/8
@@ -88,23 +88,30 @@ def test_a_resumed_run_falls_as_one_left_alone(tiny: Callable[..., Any], tmp_pat
                 shutil.rmtree(saved)
         tiny("gan1", "ring", folder.name, **settings)
         assert_same_state(state(folder), state(tmp_path / "alone"))
-    tiny("gan1", "ring", "steady", **{**settings, "decay_from": 1.0})
+    tiny("gan1", "ring", "steady", **{**settings, "lr_decay_start": 1.0})
     assert rates(tmp_path / "steady") == [0.01, 0.02]
     steady, alone = state(tmp_path / "steady")["game"], state(tmp_path / "alone")["game"]
     assert any(not torch.equal(steady[name], alone[name]) for name in steady)
 
 
 def test_the_fit_of_functional_gradients_falls_too(tiny: Callable[..., Any], tmp_path: Path) -> None:
-    small = {"levels": 2, "pool": 32, "fit_epochs": 1, "trials": 2, "learning_rate": 0.01, "critic_learning_rate": 0.02}
-    tiny("xicfg", "ring", steps=4, decay_from=0.5, **small)
+    small = {
+        "functional_steps": 2,
+        "pool_size": 32,
+        "fit_epochs": 1,
+        "step_size_trials": 2,
+        "learning_rate": 0.01,
+        "critic_learning_rate": 0.02,
+    }
+    tiny("xicfg", "ring", steps=4, lr_decay_start=0.5, **small)
     assert rates(tmp_path / "run") == pytest.approx([0.005, 0.01])
 
 
 def test_a_run_whose_rate_falls_to_its_end_has_no_other_end(tiny: Callable[..., Any]) -> None:
-    tiny("gan1", "ring", "falling", decay_from=0.5)
+    tiny("gan1", "ring", "falling", lr_decay_start=0.5)
     with pytest.raises(UserError, match=r"settings \(steps: 4 there, 6 now\), and its step sizes fall to 0 at the end"):
-        tiny("gan1", "ring", "falling", decay_from=0.5, steps=6)
+        tiny("gan1", "ring", "falling", lr_decay_start=0.5, steps=6)
     with pytest.raises(UserError, match=r"settings \(seed: 0 there, 3 now\): give another --run folder"):
-        tiny("gan1", "ring", "falling", decay_from=0.5, seed=3)
+        tiny("gan1", "ring", "falling", lr_decay_start=0.5, seed=3)
     tiny("gan1", "ring", "steady")
     assert tiny("gan1", "ring", "steady", steps=6).status["step"] == 6

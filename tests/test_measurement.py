@@ -17,10 +17,11 @@ import twoplayer
 from _images import Made, blobs, labels
 from twoplayer import extractors, measurement, metrics
 from twoplayer.core.errors import UserError
+from twoplayer.core.number_format import format_number
 from twoplayer.evaluation.sample_source import collect
 from twoplayer.extractors._base import Array, Extractor
 from twoplayer.measurement import count_label, measure, named_extractors, named_metrics
-from twoplayer.measurement._formatting import shown, table
+from twoplayer.measurement._formatting import table
 from twoplayer.measurement._reference_features import extracted
 from twoplayer.metrics import MetricValue
 from twoplayer.metrics._base import ReferenceFeatures
@@ -559,10 +560,13 @@ def test_a_run_against_other_data(tiny: Callable[..., Any], monkeypatch: pytest.
 
 
 def test_values_are_shown_to_the_digits_that_their_errors_leave() -> None:
-    assert shown(1.91647, 0.0213) == "1.916 ± 0.021"
-    assert shown(8.2, 0.0) == "8.2" and shown(None, None) == "-" and shown(float("inf"), 1.0) == "inf"
-    assert shown(123456.7, 2345.6) == "123,500 ± 2,300" and shown(1e6, None) == "1,000,000"
-    assert shown(1.5e-9, 2e-11) == "1.5e-09 ± 2e-11"
+    def ascii(value: float | None, error: float | None) -> str:
+        return format_number(value, error, ascii=True)
+
+    assert format_number(1.91647, 0.0213) == ascii(1.91647, 0.0213) == "1.916 ± 0.021"
+    assert ascii(8.2, 0.0) == "8.2" and ascii(None, None) == "-" and ascii(float("inf"), 1.0) == "inf"
+    assert ascii(123456.7, 2345.6) == "123,500 ± 2,300" and ascii(1e6, None) == "1,000,000"
+    assert ascii(1.5e-9, 2e-11) == "1.5e-09 ± 2e-11" and format_number(-1e-5) == "−1e−05"
     assert [count_label(n) for n in (10_000, 2_000, 2_500, 500, 0)] == ["10k", "2k", "2500", "500", "0"]
 
 

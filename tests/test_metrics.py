@@ -13,12 +13,13 @@ from scipy import stats
 
 from twoplayer import metrics
 from twoplayer.core.errors import UserError
-from twoplayer.metrics._base import Array, Estimate, FeatureSet, Metric, Modes, ReferenceFeatures, ReferenceParts
+from twoplayer.metrics._base import Array, Estimate, FeatureSet, Modes, ReferenceFeatures, ReferenceParts
 from twoplayer.metrics.diversity_score import diversity_score
 from twoplayer.metrics.high_quality_share import high_quality_share
 from twoplayer.metrics.inception_score import inception_score
 from twoplayer.metrics.mode_kl import mode_kl
 from twoplayer.metrics.modes_covered import modes_covered
+from twoplayer.testing import check_metric
 
 SQUARE = Modes(np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), 0.1, np.full(4, 0.25))
 CLASSES = 5
@@ -109,27 +110,9 @@ def test_measuring_features_imports_neither_torch_nor_torchmetrics() -> None:
 
 
 @pytest.mark.parametrize("name", metrics.names())
-def test_the_class_measures_and_does_not_mind_the_order(name: str) -> None:
-    metric: Metric[Any, Any] = metrics.create(name)
-    samples, random = view(metric.needs, 240, 1), np.random.default_rng(0)
-    found = metric.measure(samples, reference(metric.needs))
-    assert isinstance(found, Estimate) and isinstance(found.value, float) and math.isfinite(found.value)
-    assert found.error is None or (isinstance(found.error, float) and 0 <= found.error < math.inf)
-    shuffled = rows(samples, random.permutation(240))
-    again = metric.measure(shuffled, reference(metric.needs, random.permutation(300)))
-    assert again.value == pytest.approx(found.value, rel=1e-6)
+def test_the_contract(name: str) -> None:
     # Cells of a clustering and duals of a transport between samples of equal weights are not unique.
-    if found.error is not None and name not in {"memorization-test", "wasserstein"}:
-        assert again.error == pytest.approx(found.error, rel=1e-6)
-
-
-@pytest.mark.parametrize("name", [n for n in metrics.names() if metrics.family.find(n).needs == "features"])
-def test_what_shared_memory_keeps_is_of_the_samples_at_hand(name: str) -> None:
-    metric: Metric[Any, Any] = metrics.create(name)
-    shared, first, second = reference("features"), view("features", 150, 1), view("features", 150, 2)
-    values = [metric.measure(samples, shared).value for samples in (first, second, first)]
-    alone = [metric.measure(samples, reference("features")).value for samples in (first, second)]
-    assert values == [*alone, alone[0]] and values[0] != values[1]
+    check_metric(name, error_depends_on_order=name in {"memorization-test", "wasserstein"})
 
 
 @pytest.mark.parametrize("name", [n for n in metrics.names() if metrics.family.find(n).needs == "features"])

@@ -74,7 +74,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     run = diagnose(evaluated(make_run(folder / "dcgan-digits-1")))
     other = make_run(folder / "lsgan-digits-with-a-rather-long-name-1")
-    RunFolder(other).write_config(Config(method="lsgan", data={"name": "digits"}, batch=64))
+    RunFolder(other).write_config(Config(method="lsgan", data={"name": "digits"}, batch_size=64))
     return {
         "run": write_report(run),
         "points": write_report(diagnose(make_run(folder / "points", "points"))),

@@ -37,7 +37,7 @@ def test_a_page_becomes_a_pdf() -> None:
 
 
 def test_a_report_as_markdown_names_its_pictures_from_where_it_lies(tmp_path: Path) -> None:
-    run = twoplayer.train("gan1", "ring", run=tmp_path / "run", steps=8, batch=8, filters=4, sample_every=1,
+    run = twoplayer.train("gan1", "ring", run=tmp_path / "run", steps=8, batch_size=8, filters=4, sample_every=1,
                           tensorboard=False)  # fmt: skip
     written = write_report(run.path, form="md")
     text = written.read_text(encoding="utf-8")
@@ -57,5 +57,5 @@ def test_a_cell_cannot_break_its_table() -> None:
 
 @pytest.mark.skipif(pdf.browser() is None, reason="no browser here")
 def test_a_report_as_pdf(tmp_path: Path) -> None:
-    run = twoplayer.train("gan1", "ring", run=tmp_path / "run", steps=2, batch=8, filters=4, tensorboard=False)
+    run = twoplayer.train("gan1", "ring", run=tmp_path / "run", steps=2, batch_size=8, filters=4, tensorboard=False)
     assert write_report(run.path, output=tmp_path / "page.pdf").read_bytes().startswith(b"%PDF-")

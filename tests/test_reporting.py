@@ -1,4 +1,4 @@
-"""The report, and the two ground-floor modules it stands on: files and pictures."""
+"""The report, and two modules that it is built on: files and image grids."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import pytest
 from twoplayer.config.schema import Config
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import append_json_line, json_text, read_json, read_json_lines, sync, write_atomic, write_json
+from twoplayer.core.number_format import format_duration, format_number, format_tick
 from twoplayer.reporting import write_report
 from twoplayer.reporting._axis import horizontal, vertical
-from twoplayer.reporting._formatting import duration, figure, short
-from twoplayer.reporting._frames import chosen
+from twoplayer.reporting._pictures import selected
 from twoplayer.reporting._record import RecordedSamples, read_record
 from twoplayer.reporting._series import thin
 from twoplayer.runs.run_dir import FORMAT, RunFolder
@@ -92,7 +92,7 @@ def make_run(folder: Path, kind: str = "images") -> Path:
     """A whole run folder, as training leaves it."""
     rng = np.random.default_rng(0)
     network = {"name": "dcgan", "depth": None}
-    RunFolder(folder).write_config(Config(method="dcgan", data={"name": "digits"}, batch=64, generator=network))
+    RunFolder(folder).write_config(Config(method="dcgan", data={"name": "digits"}, batch_size=64, generator=network))
     environment = {"twoplayer": "9.8.7", "torch": "2.13.0", "command": "twoplayer train dcgan --data digits"}
     write_json(folder / "environment.json", {"format": FORMAT, **environment})
     status = {"state": "finished", "step": 90, "images_seen": 5760, "seconds": 603.0, "message": None}
@@ -127,11 +127,11 @@ def run(tmp_path: Path) -> Path:
 def test_report_shows_everything_the_folder_holds(tmp_path: Path, kind: str) -> None:
     page = read_page(write_report(make_run(tmp_path / "run", kind)))
     text = " ".join(page.text.split())
-    assert f"Finished: the critic saw 5,760 {kind} in 10 min 3 s, the generator took 90 steps." in text
-    assert "How it got there" in text and f"2,560 {kind}" in text
-    assert "How good it is" in text and "3.333" in text and "real data 0.012" in text
+    assert f"Finished: 90 steps on 5,760 {kind} in 10 min 3 s." in text
+    assert "Samples during training" in text and f"2,560 {kind}" in text
+    assert "Metrics during training" in text and "3.333" in text and "real data 0.012" in text
     assert "Classifier test accuracy 92.4 %." in text
-    for title in ("Losses", "What the critic says", "Gradient norms", "Speed", "Gradient penalty"):
+    for title in ("Losses", "Critic outputs", "Gradient norms", "Speed", "Gradient penalty"):
         assert title in text
     assert "twoplayer train dcgan --data digits" in text and "9.8.7" in text
     assert "broken.png cut off" in text and "1 file could not be read" in text
@@ -179,7 +179,7 @@ def test_bare_run_has_no_empty_sections(tmp_path: Path) -> None:
     page = read_page(write_report(tmp_path))
     assert "nothing has been trained yet." in page.text
     assert page.text.count("gan1") >= 1 and page.count("svg") == page.count("img") == page.count("script") == 0
-    for heading in ("How good it is", "How the game went", "Do it again", "Left out"):
+    for heading in ("Metrics during training", "Training", "Command", "Files left out"):
         assert heading not in page.text
 
 
@@ -207,9 +207,9 @@ def test_values_that_are_not_finite_are_gaps(run: Path) -> None:
     lines.append(progress_line(100, critic_loss=math.inf))
     write_atomic(run / "progress.jsonl", "\n".join(map(json.dumps, lines)) + "\n")
     source = write_report(run).read_text(encoding="utf-8")
-    losses = source[source.index("<h3>Losses") : source.index("What the critic says")]
+    losses = source[source.index("<h3>Losses") : source.index("Critic outputs")]
     assert losses.count('<polyline class="curve critic"') == 2
-    assert "Gaps are values that were not finite." in losses
+    assert "Gaps are values that are not finite." in losses
     assert not re.search(r'="[^"]*\b(nan|inf)\b', source)
 
 
@@ -230,7 +230,7 @@ def test_a_resumed_run_shows_each_step_once(run: Path) -> None:
 
 def test_figures_measured_again_replace_the_first(run: Path) -> None:
     append_json_line(run / "metrics.jsonl", measurement(30, 7.0))
-    assert [f.value for f in read_record(run).figures] == [7.0, 5.0, 300 / 90]
+    assert [v.value for v in read_record(run).metric_values] == [7.0, 5.0, 300 / 90]
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_figures_measured_again_replace_the_first(run: Path) -> None:
         ("running", "so far"),
         ("interrupted", "resumes"),
         ("diverged", "stopped itself"),
-        ("unknown", "saw 64"),
+        ("unknown", "1 step on 64"),
     ],
 )
 def test_status_in_words(run: Path, state: str, words: str) -> None:
@@ -299,9 +299,9 @@ def test_axes() -> None:
     assert horizontal([0, 460_000]).ticks == [0, 100_000, 200_000, 300_000, 400_000]
     level = vertical([1.0, 2.0, 3.0], may_be_logarithmic=False)
     assert level.low < 1 and level.high > 3 and level.at(level.low) == 0 and level.at(level.high) == 1
-    assert level.outside is None and all(level.low <= t <= level.high for t in level.ticks)
+    assert level.full_range is None and all(level.low <= t <= level.high for t in level.ticks)
     spiky = vertical([*np.linspace(0, 1, 500), 1e6], may_be_logarithmic=False)
-    assert spiky.high < 3 and spiky.outside == (0.0, 1e6)
+    assert spiky.high < 3 and spiky.full_range == (0.0, 1e6)
     decades = vertical([0.012, 300.0], may_be_logarithmic=True)
     assert decades.logarithmic and decades.low == pytest.approx(0.01) and decades.high == pytest.approx(1000)
     assert decades.at(1.0) == pytest.approx(2 / 5)
@@ -318,13 +318,13 @@ def test_axes_bear_any_finite_values(values: list[float]) -> None:
         assert all(0 <= axis.at(v) <= 1 for v in values)
 
 
-def test_frames_are_denser_early() -> None:
+def test_selected_pictures_are_denser_early() -> None:
     samples = [RecordedSamples(Path(f"{i}.png"), i, None) for i in range(1000)]
-    steps = [sample.step for sample in chosen(samples)]
+    steps = [sample.step for sample in selected(samples)]
     assert steps[0] == 0 and steps[-1] == 999 and len(steps) == 16
     gaps = np.diff(steps)
     assert (np.diff(gaps) > 0).all()
-    assert chosen(samples[:3]) == samples[:3]
+    assert selected(samples[:3]) == samples[:3]
 
 
 def test_heavy_pictures_travel_lighter(run: Path) -> None:
@@ -336,7 +336,7 @@ def test_heavy_pictures_travel_lighter(run: Path) -> None:
 
 
 def test_words() -> None:
-    assert [duration(s) for s in (3.21, 59.9, 60, 603, 3600, 7500)] == [
+    assert [format_duration(s) for s in (3.21, 59.9, 60, 603, 3600, 7500)] == [
         "3.21 s",
         "59.9 s",
         "1 min",
@@ -344,8 +344,8 @@ def test_words() -> None:
         "1 h",
         "2 h 5 min",
     ]
-    assert [short(v) for v in (0.5, 200_000, 1_500_000, 1e-4)] == ["0.5", "200k", "1.5M", "1e\u22124"]
-    assert [figure(v) for v in (1.2345678, None, math.nan, -2.0)] == ["1.235", "\u2013", "\u2013", "\u22122"]
+    assert [format_tick(v) for v in (0.5, 200_000, 1_500_000, 1e-4)] == ["0.5", "200k", "1.5M", "1e\u22124"]
+    assert [format_number(v) for v in (1.2345678, None, math.nan, -2.0)] == ["1.235", "\u2013", "\u2013", "\u22122"]
 
 
 # files

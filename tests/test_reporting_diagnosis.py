@@ -1,4 +1,4 @@
-"""The diagnosis in a run's report: what was found with its picture, what is healthy, and what is out of date."""
+"""The diagnosis in a run's report: findings with pictures, failure modes ruled out, and outdated diagnoses."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ ADVICE = "twoplayer train dcgan --data digits --regularizers r1 --run runs/x-wit
 
 def finding(**changes: Any) -> dict[str, Any]:
     return {
-        "disease": "mode-collapse",
+        "failure_mode": "mode-collapse",
         "title": "Mode collapse",
         "verdict": "All samples are all but one.",
         "confidence": 0.934,
-        "evidence": [
-            {"name": "near-duplicates", "value": 0.9731, "sick": "above 0.5", "healthy": "below 0.1"},
-            {"name": "width", "value": None, "sick": "below 0.1", "healthy": "0.5 to 1", "confidence": 0.9},
+        "indicators": [
+            {"name": "near-duplicates", "value": 0.9731, "criterion": "above 0.5", "normal_range": "below 0.1"},
+            {"name": "width", "value": None, "criterion": "below 0.1", "normal_range": "0.5 to 1", "confidence": 0.9},
         ],
         "picture": "somewhere/else/diagnosis/mode-collapse.png",
         "advice": "a penalty settles the game",
@@ -41,10 +41,13 @@ def diagnose(run: Path, *findings: dict[str, Any], **changes: Any) -> Path:
     write_atomic(run / "diagnosis" / "mode-collapse.png", png_bytes(image_grid(noise, scale=4)))
     document = {
         "run": str(run),
-        "about": "dcgan on digits, finished at round 90",
+        "description": "dcgan on digits, finished at round 90",
         "step": 90,
         "findings": findings or [finding()],
-        "healthy": [{"disease": "oscillation", "evidence": [], "note": ""}, {"disease": "data-range", "evidence": []}],
+        "ruled_out": [
+            {"failure_mode": "oscillation", "indicators": [], "note": ""},
+            {"failure_mode": "data-range", "indicators": []},
+        ],
         "unchecked": {"memorization": "nothing is held out"},
         "warnings": [],
     }
@@ -63,7 +66,7 @@ def words(run: Path) -> str:
 
 def test_a_finding_is_shown_with_all_that_belongs_to_it(run: Path) -> None:
     append_json_line(
-        diagnose(run) / "diagnosis" / "warnings.jsonl", {"step": 1200, "disease": "x", "text": "it stands"}
+        diagnose(run) / "diagnosis" / "warnings.jsonl", {"step": 1200, "failure_mode": "x", "message": "it stands"}
     )
     page = read_page(write_report(run))
     text = " ".join(page.text.split())
@@ -72,13 +75,13 @@ def test_a_finding_is_shown_with_all_that_belongs_to_it(run: Path) -> None:
     for part in (
         "mode-collapse, confidence 0.93", "All samples are all but one.", "near-duplicates 0.9731 above 0.5 below 0.1",
         "width – below 0.1 0.5 to 1", "Try next, since a penalty settles the game:", ADVICE,
-        "Checked and healthy: oscillation, data-range.", "Not checked: memorization (nothing is held out).",
-        "Said while it trained round 1,200: it stands",
+        "Checked and not present: oscillation, data-range.", "Not checked: memorization (nothing is held out).",
+        "Warnings during training step 1,200: it stands",
     ):  # fmt: skip
         assert part in text
     pictures = [a for tag, a in page.elements if tag == "img" and "mode-collapse" in (a.get("alt") or "")]
     assert len(pictures) == 1 and str(pictures[0]["src"]).startswith("data:image/png")
-    assert "look again" not in text and "Nobody has looked" not in text
+    assert "diagnose it again" not in text and "Not diagnosed yet" not in text
 
 
 def test_a_finding_without_its_picture_is_shown_without_it(run: Path) -> None:
@@ -89,28 +92,28 @@ def test_a_finding_without_its_picture_is_shown_without_it(run: Path) -> None:
     assert not any("mode-collapse" in (a.get("alt") or "") for tag, a in page.elements if tag == "img")
 
 
-def test_a_healthy_run_is_said_to_be_healthy(run: Path) -> None:
+def test_a_run_without_findings(run: Path) -> None:
     text = words(diagnose(run, findings=[]))
-    assert "Diagnosis Nothing was found. Checked and healthy: oscillation, data-range." in text
+    assert "Diagnosis No failure mode found. Checked and not present: oscillation, data-range." in text
     assert "Diagnosis. " not in text
 
 
-def test_where_nobody_looked_the_command_is_told(run: Path, tmp_path: Path) -> None:
+def test_without_a_diagnosis_the_command_is_shown(run: Path, tmp_path: Path) -> None:
     text = words(run)
-    assert f"Nobody has looked for what is wrong with it yet: twoplayer diagnose '{run}'" in text
-    assert f"figures with their errors: twoplayer evaluate '{run}'" in text
-    append_json_line(run / "diagnosis" / "warnings.jsonl", {"step": 3, "disease": "x", "text": "it stands"})
+    assert f"Not diagnosed yet: twoplayer diagnose '{run}'" in text
+    assert f"metrics with standard errors: twoplayer evaluate '{run}'" in text
+    append_json_line(run / "diagnosis" / "warnings.jsonl", {"step": 3, "failure_mode": "x", "message": "it stands"})
     text = words(run)
-    assert "Said while it trained round 3: it stands" in text and "Nobody has looked" in text
-    assert "Nothing was found" not in text
+    assert "Warnings during training step 3: it stands" in text and "Not diagnosed yet" in text
+    assert "No failure mode found" not in text
     bare_run(tmp_path / "bare")
     assert "twoplayer diagnose" not in words(tmp_path / "bare")
 
 
-def test_a_diagnosis_of_another_round_is_said_to_be_one(run: Path) -> None:
-    told = "This was found at round 40, and the run stands at round 90 now: look again. twoplayer diagnose"
+def test_a_diagnosis_of_an_earlier_step_is_marked(run: Path) -> None:
+    told = "This diagnosis is of step 40, and the run is at step 90 now: diagnose it again. twoplayer diagnose"
     assert told in words(diagnose(run, step=40))
-    assert "look again" not in words(diagnose(run, step=None))
+    assert "diagnose it again" not in words(diagnose(run, step=None))
 
 
 @pytest.mark.parametrize(
@@ -126,31 +129,38 @@ def test_a_damaged_diagnosis_is_named(document: Any, run: Path) -> None:
 
 
 def test_what_it_says_is_escaped(run: Path) -> None:
-    names = ("title", "verdict", "advice", "command", "disease")
-    sign = {"name": HOSTILE, "value": 1.0, "sick": HOSTILE, "healthy": HOSTILE}
-    changed = finding(**dict.fromkeys(names, HOSTILE), evidence=[sign])
-    diagnose(run, changed, unchecked={HOSTILE: HOSTILE}, healthy=[{"disease": HOSTILE}])
+    names = ("title", "verdict", "advice", "command", "failure_mode")
+    indicator = {"name": HOSTILE, "value": 1.0, "criterion": HOSTILE, "normal_range": HOSTILE}
+    changed = finding(**dict.fromkeys(names, HOSTILE), indicators=[indicator])
+    diagnose(run, changed, unchecked={HOSTILE: HOSTILE}, ruled_out=[{"failure_mode": HOSTILE}])
     source = write_report(run).read_text(encoding="utf-8")
     assert "<script>alert" not in source.lower() and source.count("&lt;script&gt;alert") >= 11
 
 
 def test_it_is_in_markdown_too(run: Path) -> None:
     text = write_report(run, form="md").read_text(encoding="utf-8")
-    assert "Nobody has looked for what is wrong with it yet: `twoplayer diagnose" in text
+    assert "Not diagnosed yet: `twoplayer diagnose" in text
     text = write_report(diagnose(run, step=40), form="md").read_text(encoding="utf-8")
     for part in (
-        "## Diagnosis", "look again. `twoplayer diagnose", "### Mode collapse", "mode-collapse, confidence 0.93",
+        "## Diagnosis", "diagnose it again. `twoplayer diagnose", "### Mode collapse", "mode-collapse, confidence 0.93",
         "| near-duplicates | 0.9731 | above 0.5 | below 0.1 |", "](diagnosis/mode-collapse.png)", f"    {ADVICE}",
-        "Checked and healthy: oscillation, data-range.", "## How it got there", "Samples after 2,560 images",
+        "Checked and not present: oscillation, data-range.", "## Samples during training", "Samples after 2,560 images",
     ):  # fmt: skip
         assert part in text
-    assert "Nothing was found." in write_report(diagnose(run, findings=[]), form="md").read_text(encoding="utf-8")
+    assert "No failure mode found." in write_report(diagnose(run, findings=[]), form="md").read_text(encoding="utf-8")
 
 
 def test_what_diagnosing_leaves_is_what_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cheap: None) -> None:
     """A run that suffers from a learning rate far too high, looked at, then trained on."""
     monkeypatch.chdir(tmp_path)
-    settings = {"batch": 16, "filters": 8, "tensorboard": False, "evaluate_every": 0, "data.count": 300, "log_every": 1}
+    settings = {
+        "batch_size": 16,
+        "filters": 8,
+        "tensorboard": False,
+        "evaluate_every": 0,
+        "data.count": 300,
+        "log_every": 1,
+    }
     data = np.random.default_rng(0).normal(size=(300, 2)).repeat(2, 0)  # every sample twice
     run = twoplayer.train("gan1", data, steps=30, run="run", **{k: v for k, v in settings.items() if "." not in k})
     found = run.diagnose(only=None, data=data)
@@ -162,23 +172,86 @@ def test_what_diagnosing_leaves_is_what_is_shown(tmp_path: Path, monkeypatch: py
     assert any("duplicated-data" in (a.get("alt") or "") for tag, a in page.elements if tag == "img")
 
 
-def test_an_advice_that_two_diseases_share_is_shown_once(run: Path) -> None:
-    diagnose(run, finding(), finding(disease="dead-units", verdict="A layer does nothing.", as_for="mode-collapse"))
+def test_an_advice_that_two_failure_modes_share_is_shown_once(run: Path) -> None:
+    diagnose(
+        run,
+        finding(),
+        finding(failure_mode="dead-units", verdict="A layer does nothing.", same_advice_as="mode-collapse"),
+    )
     text = words(run)
     assert text.count(ADVICE) == 1 and "A layer does nothing." in text
-    assert "Try next what mode-collapse asks for." in text
+    assert "Try next the command of mode-collapse." in text
     text = write_report(run, form="md").read_text(encoding="utf-8")
-    assert text.count(ADVICE) == 1 and "Try next what mode-collapse asks for." in text
+    assert text.count(ADVICE) == 1 and "Try next the command of mode-collapse." in text
 
 
 def test_what_no_longer_holds_is_said_to_be_over(run: Path) -> None:
     for line in (
-        {"step": 40, "disease": "mode-collapse", "text": "all but one"},
-        {"step": 50, "disease": "oscillation", "text": "to and fro"},
-        {"step": 80, "disease": "mode-collapse", "text": None},
+        {"step": 40, "failure_mode": "mode-collapse", "message": "all but one"},
+        {"step": 50, "failure_mode": "oscillation", "message": "to and fro"},
+        {"step": 80, "failure_mode": "mode-collapse", "message": None},
     ):
         append_json_line(run / "diagnosis" / "warnings.jsonl", line)
-    told = "round 40: all but one (no longer at round 80)"
+    told = "step 40: all but one (resolved at step 80)"
     text = words(diagnose(run))
-    assert told in text and "round 50: to and fro" in text and "fro (no longer" not in text
-    assert f"- {told}\n- round 50: to and fro\n" in write_report(run, form="md").read_text(encoding="utf-8")
+    assert told in text and "step 50: to and fro" in text and "fro (resolved" not in text
+    assert f"- {told}\n- step 50: to and fro\n" in write_report(run, form="md").read_text(encoding="utf-8")
+
+
+FORMER_DIAGNOSIS = """{
+  "run": "ring-gan1",
+  "about": "gan1 on ring, finished at round 20",
+  "step": 90,
+  "findings": [
+    {
+      "disease": "weak-critic",
+      "title": "The critic is too weak",
+      "verdict": "The critic cannot tell samples from data, though they differ.",
+      "confidence": 0.99,
+      "evidence": [
+        {
+          "name": "chance that real scores above generated",
+          "value": 0.45094847679138184,
+          "sick": "below 0.65",
+          "healthy": "0.5 to 0.95",
+          "confidence": 0.99
+        }
+      ],
+      "picture": "ring-gan1/diagnosis/weak-critic.png",
+      "advice": "more critic steps for each of the generator's",
+      "command": "twoplayer train gan1 --data ring --critic-steps 5 --run ring-gan1-without-weak-critic",
+      "as_for": null
+    }
+  ],
+  "healthy": [
+    {
+      "disease": "constant-channels",
+      "evidence": [
+        {
+          "name": "coordinates that never vary",
+          "value": 0,
+          "sick": "above 0",
+          "healthy": "0",
+          "confidence": 0.5
+        }
+      ],
+      "note": ""
+    }
+  ],
+  "unchecked": {"memorization": "nothing was held out of training"},
+  "warnings": []
+}"""
+"""Written by a version that had other names for the fields."""
+
+
+def test_a_diagnosis_with_former_field_names_is_shown(run: Path) -> None:
+    write_atomic(run / "diagnosis" / "diagnosis.json", FORMER_DIAGNOSIS)
+    append_json_line(run / "diagnosis" / "warnings.jsonl", {"step": 40, "disease": "oscillation", "text": "to and fro"})
+    text = words(run)
+    for part in (
+        "Diagnosis. weak-critic", "weak-critic, confidence 0.99", "--critic-steps 5",
+        "chance that real scores above generated 0.4509 below 0.65 0.5 to 0.95",
+        "Checked and not present: constant-channels.", "Not checked: memorization (nothing was held out of training).",
+        "Warnings during training step 40: to and fro",
+    ):  # fmt: skip
+        assert part in text

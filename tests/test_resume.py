@@ -16,7 +16,9 @@ from twoplayer.api.run import Run
 from twoplayer.core.files import read_json_lines
 from twoplayer.runs import checkpoint
 
-COMMON = "--run run --batch 8 --filters 4 --tensorboard false --log-every 1 --checkpoint-every 2 --evaluate-every 3"
+COMMON = (
+    "--run run --batch-size 8 --filters 4 --tensorboard false --log-every 1 --checkpoint-every 2 --evaluate-every 3"
+)
 COMMANDS = {
     "gan1 ring": "train gan1 --data ring --data.count 200 --steps 7",
     "wgan-gp ring": "train wgan-gp --data ring --data.count 200 --steps 5 --critic-steps 2",

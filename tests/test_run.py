@@ -34,7 +34,14 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Run:
     with pytest.MonkeyPatch.context() as patch:
         unmeasured(patch.setattr)
         patch.chdir(tmp_path_factory.mktemp("digits"))
-        options = {"batch": 8, "filters": 4, "steps": 6, "log_every": 2, "tensorboard": False, "checkpoint_every": 3}
+        options = {
+            "batch_size": 8,
+            "filters": 4,
+            "steps": 6,
+            "log_every": 2,
+            "tensorboard": False,
+            "checkpoint_every": 3,
+        }
         options["learning_rate"] = 0.02  # in so few rounds a small one leaves every pixel gray
         made: Run = twoplayer.train("dcgan", "digits", evaluate_every=0, **options)
         return Run(made.path.resolve())
@@ -106,22 +113,22 @@ def test_a_report_is_one_file(digits: Run, tmp_path: Path) -> None:
 
 
 def test_an_array_in_memory_is_not_reopened(tiny: Callable[..., Any]) -> None:
-    run = tiny("gan1", FACES, batch=8, steps=1)
+    run = tiny("gan1", FACES, batch_size=8, steps=1)
     assert run.data["name"] == "array" and run.sample(2).array.shape == (2, 8, 8, 1)
     with pytest.raises(UserError, match="trained on an array in memory: pass it again"):
         run.evaluate()
     assert run.evaluate(n=10, data=FACES).figures
-    again = tiny("gan1", FACES, batch=8, steps=2)
+    again = tiny("gan1", FACES, batch_size=8, steps=2)
     assert again.status["step"] == 2
     with pytest.raises(UserError, match=r"the data of .* have changed"):
-        tiny("gan1", FACES[::-1].copy(), batch=8, steps=3)
+        tiny("gan1", FACES[::-1].copy(), batch_size=8, steps=3)
 
 
 def test_two_arrays_under_the_same_settings_are_two_runs(
     cheap: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    small = {**SMALL, "steps": 1, "batch": 8, "tensorboard": False, "evaluate_every": 0}
+    small = {**SMALL, "steps": 1, "batch_size": 8, "tensorboard": False, "evaluate_every": 0}
 
     def name(array: np.ndarray, **settings: Any) -> str:
         return twoplayer.train("gan1", array, **{**small, **settings}).path.name
@@ -137,7 +144,7 @@ def test_two_arrays_under_the_same_settings_are_two_runs(
 
 
 def test_points_come_back_in_the_users_units(tiny: Callable[..., Any]) -> None:
-    run = tiny("gan1", POINTS, steps=1, batch=16)
+    run = tiny("gan1", POINTS, steps=1, batch_size=16)
     drawn = run.sample(500).array
     assert abs(drawn[:, 0].mean() - 300) < 500 and drawn[:, 0].std() > 1
     assert np.abs(drawn[:, 1] + 0.01).max() < 0.05
@@ -235,7 +242,7 @@ def gan(**settings: Any) -> twoplayer.GAN:
 
 
 def test_parameters_follow_scikit_learn() -> None:
-    model = twoplayer.GAN("wgan-gp", steps=5, settings={"batch": 4})
+    model = twoplayer.GAN("wgan-gp", steps=5, settings={"batch_size": 4})
     names = {"method", "steps", "random_state", "run", "settings"}
     assert set(model.get_params()) == names and model.get_params()["method"] == "wgan-gp"
     copy = clone(model)
@@ -270,7 +277,9 @@ def test_fit_again_starts_anew(cheap: None) -> None:
 
 
 def test_images_with_labels(cheap: None, tmp_path: Path) -> None:
-    model = twoplayer.GAN("gan1", steps=1, random_state=0, run=str(tmp_path / "run"), settings={**SMALL, "batch": 8})
+    model = twoplayer.GAN(
+        "gan1", steps=1, random_state=0, run=str(tmp_path / "run"), settings={**SMALL, "batch_size": 8}
+    )
     model.fit(FACES, np.arange(40) % 4)
     assert model.n_features_in_ == 64
     assert model.sample(3).shape == (3, 8, 8) and model.sample(3).dtype == np.uint8  # as in X
@@ -289,7 +298,7 @@ def test_a_second_fit_replaces_the_run_of_the_first(cheap: None, tmp_path: Path)
     folder = tmp_path / "run"
     model = twoplayer.GAN("gan1", steps=1, random_state=0, run=str(folder), settings=SMALL).fit(POINTS)
     model.fit(POINTS)  # scikit-learn's fit starts anew
-    assert model.run_.status["images_seen"] == model.run_.config.batch
+    assert model.run_.status["images_seen"] == model.run_.config.batch_size
     model.set_params(steps=2, random_state=None).fit(POINTS[:, :1])
     assert model.run_.data["shape"] == [1] and model.sample(5).shape == (5, 1) and model.run_.status["step"] == 2
     with pytest.raises(UserError, match="no setting is called"):

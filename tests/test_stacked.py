@@ -28,7 +28,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataSettings:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TWOPLAYER_DATA", raising=False)
     monkeypatch.setenv("TWOPLAYER_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("twoplayer.data.stacked_digits.HELD_OUT", 500)
+    monkeypatch.setattr("twoplayer.data.stacked_digits.HELD_OUT_TRIPLES", 500)
     return DataSettings(progress=False)
 
 

@@ -132,7 +132,7 @@ def test_a_run_ends_by_itself_and_keeps_the_best(
     tiny: Tiny, scripted: Callable[[Sequence[float]], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scripted(FALL_AND_RISE)
-    settings = {"stop": "plateau", "judge_every": 2, "keep_checkpoints": 1, "checkpoint_every": 1}
+    settings = {"early_stopping": "plateau", "early_stopping_every": 2, "keep_checkpoints": 1, "checkpoint_every": 1}
     run = tiny(steps=100, **settings)
     # the best at round 6, and six judgements after it
     assert run.status["state"] == "finished" and run.status["step"] == 18
@@ -154,13 +154,13 @@ def test_a_run_ends_by_itself_and_keeps_the_best(
     # it stays where it ended, unless it is told to go on
     measured = run.metrics
     assert tiny(steps=100, **settings).status["step"] == 18 and run.metrics == measured
-    on = tiny(steps=20, **{**settings, "stop": "none"})
+    on = tiny(steps=20, **{**settings, "early_stopping": "none"})
     assert on.status["step"] == 20 and "kept" not in on.status and Run(run.path).step == 20
 
 
 def test_a_run_that_goes_on_gaining_uses_its_budget(tiny: Tiny, scripted: Callable[[Sequence[float]], None]) -> None:
     scripted([100 * 0.8**i for i in range(40)])
-    run = tiny(steps=30, stop="auto", judge_every=2)
+    run = tiny(steps=30, early_stopping="auto", early_stopping_every=2)
     assert run.status["step"] == 30 and run.status["message"] is None
     assert run.status["kept"]["step"] == 30 and run.step == 30
     assert AUTO in CRITERIA and run.status["kept"]["criterion"] == AUTO
@@ -168,7 +168,7 @@ def test_a_run_that_goes_on_gaining_uses_its_budget(tiny: Tiny, scripted: Callab
 
 def test_without_a_period_a_run_is_judged_thirty_times(tiny: Tiny, scripted: Callable[[Sequence[float]], None]) -> None:
     scripted([100 * 0.8**i for i in range(40)])
-    run = tiny(steps=60, stop="plateau")
+    run = tiny(steps=60, early_stopping="plateau")
     steps = [line["step"] for line in read_json_lines(run.folder.judgements)]
     assert len(steps) == 31 and steps[-1] == 60 and max(np.diff(steps)) <= 3
 
@@ -178,8 +178,8 @@ def test_plateau_needs_a_figure(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> 
 
     nothing = twoplayer.measurement.Measurement((), (), 100)
     monkeypatch.setattr(twoplayer.measurement, "measure", lambda *_, **__: nothing)
-    with pytest.raises(UserError, match="--stop plateau follows a figure, and none can be measured on ring"):
-        tiny(stop="plateau")
+    with pytest.raises(UserError, match="--early-stopping plateau follows a figure, and none can be measured on ring"):
+        tiny(early_stopping="plateau")
 
 
 # ---- criteria
@@ -188,9 +188,16 @@ def test_plateau_needs_a_figure(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("criterion", list(CRITERIA))
 @pytest.mark.parametrize("method", ["gan1", "wgan-gp", "sngan"])
 def test_judging_leaves_no_trace(method: str, criterion: str, tiny: Tiny) -> None:
-    settings = {"steps": 6, "ema": 0.9}
+    settings = {"steps": 6, "ema_decay": 0.9}
     plain = tiny(method, folder="plain", **settings)
-    judged = tiny(method, folder="judged", stop=criterion, judge_every=1, stop_patience=50.0, **settings)
+    judged = tiny(
+        method,
+        folder="judged",
+        early_stopping=criterion,
+        early_stopping_every=1,
+        early_stopping_patience=50.0,
+        **settings,
+    )
     assert judged.status["step"] == 6 and len(read_json_lines(judged.folder.judgements)) == 7
     assert_same_state(state(judged.path), state(plain.path))
 
@@ -204,7 +211,7 @@ def trainer(tiny: Tiny) -> Callable[..., Any]:
         from twoplayer.runs.dataset import reopen
         from twoplayer.training.assemble import restored
 
-        run = tiny(method, **{"batch": 8, **settings})
+        run = tiny(method, **{"batch_size": 8, **settings})
         return restored(run.folder, reopen(run.folder), place("cpu", "fp32", "contiguous", "points"))
 
     return make
@@ -227,7 +234,7 @@ def test_the_gap_is_zero_against_nobody_and_grows_with_better_adversaries(traine
 
 def test_the_gap_falls_while_a_game_is_learned(trainer: Callable[..., Any]) -> None:
     """A generator that has learned nothing can be told from the data, and can do much better."""
-    settings = {"learning_rate": 2e-3, "filters": 32, "batch": 64, "data.count": 2000, "ema": 0.0}
+    settings = {"learning_rate": 2e-3, "filters": 32, "batch_size": 64, "data.count": 2000, "ema_decay": 0.0}
     gaps = [DualityGap(trainer("gan1", steps=s, **settings), steps=40).judge(s)[0] for s in (1, 600)]
     assert gaps[1] < 0.8 * gaps[0]
 
@@ -263,16 +270,26 @@ def test_judgements_are_of_the_same_samples(trainer: Callable[..., Any]) -> None
 
 
 def test_what_a_criterion_cannot_judge(tiny: Tiny) -> None:
-    with pytest.raises(UserError, match="--stop duality-gap moves a generator's weights, and icfg moves samples"):
-        tiny("icfg", stop="duality-gap", **{"algorithm.pool": 16, "algorithm.levels": 2})
-    with pytest.raises(UserError, match=r"0 of them are too few: set --held-out to 0\.1, or --stop to plateau"):
-        tiny("gan1", np.zeros((40, 2)) + np.arange(40)[:, None], stop="critic", held_out=0.0)
-    with pytest.raises(UserError, match="stop must be 'none', 'auto', 'plateau', 'duality-gap' or 'critic'"):
-        tiny("gan1", stop="sometime")
+    with pytest.raises(
+        UserError, match="--early-stopping duality-gap moves a generator's weights, and icfg moves samples"
+    ):
+        tiny("icfg", early_stopping="duality-gap", **{"algorithm.pool_size": 16, "algorithm.functional_steps": 2})
+    with pytest.raises(
+        UserError, match=r"0 of them are too few: set --held-out to 0\.1, or --early-stopping to plateau"
+    ):
+        tiny("gan1", np.zeros((40, 2)) + np.arange(40)[:, None], early_stopping="critic", held_out=0.0)
+    with pytest.raises(UserError, match="early_stopping must be 'none', 'auto', 'plateau', 'duality-gap' or 'critic'"):
+        tiny("gan1", early_stopping="sometime")
 
 
 def test_functional_gradients_are_judged_by_what_they_ship(tiny: Tiny) -> None:
-    run = tiny("icfg", stop="critic", judge_every=1, steps=2, **{"algorithm.pool": 16, "algorithm.levels": 2})
+    run = tiny(
+        "icfg",
+        early_stopping="critic",
+        early_stopping_every=1,
+        steps=2,
+        **{"algorithm.pool_size": 16, "algorithm.functional_steps": 2},
+    )
     lines = read_json_lines(run.folder.judgements)
     assert [line["step"] for line in lines] == [0, 1, 2]
     assert lines[0]["value"] != lines[-1]["value"]
@@ -282,8 +299,9 @@ def test_functional_gradients_are_judged_by_what_they_ship(tiny: Tiny) -> None:
 
 
 COMMAND = (
-    "train gan1 --data ring --data.count 300 --run run --batch 8 --filters 4 --tensorboard false --checkpoint-every 3 "
-    "--evaluate-every 0 --steps 60 --stop duality-gap --judge-every 4 --stop-patience 0.5"
+    "train gan1 --data ring --data.count 300 --run run --batch-size 8 --filters 4 --tensorboard false "
+    "--checkpoint-every 3 --evaluate-every 0 --steps 60 --early-stopping duality-gap --early-stopping-every 4 "
+    "--early-stopping-patience 0.5"
 )
 
 

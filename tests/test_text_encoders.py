@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from twoplayer import text_encoders
 from twoplayer.core.errors import UserError
 from twoplayer.games._captions import encoder_of
+from twoplayer.testing import check_text_encoder
 from twoplayer.text_encoders import _contrastive as _towers
 from twoplayer.text_encoders._contrastive_encoder import ContrastiveTextEncoder
 
@@ -34,7 +34,7 @@ def pictures(count: int, seed: int = 0) -> tuple[np.ndarray[Any, Any], list[tupl
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_towers, "PRESENTATIONS", 4_000)
+    monkeypatch.setattr(_towers, "TRAINING_PAIRS", 4_000)
 
 
 def fitted(name: str, seed: int = 0) -> ContrastiveTextEncoder:
@@ -58,33 +58,21 @@ def test_sentences_find_their_images_among_new_ones(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LEARNED)
-def test_vectors_have_coordinates_of_about_one_and_do_not_depend_on_company(name: str) -> None:
-    encoder = fitted(name)
-    alone, together = encoder.encode(["a red area"]), encoder.encode(["a red area", "left side: blue" * 9])
-    assert alone.dtype == np.float32 and alone.shape == (1, 16)
-    np.testing.assert_allclose(np.square(alone).mean(), 1, rtol=1e-5)
-    np.testing.assert_allclose(alone[0], together[0], rtol=1e-4, atol=1e-5)
-    assert encoder.encode([]).shape == (0, 16)
+def test_the_contract(name: str) -> None:
+    check_text_encoder(name, dimension=16)
 
 
 @pytest.mark.parametrize("name", LEARNED)
-def test_what_is_kept_encodes_as_before(name: str) -> None:
+def test_a_restored_encoder_has_no_image_tower(name: str) -> None:
     encoder, again = fitted(name), text_encoders.create(name)
     again.restore(encoder.state())
-    sentences = ["A red area on the left.", "right"]
-    np.testing.assert_array_equal(encoder.encode(sentences), again.encode(sentences))
     with pytest.raises(ValueError, match="image tower"):
-        again.similarity(sentences, np.zeros((1, 16, 16, 3), np.uint8))
+        again.similarity(["right"], np.zeros((1, 16, 16, 3), np.uint8))
 
 
 @pytest.mark.parametrize("name", LEARNED)
-def test_the_seed_decides_and_the_global_state_stays(name: str) -> None:
-    torch.manual_seed(5)
-    expected = torch.rand(1)
-    torch.manual_seed(5)
-    first, same, other = (fitted(name, seed).encode(["red"]) for seed in (0, 0, 1))
-    assert torch.equal(torch.rand(1), expected)
-    np.testing.assert_array_equal(first, same)
+def test_another_seed_gives_another_encoder(name: str) -> None:
+    first, other = (fitted(name, seed).encode(["red"]) for seed in (0, 1))
     assert not np.allclose(first, other)
 
 

@@ -53,13 +53,13 @@ def game(objective: str = "non-saturating", rules: tuple[str, ...] = (), **optio
         DataSpec((1, SIDE, SIDE), given=GIVEN), network="dcgan", objective=objective, rules=rules, filters=4,
         normalization="none",
     )  # fmt: skip
-    return TextGame.assemble(kit, embedded=4, **options)
+    return TextGame.assemble(kit, condition_dim=4, **options)
 
 
 @pytest.mark.parametrize("into_critic", ["projection", "concatenation"])
 def test_the_critic_sees_right_texts_wrong_texts_and_fakes(into_critic: str) -> None:
     """Algorithm 1, line 10: log s_r + (log(1 − s_w) + log(1 − s_f))/2."""
-    played, batch = game(into_critic=into_critic), Told(1)
+    played, batch = game(critic_conditioning=into_critic), Told(1)
     generated = played.generate(batch)
     loss = played.critic_loss(batch, generated)
     right, fake = played.critic(batch.real, batch.given), played.critic(generated, batch.given)
@@ -84,12 +84,12 @@ def test_the_generator_answers_for_texts_half_way_between_two() -> None:
     made = played.generator(torch.cat([latents, between], 1))
     own, more = softplus(-played.critic(generated, batch.given)).mean(), softplus(-played.critic(made, between)).mean()
     torch.testing.assert_close(loss.total, (own + more) / 2)
-    torch.testing.assert_close(game(interpolate=False).generator_loss(batch, generated).total, own)
+    torch.testing.assert_close(game(interpolate_texts=False).generator_loss(batch, generated).total, own)
 
 
 def test_conditioning_augmentation_draws_around_the_text_and_pays_for_distance() -> None:
     """StackGAN's equation 2: c = μ + σ·ε joins the latents, and KL(N(μ, σ²) ‖ N(0, 1)) the generator's loss."""
-    played, batch = game(conditioning_augmentation=2.0, interpolate=False), Told(1)
+    played, batch = game(conditioning_augmentation=2.0, interpolate_texts=False), Told(1)
     generator = played.generator
     assert isinstance(generator, AugmentedGenerator)
     torch.nn.init.normal_(generator.log_variance.linear.weight, std=0.3)
@@ -113,7 +113,7 @@ def test_conditioning_augmentation_draws_around_the_text_and_pays_for_distance()
 def test_conditioning_augmentation_needs_normal_latents() -> None:
     kit = SmallKit(DataSpec((1, SIDE, SIDE), given=GIVEN), network="dcgan", filters=4, prior="uniform")
     with pytest.raises(UserError, match="draws from a normal distribution: set prior to normal"):
-        TextGame.assemble(kit, embedded=4, conditioning_augmentation=1.0)
+        TextGame.assemble(kit, condition_dim=4, conditioning_augmentation=1.0)
     with pytest.raises(UserError, match="conditioning_augmentation must be greater than or equal to 0"):
         game(conditioning_augmentation=-1.0)
 
@@ -151,7 +151,7 @@ def test_objectives_of_reconstruction_errors_have_no_place() -> None:
 def test_critics_without_a_score_of_whole_images_have_no_place() -> None:
     with pytest.raises(UserError, match="needs a critic that scores samples as a whole"):
         TextGame.assemble(
-            SmallKit(DataSpec((1, SIDE, SIDE), given=GIVEN), network="autoencoder", filters=4), embedded=4
+            SmallKit(DataSpec((1, SIDE, SIDE), given=GIVEN), network="autoencoder", filters=4), condition_dim=4
         )
 
 
@@ -226,7 +226,7 @@ def test_a_batch_has_wrong_texts_of_its_own(captioned: Dataset) -> None:
 @pytest.fixture
 def captioned(monkeypatch: pytest.MonkeyPatch) -> Dataset:
     """Nine images of ten are cats; the tenth has two captions."""
-    monkeypatch.setattr(_towers, "PRESENTATIONS", 50)
+    monkeypatch.setattr(_towers, "TRAINING_PAIRS", 50)
     images = np.random.default_rng(0).integers(0, 256, (20, SIDE, SIDE, 1), np.uint8)
     captions = ((("a cat",),) * 9 + (("a dog", "a puppy"),)) * 2
     return Dataset(

@@ -127,7 +127,10 @@ def test_rules_hold_critics_of_patches_too(rules: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("history", [0, 3])
 def test_the_critics_loss_has_no_way_into_the_translators(history: int) -> None:
-    for game in (paired("hinge", "gradient-penalty"), unpaired(B, "hinge", "gradient-penalty", history=history)):
+    for game in (
+        paired("hinge", "gradient-penalty"),
+        unpaired(B, "hinge", "gradient-penalty", image_pool_size=history),
+    ):
         batch = Pairs(1)
         loss = game.critic_loss(batch, game.generate(batch)).total
         found = torch.autograd.grad(loss, list(game.players["generator"].parameters()), allow_unused=True)
@@ -157,7 +160,7 @@ def test_the_paired_critic_sees_what_was_given() -> None:
 
 
 def test_without_the_critic_it_is_a_regression() -> None:
-    game, batch = paired(adversarial=0.0, l1=1.0), Pairs(1)
+    game, batch = paired(adversarial_weight=0.0, l1_weight=1.0), Pairs(1)
     generated = game.generate(batch)
     loss = game.generator_loss(batch, generated)
     torch.testing.assert_close(loss.total, (generated - batch.partner).abs().mean())
@@ -172,7 +175,7 @@ def test_the_other_direction_swaps_the_sides() -> None:
 
 
 def test_there_and_back_again_is_what_the_cycle_measures() -> None:
-    game, batch = unpaired(A, cycle=3.0, identity=0.0), Pairs(1, partner_channels=1)
+    game, batch = unpaired(A, cycle_weight=3.0, identity_weight=0.0), Pairs(1, partner_channels=1)
     game.generator.AtoB = game.generator.BtoA = torch.nn.Identity()
     loss = game.generator_loss(batch, game.generate(batch))
     assert float(loss.parts["cycle"]) == 0
@@ -224,7 +227,7 @@ def test_both_directions_of_a_two_way_sampler() -> None:
     assert copy.deepcopy(game.sampler)(torch.zeros(2, *B)).shape == (2, *A)
 
 
-@pytest.mark.parametrize("options", [{"l1": -1.0}, {"adversarial": -0.1}, {"l1": float("nan")}])
+@pytest.mark.parametrize("options", [{"l1_weight": -1.0}, {"adversarial_weight": -0.1}, {"l1_weight": float("nan")}])
 def test_weights_below_zero(options: dict[str, float]) -> None:
     with pytest.raises(UserError, match=next(iter(options))):
         paired(**options)
@@ -234,7 +237,7 @@ def test_weights_below_zero(options: dict[str, float]) -> None:
 def test_augmentation_adapts_by_images_and_to_every_critic(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A critic of patches gives several outputs an image: a ramp counts images, and r_t is a mean over both critics."""
     torch.manual_seed(0)
-    augment = regularizers.create("diff-augment", target=0.5, ramp=1_000)
+    augment = regularizers.create("diff-augment", target=0.5, ramp_images=1_000)
     monkeypatch.setattr(regularizers, "create", lambda name: augment)
     game = make(B, "hinge", "diff-augment") if make is unpaired else make("hinge", "diff-augment")
     critics = [game.critic.a, game.critic.b] if make is unpaired else [game.critic]
@@ -253,7 +256,7 @@ def test_augmentation_adapts_by_images_and_to_every_critic(make: Any, monkeypatc
 def test_the_weights_of_the_cycle_are_the_papers() -> None:
     """Its generators' loss is Σ (D(x) − 1)² + 10 · cycle + 5 · identity (section 4); least-squares halves the first."""
     settings = settle("cyclegan", "pairs:somewhere").game
-    game, batch = unpaired(A, cycle=settings["cycle"]), Pairs(1, partner_channels=1)
+    game, batch = unpaired(A, cycle_weight=settings["cycle_weight"]), Pairs(1, partner_channels=1)
     generated = game.generate(batch)
     loss = game.generator_loss(batch, generated)
     fooled = sum((critic(fake) - 1).square().mean() for critic, fake in

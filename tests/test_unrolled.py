@@ -35,8 +35,8 @@ class Double(FixedBatch):
 
 @pytest.mark.parametrize("reuse", [True, False])
 def test_no_unrolling_is_alternating_to_the_bit(reuse: bool) -> None:
-    one = Alternating(game("gradient-penalty"), adam, critic_steps=2, reuse=reuse)
-    other = Unrolled(game("gradient-penalty"), adam, unroll=0, critic_steps=2, reuse=reuse)
+    one = Alternating(game("gradient-penalty"), adam, critic_steps=2, reuse_samples=reuse)
+    other = Unrolled(game("gradient-penalty"), adam, unroll_steps=0, critic_steps=2, reuse_samples=reuse)
     streams = Stream(), Stream()
     for _ in range(3):
         values = one.round(streams[0]).values, other.round(streams[1]).values
@@ -49,7 +49,7 @@ def test_no_unrolling_is_alternating_to_the_bit(reuse: bool) -> None:
 def test_the_gradient_goes_through_the_steps_ahead(inner: Any, rules: tuple[str, ...]) -> None:
     """Against finite differences of the loss after two real steps by torch's own optimizer."""
     played, batch = game(*rules, double=True), Double(1)
-    algorithm = Unrolled(played, adam, unroll=2, inner=inner)
+    algorithm = Unrolled(played, adam, unroll_steps=2, inner_optimizer=inner)
     weight = next(played.generator.parameters())
 
     def generated() -> Tensor:
@@ -81,7 +81,7 @@ def test_the_gradient_goes_through_the_steps_ahead(inner: Any, rules: tuple[str,
 
 def test_looking_ahead_goes_on_from_the_optimizers_moments() -> None:
     played = game()
-    algorithm, stream = Unrolled(played, adam, unroll=1), Stream()
+    algorithm, stream = Unrolled(played, adam, unroll_steps=1), Stream()
     for _ in range(3):
         algorithm.round(stream)
     twin = copy.deepcopy(played)
@@ -103,7 +103,7 @@ def test_the_critic_moves_once_and_its_buffers_know_nothing_of_the_look_ahead() 
         algorithm.round(Stream())
         return algorithm
 
-    plain, unrolled = play(Alternating), play(Unrolled, unroll=3)
+    plain, unrolled = play(Alternating), play(Unrolled, unroll_steps=3)
     assert unrolled.updates == plain.updates == {"critic": 1, "generator": 1}
     expected = dict(plain.game.critic.named_parameters())
     for name, weight in unrolled.game.critic.named_parameters():
@@ -125,7 +125,7 @@ def test_a_clipped_critic_stays_clipped_looking_ahead() -> None:
     """Against finite differences of the loss after two real steps, each of them clipped."""
     players, batch = (generator().double(), TinyCritic().double()), Double(1)
     played = GenerationGame(*players, objectives.create("minimax"), [regularizers.create("clip", limit=0.2)])
-    algorithm = Unrolled(played, adam, unroll=2, inner="sgd")
+    algorithm = Unrolled(played, adam, unroll_steps=2, inner_optimizer="sgd")
     algorithm.optimizers["critic"].param_groups[0]["lr"] = 1.0
     weight = next(played.generator.parameters())
     (gradient,) = torch.autograd.grad(
@@ -154,7 +154,7 @@ def test_a_clipped_critic_stays_clipped_looking_ahead() -> None:
 
 def test_an_adaptive_objective_hears_of_the_real_step_alone() -> None:
     played = game()
-    algorithm = Unrolled(played, adam, unroll=2)
+    algorithm = Unrolled(played, adam, unroll_steps=2)
     batch = FixedBatch(1)
     generated = played.generate(batch)
     algorithm.move("critic", played.critic_loss(batch, generated))
@@ -164,7 +164,7 @@ def test_an_adaptive_objective_hears_of_the_real_step_alone() -> None:
 
 
 def test_no_negative_look_ahead_and_no_unknown_steps() -> None:
-    with pytest.raises(UserError, match="unroll must be at least 0, not -1"):
-        Unrolled(game(), adam, unroll=-1)
-    with pytest.raises(UserError, match="inner must be 'adam' or 'sgd', not 'newton'"):
-        Unrolled(game(), adam, inner="newton")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="unroll_steps must be at least 0, not -1"):
+        Unrolled(game(), adam, unroll_steps=-1)
+    with pytest.raises(UserError, match="inner_optimizer must be 'adam' or 'sgd', not 'newton'"):
+        Unrolled(game(), adam, inner_optimizer="newton")  # type: ignore[arg-type]

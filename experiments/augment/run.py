@@ -83,7 +83,9 @@ def main() -> None:
     parser.add_argument("--method", default="dcgan")
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--steps", type=int, default=20_000)
-    parser.add_argument("--ramp", type=int, default=100_000, help="images in which adaptive strength can reach 1")
+    parser.add_argument(
+        "--ramp-images", type=int, default=100_000, help="images in which adaptive strength can reach 1"
+    )
     parser.add_argument("--augment", nargs="+", default=list(AUGMENT), choices=list(AUGMENT))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--goal", action=argparse.BooleanOptionalAction, default=True, help="a run on all images too")
@@ -119,7 +121,7 @@ def main() -> None:
 def train(case: Case, options: argparse.Namespace) -> int:
     """One run in a process of its own; its exit code."""
     subset = [] if case.images is None else ["--data.subset", str(case.images)]
-    ramp = ["--diff-augment.ramp", str(options.ramp)] if case.adapts else []
+    ramp = ["--diff-augment.ramp_images", str(options.ramp_images)] if case.adapts else []
     flags = [*subset, "--augment", case.flag, *ramp, "--seed", str(case.seed), "--steps", str(options.steps)]
     command = [sys.executable, "-m", "twoplayer", "train", options.method, "--data", options.data, *flags]
     environment = dict(os.environ)
@@ -153,7 +155,7 @@ def table(measured: list[Measured], options: argparse.Namespace) -> str:
         "",
         f"{_seeds(options.seeds)}{goal}. 10,000 samples against all training images.",
         f"Strength is the probability of each change at the end; an adaptive one begins at 0 and can reach 1 in "
-        f"{options.ramp:,} images.",
+        f"{options.ramp_images:,} images.",
         "",
         f"`{environment['processor']}`, {environment['threads']} threads, torch {environment['torch']}, "
         f"{environment['precision']}.",

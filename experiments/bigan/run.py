@@ -34,7 +34,7 @@ FLAT = {
     "critic": {"name": "mlp", "filters": 1024, "depth": 2},
 }
 """Two hidden layers of 1,024 units for every player, as in the paper's appendix C.1."""
-COMMON = {"latent_dim": 50, "prior": "uniform", "batch": 128, "evaluate_every": 0, "tensorboard": False}
+COMMON = {"latent_dim": 50, "prior": "uniform", "batch_size": 128, "evaluate_every": 0, "tensorboard": False}
 METHODS = {"bigan": "bigan", "gan": "dcgan"}
 
 

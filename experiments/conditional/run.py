@@ -1,7 +1,7 @@
 """Samples with labels: how often an independent classifier finds the label that was asked for.
 
     python experiments/conditional/run.py --data fashion-mnist --images 250000
-    python experiments/conditional/run.py --images 250000 --runs-of cgan acgan "acgan --checker-learns both"
+    python experiments/conditional/run.py --images 250000 --runs-of cgan acgan "acgan --auxiliary-classifier-data both"
 
 Each run is a method, with flags of `twoplayer train` if any. The table holds, beside the rate of labels found, the
 Fréchet distance of all samples and the mean of those within classes; next to them stands held-out real data. Runs that
@@ -26,7 +26,7 @@ from twoplayer.sampling.image_grid import image_grid, png_bytes
 
 HERE = Path(__file__).parent
 RUNS_OF = (
-    "cgan", "acgan", "acgan --condition-dim 64", "acgan --checker-learns both --condition-dim 64",
+    "cgan", "acgan", "acgan --condition-dim 64", "acgan --auxiliary-classifier-data both --condition-dim 64",
 )  # fmt: skip
 FIGURES = {"label_found": "labels found", "fd": "Fréchet distance", "label_fd_within": "within classes",
            "diversity_score": "diversity score"}  # fmt: skip

@@ -132,7 +132,7 @@ RECIPES = (
             "networks.depth": 1}),
     Recipe("momentum-gaussian", "oscillation", "gan1", "gaussian.npy", {**POINTS, "learning_rate": 2e-3, "beta1": 0.9}),
     Recipe("wild-digits", "oscillation", "gan1", "digits",
-           {"steps": 2_000, "learning_rate": 2e-3, "beta1": 0.95, "batch": 16}),
+           {"steps": 2_000, "learning_rate": 2e-3, "beta1": 0.95, "batch_size": 16}),
     # ---- the critic's slope
     Recipe("free-wgan-ring", "lipschitz-violation", "wgan", "ring",
            {**POINTS, "regularizers": "none", "divergence_limit": 1e9}),
@@ -151,10 +151,10 @@ RECIPES = (
     # ---- few data
     Recipe("64-digits", "memorization", "gan1", "digits", FEW),
     Recipe("64-digits-lsgan", "memorization", "lsgan", "digits", FEW),
-    Recipe("32-digits", "memorization", "default", "digits", {**FEW, "data.subset": 32, "batch": 32}),
+    Recipe("32-digits", "memorization", "default", "digits", {**FEW, "data.subset": 32, "batch_size": 32}),
     Recipe("100-digits", "overfit-critic", "gan1", "digits", {**FEW, "steps": 1_500, "data.subset": 100}),
     Recipe("100-digits-lsgan", "overfit-critic", "lsgan", "digits", {**FEW, "steps": 1_500, "data.subset": 100}),
-    Recipe("few-points", "overfit-critic", "gan1", "few-points.npy", {**POINTS, "held_out": 0.5, "batch": 64}),
+    Recipe("few-points", "overfit-critic", "gan1", "few-points.npy", {**POINTS, "held_out": 0.5, "batch_size": 64}),
     # ---- units
     Recipe("dead-ring", "dead-units", "gan1", "ring",
            {**POINTS, "learning_rate": 0.05, "networks.activation": "relu"}),

@@ -47,19 +47,19 @@ KILLS, TRIES = 2, 8
 COUNTS = ("step", "drawn", "read", "average_updates")
 
 SMALL = {
-    "batch": 16, "steps": 6, "filters": 8, "log-every": 1, "checkpoint-every": 2, "evaluate-every": 0,
+    "batch_size": 16, "steps": 6, "filters": 8, "log-every": 1, "checkpoint-every": 2, "evaluate-every": 0,
     "evaluate-count": 200, "tensorboard": "false", "device": "cpu",
 }  # fmt: skip
-PICTURES = {"resolution": 16, "batch": 4, "filters": 4}
+PICTURES = {"resolution": 16, "batch_size": 4, "filters": 4}
 OWN: dict[str, dict[str, Any]] = {
-    "cfg": {"levels": 6, "critic-steps": 4, "pool": 64},
-    "icfg": {"levels": 6, "pool": 64, "trials": 2},
-    "xicfg": {"levels": 3, "pool": 48, "fit-epochs": 2, "trials": 3},
-    "xicfg-fc": {"levels": 3, "pool": 48, "fit-epochs": 2, "trials": 3},
-    "unrolled": {"unroll": 2},
-    "gan-cls": {**PICTURES, "embedded": 4, "text-dim": 8},
+    "cfg": {"functional_steps": 6, "critic-steps": 4, "pool_size": 64},
+    "icfg": {"functional_steps": 6, "pool_size": 64, "step_size_trials": 2},
+    "xicfg": {"functional_steps": 3, "pool_size": 48, "fit-epochs": 2, "step_size_trials": 3},
+    "xicfg-fc": {"functional_steps": 3, "pool_size": 48, "fit-epochs": 2, "step_size_trials": 3},
+    "unrolled": {"unroll_steps": 2},
+    "gan-cls": {**PICTURES, "condition_dim": 4, "text-embedding-dim": 8},
     "pix2pix": {**PICTURES},
-    "cyclegan": {**PICTURES, "depth": 1, "history": 6},
+    "cyclegan": {**PICTURES, "depth": 1, "image_pool_size": 6},
 }
 """Settings that make a method cheap without making another method of it."""
 SHARED = {

@@ -118,7 +118,7 @@ def judged(run: RunFolder) -> Iterator[dict[str, Any]]:
         trainer.average.module.load_state_dict(state["average"])
         assert trainer.yardstick is not None
         truth = trainer.yardstick(trainer.sample(SAMPLES, "truth"))[0]
-        line: dict[str, Any] = {"step": state["step"], "images_seen": state["read"] * config.batch,
+        line: dict[str, Any] = {"step": state["step"], "images_seen": state["read"] * config.batch_size,
                                 "seconds": state["seconds"], "truth": truth.value, "error": truth.error}  # fmt: skip
         for name, criterion in criteria.items():
             began = perf_counter()

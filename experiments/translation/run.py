@@ -32,9 +32,9 @@ from twoplayer.sampling.image_grid import image_grid, png_bytes
 
 HERE = Path(__file__).parent
 RUNS: dict[str, dict[str, Any]] = {
-    "regression": {"method": "pix2pix", "adversarial": 0.0},
+    "regression": {"method": "pix2pix", "adversarial_weight": 0.0},
     "pix2pix": {"method": "pix2pix"},
-    "cyclegan": {"method": "cyclegan", "generator.filters": 16, "generator.depth": 3, "decay_from": 1.0},
+    "cyclegan": {"method": "cyclegan", "generator.filters": 16, "generator.depth": 3, "lr_decay_start": 1.0},
 }
 SHOWN = 12
 

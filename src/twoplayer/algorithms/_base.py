@@ -48,7 +48,7 @@ class Algorithm(ABC):
     """Moves so far, by player: steps of its optimizer, or, where samples move in a generator's place, of those."""
     watching: bool = False
     """Whether to measure gradient norms in this round; the trainer sets it for the rounds it logs."""
-    pool: int | None = None
+    pool_size: int | None = None
     """How many samples it keeps and moves, if it does; a batch must not be larger."""
     done: bool = False
     """Whether there is nothing left to do, whatever the config's end."""

@@ -49,20 +49,20 @@ class FunctionalGradientAlgorithm(Algorithm, ABC):
     """
 
     game: SlopedGame
-    pool: int
+    pool_size: int
 
     def __init__(
         self,
         game: Game,
         make_optimizer: OptimizerFactory,
         *,
-        levels: int,
-        pool: int,
+        functional_steps: int,
+        pool_size: int,
         scaling: Scaling,
         step_size: StepSize,
     ) -> None:
-        at_least(1, levels=levels)
-        at_least(2, pool=pool)
+        at_least(1, functional_steps=functional_steps)
+        at_least(2, pool_size=pool_size)
         within(Scaling, scaling=scaling)
         if not isinstance(game, SlopedGame):
             raise UserError(
@@ -73,8 +73,8 @@ class FunctionalGradientAlgorithm(Algorithm, ABC):
             raise UserError(f"functional gradient steps follow the critic alone and would not hear {game.unheard}")
         _check_slope(game)
         super().__init__(game, make_optimizer)
-        self.levels, self.pool, self.step_size = levels, pool, step_size
-        steps = FunctionalSteps(game.critic, levels, scaling)
+        self.functional_steps, self.pool_size, self.step_size = functional_steps, pool_size, step_size
+        steps = FunctionalSteps(game.critic, functional_steps, scaling)
         base = copy.deepcopy(game.generator).eval().requires_grad_(False)
         self.refined = RefinedGenerator(base, steps, game.told_from)
         self.rows = SamplePool(next(game.critic.parameters()).device)
@@ -87,7 +87,7 @@ class FunctionalGradientAlgorithm(Algorithm, ABC):
     @torch.no_grad()
     def fill(self, batch: Batch) -> None:
         """A new pool: the base's inputs, rounded up to whole batches, and what it makes of them."""
-        latents = self.game.latents(batch, -(-self.pool // (batch.size * distributed.process_count())))
+        latents = self.game.latents(batch, -(-self.pool_size // (batch.size * distributed.process_count())))
         with self.game.autocast():
             samples = torch.cat([self.refined.base(z) for z in torch.split(latents, CHUNK)])
         self.rows.fill(latents, samples.contiguous(memory_format=_layout(batch.real)))

@@ -18,31 +18,31 @@ __all__ = ["GrowingGenerator"]
 
 
 class GrowingGenerator(FunctionalGradientAlgorithm):
-    """G_t = G_{t−1} + η s ∇D_t(G_{t−1}), t = 1 … `levels`, and done; G_0 is the generator as it was initialized.
+    """G_t = G_{t−1} + η s ∇D_t(G_{t−1}), t = 1 … `functional_steps`; G_0 is the initialized generator.
 
     One pool is moved throughout, where Algorithms 1 and 2 draw new z for every minibatch: each sample costs one step
     a round instead of t, and the critic can learn the pool by heart if it is small. A round counts as a move of the
-    generator. Rounds go on until all levels are taken. A round after that raises `UserError`.
+    generator. Rounds go on until all steps are taken. A round after that raises `UserError`.
     """
 
-    def __init__(self, game: Game, make_optimizer: OptimizerFactory, *, levels: int, **options: Any) -> None:
-        super().__init__(game, make_optimizer, levels=levels, **options)
-        self.rounds = levels
+    def __init__(self, game: Game, make_optimizer: OptimizerFactory, *, functional_steps: int, **options: Any) -> None:
+        super().__init__(game, make_optimizer, functional_steps=functional_steps, **options)
+        self.rounds = functional_steps
 
     def round(self, batches: Iterator[Batch]) -> StepRecord:
         if self.done:
-            raise UserError(f"all {self.levels} functional steps are taken: give more levels")
+            raise UserError(f"all {self.functional_steps} functional steps are taken: set functional_steps higher")
         first = next(batches)
         if not len(self.rows):
             self.fill(first)
         record = self.fit_critic(chain([first], batches), self.minibatches(first))
         # A step may move less and less: samples would else circle where the density is narrow.
-        step = self.advance(first.size, 1 - int(self.refined.steps.taken) / self.levels)
+        step = self.advance(first.size, 1 - int(self.refined.steps.taken) / self.functional_steps)
         record.add(step.values)
         record.notes += step.notes
         self.updates["generator"] += 1
         self.game.end_round()
-        self.done = int(self.refined.steps.taken) == self.levels
+        self.done = int(self.refined.steps.taken) == self.functional_steps
         return record
 
     @abstractmethod

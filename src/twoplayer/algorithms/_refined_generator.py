@@ -21,7 +21,7 @@ Scaling = Literal["one", "gan0", "gan1"]
 
 @final
 class FunctionalSteps(nn.Module):
-    """Up to `levels` functional steps x + η_t s(x) ∇D_t(x), each with its snapshot of the critic and its η.
+    """Up to `functional_steps` steps x + η_t s(x) ∇D_t(x), each with its snapshot of the critic and its η.
 
     A critic that is `told` something beside the samples, ``(B, width)``, is told it in every step.
 
@@ -38,9 +38,9 @@ class FunctionalSteps(nn.Module):
     rates: Tensor
     taken: Tensor
 
-    def __init__(self, critic: nn.Module, levels: int, scaling: Scaling) -> None:
+    def __init__(self, critic: nn.Module, functional_steps: int, scaling: Scaling) -> None:
         super().__init__()
-        self.levels, self.scaling = levels, scaling
+        self.functional_steps, self.scaling = functional_steps, scaling
         # In tuples, since its weights are not ours: a skeleton that runs on a snapshot's.
         skeleton = copy.deepcopy(critic).eval().requires_grad_(False).to("meta")
         skeleton = freeze_norms(freeze_convolutions(skeleton))
@@ -50,8 +50,8 @@ class FunctionalSteps(nn.Module):
         self.channels_last = any(_is_channels_last(t) for t in critic.parameters())
         like = next(critic.parameters()).detach()
         size = sum(shape.numel() for shape in self.layout.values())
-        self.register_buffer("weights", like.new_zeros(levels, size))
-        self.register_buffer("rates", like.new_zeros(levels, dtype=torch.float32))
+        self.register_buffer("weights", like.new_zeros(functional_steps, size))
+        self.register_buffer("rates", like.new_zeros(functional_steps, dtype=torch.float32))
         self.register_buffer("taken", torch.zeros((), dtype=torch.int64, device=like.device))
 
     def clear(self) -> None:

@@ -43,7 +43,7 @@ class StepSize:
     def __init__(self, given: float | None, share: float, trials: int) -> None:
         if given is not None and not given > 0:
             raise UserError(f"step_size must be above 0, not {given:g}: leave it out to have it chosen")
-        at_least(1, trials=trials)
+        at_least(1, step_size_trials=trials)
         self.given, self.trials = given, trials
         self.share: float = within(Share, step_share=share)
         self.tried: list[float] = []

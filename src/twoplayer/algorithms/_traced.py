@@ -18,21 +18,21 @@ __all__ = ["TracedRefinedGenerator"]
 
 @final
 class TracedRefinedGenerator(nn.Module):
-    """What a `RefinedGenerator` does in its first `levels` steps, without autograd, for samples of that shape.
+    """The first `functional_steps` steps of a `RefinedGenerator` for samples of that shape, without autograd.
 
-    One step is traced with autograd running inside it, for any number of samples. All levels share that trace, each
+    One step is traced with autograd running inside it, for any number of samples. All steps share that trace, each
     with its own row of weights. Stays on the device of `refined`.
     """
 
     weights: Tensor
     rates: Tensor
 
-    def __init__(self, refined: RefinedGenerator, levels: int, shape: tuple[int, ...]) -> None:
+    def __init__(self, refined: RefinedGenerator, functional_steps: int, shape: tuple[int, ...]) -> None:
         super().__init__()
         steps = refined.steps
         self.base, self.told_from = refined.base, refined.told_from
-        self.register_buffer("weights", steps.weights[:levels].clone())
-        self.register_buffer("rates", steps.rates[:levels].clone())
+        self.register_buffer("weights", steps.weights[:functional_steps].clone())
+        self.register_buffer("rates", steps.rates[:functional_steps].clone())
         width = 0 if refined.told_from is None else int(refined.latent_dim) - refined.told_from
         self.step = _trace(steps, shape, width)
 

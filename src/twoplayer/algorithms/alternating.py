@@ -19,13 +19,13 @@ __all__ = ["Alternating"]
 class Alternating(CriticThenGenerator):
     """`critic_steps` critic steps, then one of the generator against the critic as it is.
 
-    With `reuse` the generator answers on the samples that the last critic step saw, else on new ones.
+    With `reuse_samples` the generator answers on the samples that the last critic step saw, else on new ones.
     """
 
     def __init__(
-        self, game: Game, make_optimizer: OptimizerFactory, *, critic_steps: Count = 1, reuse: bool = True
+        self, game: Game, make_optimizer: OptimizerFactory, *, critic_steps: Count = 1, reuse_samples: bool = True
     ) -> None:
-        super().__init__(game, make_optimizer, critic_steps=critic_steps, reuse=reuse)
+        super().__init__(game, make_optimizer, critic_steps=critic_steps, reuse_samples=reuse_samples)
 
     def answer(self, batch: Batch, generated: Any) -> Loss:
         return self.game.generator_loss(batch, generated)

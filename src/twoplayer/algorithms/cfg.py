@@ -30,15 +30,15 @@ PATIENCE = 2
 
 @final
 class CFG(GrowingGenerator):
-    """Each of `levels` (T) rounds fits the critic and moves the `pool` once.
+    """Each of `functional_steps` (T) rounds fits the critic and moves the pool of `pool_size` samples once.
 
     The critic moves until the mean loss of 20 steps was no lower than the least so far twice in a row, and
-    `critic_steps` times at most. It starts from the last round's weights, or with `fresh` from its first ones.
+    `critic_steps` times at most. It starts from the last round's weights, or with `reset_critic` from its first ones.
     `scaling` is s(x): one, gan0 or gan1. `step_size` is η; left out, the first step moves samples by `step_share` of
     the data's standard deviation, all others take its η, and what a step may move falls linearly to 0.
 
     Departures from Algorithm 1: one pool throughout instead of new z, near-optimality told by the training loss of a
-    moving critic, a warm start unless `fresh`, and η as above.
+    moving critic, a warm start unless `reset_critic`, and η as above.
     """
 
     def __init__(
@@ -46,23 +46,30 @@ class CFG(GrowingGenerator):
         game: Game,
         make_optimizer: OptimizerFactory,
         *,
-        levels: Count = 200,
+        functional_steps: Count = 200,
         critic_steps: Count = 200,
-        fresh: bool = False,
-        pool: Count = 10_000,
+        reset_critic: bool = False,
+        pool_size: Count = 10_000,
         scaling: Scaling = "one",
         step_size: Positive | None = None,
         step_share: Share = 0.03,
     ) -> None:
         at_least(1, critic_steps=critic_steps)
         size = StepSize(step_size, step_share, 1)
-        super().__init__(game, make_optimizer, levels=levels, pool=pool, scaling=scaling, step_size=size)
-        self.critic_steps, self.fresh = critic_steps, fresh
-        if fresh:
+        super().__init__(
+            game,
+            make_optimizer,
+            functional_steps=functional_steps,
+            pool_size=pool_size,
+            scaling=scaling,
+            step_size=size,
+        )
+        self.critic_steps, self.reset_critic = critic_steps, reset_critic
+        if reset_critic:
             self.memories["first critic"] = self.first = copy.deepcopy(self.game.critic)
 
     def fit_critic(self, batches: Iterator[Batch], rows: Iterator[Tensor]) -> StepRecord:
-        if self.fresh:
+        if self.reset_critic:
             self.game.critic.load_state_dict(self.first.state_dict())
             self.optimizers["critic"].state.clear()
         record, losses, best, failures = StepRecord(), list[Tensor](), float("inf"), 0

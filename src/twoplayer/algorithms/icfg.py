@@ -23,10 +23,10 @@ __all__ = ["ICFG"]
 
 @final
 class ICFG(GrowingGenerator):
-    """Each of `levels` (T) rounds moves the critic `critic_steps` (U) times and the `pool` once.
+    """Each of `functional_steps` (T) rounds moves the critic `critic_steps` (U) times, then the `pool_size` samples.
 
-    `scaling` is s(x): one, gan0 or gan1. `step_size` is η; left out, each of the first `trials` steps moves samples
-    by `step_share` of the data's standard deviation, the median η of the later half of them is kept, and what a
+    `scaling` is s(x): one, gan0 or gan1. `step_size` is η; left out, each of the first `step_size_trials` steps moves
+    samples by `step_share` of the data's standard deviation, the median η of the later half of them is kept, and what a
     step may move falls linearly to 0.
 
     Departures from Algorithm 2: one pool throughout instead of new z, and η as above.
@@ -37,17 +37,24 @@ class ICFG(GrowingGenerator):
         game: Game,
         make_optimizer: OptimizerFactory,
         *,
-        levels: Count = 200,
+        functional_steps: Count = 200,
         critic_steps: Count = 5,
-        pool: Count = 10_000,
+        pool_size: Count = 10_000,
         scaling: Scaling = "one",
         step_size: Positive | None = None,
         step_share: Share = 0.02,
-        trials: Count = 50,
+        step_size_trials: Count = 50,
     ) -> None:
         at_least(1, critic_steps=critic_steps)
-        size = StepSize(step_size, step_share, trials)
-        super().__init__(game, make_optimizer, levels=levels, pool=pool, scaling=scaling, step_size=size)
+        size = StepSize(step_size, step_share, step_size_trials)
+        super().__init__(
+            game,
+            make_optimizer,
+            functional_steps=functional_steps,
+            pool_size=pool_size,
+            scaling=scaling,
+            step_size=size,
+        )
         self.critic_steps = critic_steps
 
     def fit_critic(self, batches: Iterator[Batch], rows: Iterator[Tensor]) -> StepRecord:

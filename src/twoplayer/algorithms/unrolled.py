@@ -21,14 +21,14 @@ __all__ = ["Unrolled"]
 
 @final
 class Unrolled(CriticThenGenerator):
-    """The generator's gradient goes through `unroll` critic steps, second-order terms included; 0 is alternating.
+    """The generator's gradient goes through `unroll_steps` critic steps, second-order terms included; 0 is alternating.
 
     The steps looked ahead repeat the round's minibatch, with its real samples, latents and noise, and are never
     taken: the critic itself moves `critic_steps` times a round as ever, and its buffers stay as they are. They go by
     Adam, as in the paper's code, from the moments of the critic's own optimizer where that is Adam, or by plain
-    gradients (`inner` sgd), at the critic's learning rate; constraints of the weights, such as clipping, hold after
-    each of them, and a clipped weight passes no gradient on. Costs about `unroll` + 1 critic steps with double
-    backward passes, and memory for all of them.
+    gradients (`inner_optimizer` sgd), at the critic's learning rate; constraints of the weights, such as clipping, hold
+    after each of them, and a clipped weight passes no gradient on. Costs about `unroll_steps` + 1 critic steps with
+    double backward passes, and memory for all of them.
 
     A departure: the players move in turns, as in alternating, so that the look-ahead starts from a critic that
     already stepped on this minibatch; in the paper both players' gradients are taken at the same weights. Any objective
@@ -40,24 +40,24 @@ class Unrolled(CriticThenGenerator):
         game: Game,
         make_optimizer: OptimizerFactory,
         *,
-        unroll: NonNegativeCount = 5,
-        inner: Rule = "adam",
+        unroll_steps: NonNegativeCount = 5,
+        inner_optimizer: Rule = "adam",
         critic_steps: Count = 1,
-        reuse: bool = True,
+        reuse_samples: bool = True,
     ) -> None:
-        at_least(0, unroll=unroll)
-        within(Rule, inner=inner)
-        super().__init__(game, make_optimizer, critic_steps=critic_steps, reuse=reuse)
-        self.unroll, self.inner = unroll, inner
+        at_least(0, unroll_steps=unroll_steps)
+        within(Rule, inner_optimizer=inner_optimizer)
+        super().__init__(game, make_optimizer, critic_steps=critic_steps, reuse_samples=reuse_samples)
+        self.unroll_steps, self.inner_optimizer = unroll_steps, inner_optimizer
         self.stage = _Stage(game)
         self.prefix = next(name for name, part in self.stage.named_modules() if part is game.players["critic"])
 
     def answer(self, batch: Batch, generated: Any) -> Loss:
-        if not self.unroll:
+        if not self.unroll_steps:
             return self.game.generator_loss(batch, generated)
         critic = self.game.players["critic"]
-        ahead = Lookahead(critic, self.optimizers["critic"], self.inner)
-        for _ in range(self.unroll):  # eq. 7
+        ahead = Lookahead(critic, self.optimizers["critic"], self.inner_optimizer)
+        for _ in range(self.unroll_steps):  # eq. 7
             ahead.step(self._play(ahead.held, "critic_loss", batch, generated, ahead=True).total)
             ahead.constrain(lambda held: self._call(held, "after_critic_step"))
         return self._play(ahead.held, "generator_loss", batch, generated)  # eq. 10

@@ -32,17 +32,17 @@ filters, 32x32, comes there in 20 epochs, and to 0.5 for other latents; at the r
 
 @final
 class XICFG(FunctionalGradientAlgorithm):
-    """A round is a stage: a `pool` from the approximator G̃, `levels` (T) functional steps, then G̃ fitted to them.
+    """A round is a stage: `pool_size` samples of the approximator G̃, `functional_steps` (T) functional gradient
+    steps on them, then G̃ fitted to the result.
 
     Before each step the critic moves `critic_steps` (U) times; it and its optimizer persist. G̃ takes `fit_epochs`
     over the pool, its rate cut tenfold whenever its loss rises, from a new optimizer in each stage with
-    `fresh_optimizer`, as published. The same pool is refined further in `pool_stages` stages before a new one is
-    drawn. `scaling` is s(x): one, gan0 or gan1. `step_size` is η; left out, each of the first `trials` steps moves
-    samples by `step_share` of the data's standard deviation, the median η of the later half of them is kept, and no
-    step moves them farther than that share.
-    Training is done when a stage's mean |D(real) − D(fake)| exceeds `gap_limit` (None: never) and `gap_stages` stages
-    are over. On images G̃ begins as a random linear map of the latents, fitted until
-    its error is 0.4 of the variance, for 40 epochs at most.
+    `reset_optimizer`, as published. The same pool is refined further in `pool_stages` stages before a new one is
+    drawn. `scaling` is s(x): one, gan0 or gan1. `step_size` is η; left out, each of the first `step_size_trials` steps
+    moves samples by `step_share` of the data's standard deviation, the median η of the later half of them is kept, and
+    no step moves them farther than that share. Training is done when a stage's mean |D(real) − D(fake)| exceeds
+    `gap_limit` (None: never) and `gap_stages` stages are over. On images G̃ begins as a random linear map of the
+    latents, fitted until its error is 0.4 of the variance, for 40 epochs at most.
 
     What is sampled is the paper's G_T: the G̃ that the last stage began with, and that stage's T steps. With
     `pool_stages` above 1 this holds for the first stage of a pool. In the others the pool keeps its level: its
@@ -50,7 +50,7 @@ class XICFG(FunctionalGradientAlgorithm):
     for them. G̃ then stands for all earlier steps, and what is sampled is as near to the pool as G̃ was fitted.
 
     Departures from Algorithm 3 and the authors' code: the fit goes on with its optimizer's state unless
-    `fresh_optimizer`, for 3 epochs instead of 10 (in the preset `xicfg` at 5e-4, twice the published rate); the
+    `reset_optimizer`, for 3 epochs instead of 10 (in the preset `xicfg` at 5e-4, twice the published rate); the
     beginning has epochs and a rate of its own; η as above; a gap counts after 500 stages and on a stage's average,
     where the code waits for 2,000 stages, more than the presets have, and looks at the last step's minibatch.
     """
@@ -62,26 +62,33 @@ class XICFG(FunctionalGradientAlgorithm):
         game: Game,
         make_optimizer: OptimizerFactory,
         *,
-        levels: Count = 15,
+        functional_steps: Count = 15,
         critic_steps: Count = 1,
-        pool: Count = 640,
+        pool_size: Count = 640,
         pool_stages: Count = 1,
         fit_epochs: Count = 3,
-        fresh_optimizer: bool = False,
+        reset_optimizer: bool = False,
         scaling: Scaling = "one",
         step_size: Positive | None = None,
         step_share: Share = 0.02,
-        trials: Count = 45,
+        step_size_trials: Count = 45,
         gap_limit: Positive | None = 40.0,
         gap_stages: Count = 500,
     ) -> None:
         counts = {"critic_steps": critic_steps, "fit_epochs": fit_epochs, "pool_stages": pool_stages}
         at_least(1, **counts, gap_stages=gap_stages)
         within(Positive | None, gap_limit=gap_limit)
-        size = StepSize(step_size, step_share, trials)
-        super().__init__(game, make_optimizer, levels=levels, pool=pool, scaling=scaling, step_size=size)
+        size = StepSize(step_size, step_share, step_size_trials)
+        super().__init__(
+            game,
+            make_optimizer,
+            functional_steps=functional_steps,
+            pool_size=pool_size,
+            scaling=scaling,
+            step_size=size,
+        )
         self.critic_steps, self.pool_stages, self.fit_epochs = critic_steps, pool_stages, fit_epochs
-        self.fresh_optimizer, self.gap_limit, self.gap_stages = fresh_optimizer, gap_limit, gap_stages
+        self.reset_optimizer, self.gap_limit, self.gap_stages = reset_optimizer, gap_limit, gap_stages
         self.fit_rate = float(self.optimizers["generator"].param_groups[0]["lr"])
 
     def round(self, batches: Iterator[Batch]) -> StepRecord:
@@ -133,7 +140,7 @@ class XICFG(FunctionalGradientAlgorithm):
     def _refine(self, batches: Iterator[Batch], rows: Iterator[Tensor]) -> StepRecord:
         """ICFG, Algorithm 2."""
         record, gaps = StepRecord(), list[Tensor]()
-        for _ in range(self.levels):
+        for _ in range(self.functional_steps):
             for _ in range(self.critic_steps):
                 batch = next(batches)
                 record.add(self.move_critic(batch, next(rows)).values)
@@ -150,7 +157,7 @@ class XICFG(FunctionalGradientAlgorithm):
         """Least squares of G̃ on (z, G_T(z)); the last epoch's mean squared error per value, which ends at `enough`."""
         optimizer, cuts, last = self.optimizers["generator"], 0, float("inf")
         self._set_rate(lambda _: rate)
-        if self.fresh_optimizer:
+        if self.reset_optimizer:
             optimizer.state.clear()
         for epoch in range(epochs):
             order = self.rows.minibatches(batch.size, batch.random(f"fit {epoch}"))

@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
 
 from twoplayer.api.run import Run
+from twoplayer.config.renamed import current_settings
 from twoplayer.runs.run_dir import RunFolder
 
 __all__ = ["GAN"]
@@ -65,10 +66,10 @@ class GAN(BaseEstimator):
             array = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=4)
         else:
             self.n_features_in_ = int(np.prod(array.shape[1:]))
-        settings = {"tensorboard": False, "evaluate_every": 0, **(self.settings or {})}
+        settings = {"tensorboard": False, "evaluate_every": 0, **current_settings(self.settings or {})}
         settings.setdefault("seed", int(check_random_state(self.random_state).randint(2**31)))
         if array.ndim == 2:
-            settings.setdefault("batch", int(min(256, max(2, len(array) // 2))))
+            settings.setdefault("batch_size", int(min(256, max(2, len(array) // 2))))
         source = (array, y) if y is not None else array
         with self._place() as folder:
             self.run_ = train(self.method, source, run=folder, steps=self.steps, **settings)

@@ -58,10 +58,10 @@ class Run(TrainedRun):
         )
 
     def diagnose(self, *, only: Sequence[str] | None = None, data: Any = None) -> Diagnosis:
-        """What the run suffers from, worst first, each with its evidence and what to try next.
+        """Check the run for failure modes: findings, most severe first, with evidence and what to try next.
 
-        `only` names the diseases to look for (``twoplayer diagnose`` lists them), all by default; `data` is what it was
-        trained on, where that was an array or another object in memory.
+        `only` names the failure modes to check (``twoplayer diagnose`` lists them), all by default; `data` is what the
+        run was trained on, where that was an array or another object in memory.
         """
         from twoplayer.diagnosis import diagnose
 

@@ -65,8 +65,10 @@ def train(
 
     placement = place(resolved.device, resolved.precision, resolved.memory_format, kind_of(source))
     accelerator = placement.accelerator
-    if resolved.batch % accelerator.num_processes:
-        raise UserError(f"a batch of {resolved.batch} cannot be shared evenly by {accelerator.num_processes} processes")
+    if resolved.batch_size % accelerator.num_processes:
+        raise UserError(
+            f"a batch of {resolved.batch_size} cannot be shared evenly by {accelerator.num_processes} processes"
+        )
     folder = RunFolder(run) if run is not None else _default_folder(resolved, source)
     accelerator.wait_for_everyone()
     with folder.locked() if accelerator.is_main_process else contextlib.nullcontext():
@@ -90,8 +92,8 @@ def _train_in(
     trainer = assemble(folder, config, dataset, placement, heard)
     if wished is not None and trainer.algorithm.rounds is not None and wished > trainer.algorithm.rounds:
         warnings.warn(
-            f"{config.algorithm['name']} is done after {trainer.algorithm.rounds:,} rounds, when all its levels are "
-            f"taken: for {wished:,} give it as many (algorithm.levels)",
+            f"{config.algorithm['name']} is done after {trainer.algorithm.rounds:,} rounds, when all its functional "
+            f"steps are taken: for {wished:,} set algorithm.functional_steps to as many",
             stacklevel=3,
         )
     trainer.resume()
@@ -149,13 +151,13 @@ def _events(config: Config) -> list[Any]:
 
 def _watch(folder: RunFolder, config: Config, dataset: Dataset, listeners: Sequence[Any]) -> Callable[[Any], Any]:
     """What looks at every line of progress, and says through the listeners what it sees of a failing run."""
-    from twoplayer.diagnosis import watch
+    from twoplayer.diagnosis import monitor
 
     def say(text: str) -> None:
         for listener in listeners:
             listener.on_note(text)
 
-    return watch(folder, config, dataset, say)
+    return monitor(folder, config, dataset, say)
 
 
 @contextlib.contextmanager
@@ -194,7 +196,7 @@ def _check_same(folder: RunFolder, config: Config) -> None:
     if differ:
         old, new = before.tree(), config.tree()
         changes = "; ".join(f"{field}: {_short(old[field])} there, {_short(new[field])} now" for field in differ)
-        falls = f"step sizes fall to 0 at the end it was given (decay_from {before.optimizer.decay_from:g})"
+        falls = f"step sizes fall to 0 at the end it was given (lr_decay_start {before.optimizer.lr_decay_start:g})"
         why = "" if {*STOPS}.isdisjoint(differ) else f", and its {falls}, which can no longer be moved"
         raise UserError(f"{folder.path} was trained with other settings ({changes}){why}: give another --run folder")
     status = folder.status()

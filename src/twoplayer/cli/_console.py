@@ -109,10 +109,10 @@ def _kind(dataset: Any) -> str:
     """What the samples are: points, or images of which size, and what was done to give them that."""
     if dataset.kind == "points":
         return "points"
-    from twoplayer.data._sizes import rescaled
+    from twoplayer.data._sizes import resize_clause
 
     _, height, width = dataset.shape
-    how = rescaled(dataset.native, width)
+    how = resize_clause(dataset.native, width)
     return f"images of {width}x{height} pixels" + (f" ({how})" if how else "")
 
 

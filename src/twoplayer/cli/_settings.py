@@ -21,8 +21,7 @@ def setting_options() -> list[click.Parameter]:
 
     fields = {name: field for name, field in Config.model_fields.items() if name not in OWN_ARGUMENT}
     options: list[click.Parameter] = [
-        Setting([f"--{name.replace('_', '-')}"], field, metavar=_metavar(name, field.annotation))
-        for name, field in fields.items()
+        Setting(_declarations(name), field, metavar=_metavar(name, field.annotation)) for name, field in fields.items()
     ]
     options.append(click.Option(["--networks"], help="both networks at once: twoplayer list networks", metavar="NAME"))
     augment = "the regularizer diff-augment: colour,translation,cutout,flip, and adaptive for the strength"
@@ -42,6 +41,14 @@ class Setting(click.Option):
         record = super().get_help_record(ctx)
         about = ", ".join([*_range(self.field, str(self.metavar)), *_default(str(self.name), self.field)])
         return (record[0], f"{record[1]} [{about}]") if record and about else record
+
+
+def _declarations(name: str) -> list[str]:
+    """The flags of a field: its name, and the second names that it has."""
+    from twoplayer.config.renamed import ALIASES
+
+    aliases = [alias for alias, field in ALIASES.items() if field == name]
+    return [f"--{word.replace('_', '-')}" for word in (name, *aliases)] + [name]
 
 
 def _range(field: Any, metavar: str) -> list[str]:
@@ -75,7 +82,7 @@ def _presets(name: str, default: Any, kind: str) -> Counter[Any]:
 
 def _metavar(name: str, annotation: Any) -> str:
     """What to write after the flag, by the field's type; None stands for a default and is never written."""
-    if name == "budget":
+    if name == "max_time":
         return "TIME"
     kinds = {*get_args(annotation)} or {annotation}
     if bool in kinds:
@@ -112,10 +119,10 @@ def read_words(words: Sequence[str], fields: Mapping[str, Any]) -> tuple[list[st
 
 
 def _with_unit(bare: list[str], settings: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
-    """``--budget 10 minutes`` comes as the budget 10 and a bare word that is its unit."""
+    """``--max-time 10 minutes`` comes as the time 10 and a bare word that is its unit."""
     from twoplayer.core.durations import UNITS
 
     unit = next((word for word in bare if word.lower() in UNITS), None)
-    if unit is None or not str(settings.get("budget", "")).replace(".", "", 1).isdecimal():
+    if unit is None or not str(settings.get("max_time", "")).replace(".", "", 1).isdecimal():
         return bare, settings
-    return [word for word in bare if word != unit], {**settings, "budget": f"{settings['budget']} {unit}"}
+    return [word for word in bare if word != unit], {**settings, "max_time": f"{settings['max_time']} {unit}"}

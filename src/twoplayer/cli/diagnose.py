@@ -1,4 +1,4 @@
-"""Say what a run suffers from: evidence, pictures, and what to try next."""
+"""Check a run for failure modes: evidence, pictures, and what to try next."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["command"]
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path), required=False)
-@click.option("--only", multiple=True, metavar="NAME", help="look for these diseases only, separated by commas")
+@click.option("--only", multiple=True, metavar="NAME", help="check these failure modes only, separated by commas")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, mps")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def command(run: Path | None, only: tuple[str, ...], device: str, as_json: bool) -> None:
-    """Look at RUN, a run folder, for every disease, and print what was found, worst first; without RUN, list them.
+    """Check RUN, a run folder, for failure modes, and print the findings, most severe first; without RUN, list them.
 
-    What was found is kept in RUN/diagnosis, and RUN/report.html is written anew with it, unless --only names diseases.
+    The findings are written to RUN/diagnosis and RUN/report.html, unless --only names failure modes.
 
     \b
     twoplayer diagnose runs/gan1-ring-1
@@ -32,16 +32,15 @@ def command(run: Path | None, only: tuple[str, ...], device: str, as_json: bool)
     names = [name for word in only for name in word.replace(",", " ").split()]
     if run is None:
         if names:
-            raise UserError("give the run folder to look at, such as runs/gan1-ring-1")
+            raise UserError("give the run folder to check, such as runs/gan1-ring-1")
         click.echo(_contents(as_json))
         return
 
-    def say(text: str) -> None:
+    def progress(text: str) -> None:
         click.echo(text, err=True)
 
-    diagnosis = diagnose(run, only=names or None, device=device, say=None if as_json else say)
-    # a terminal's figures are copied into other programs
-    click.echo(json_text(diagnosis.document(), indent=2) if as_json else str(diagnosis).replace("−", "-"))
+    diagnosis = diagnose(run, only=names or None, device=device, progress=None if as_json else progress)
+    click.echo(json_text(diagnosis.document(), indent=2) if as_json else str(diagnosis))
     if not names:
         renew_report(run, quiet=as_json)
 

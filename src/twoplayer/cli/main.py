@@ -93,7 +93,7 @@ def run(arguments: list[str] | None = None) -> int:
     except (MemoryError, RuntimeError) as error:
         if not _out_of_memory(error):
             raise
-        return _complain("the device is out of memory: lower --batch, --filters or --resolution", 2)
+        return _complain("the device is out of memory: lower --batch-size, --filters or --resolution", 2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -114,7 +114,7 @@ def _complain(message: str, code: int) -> int:
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    if issubclass(category, UserWarning):
+    if issubclass(category, UserWarning | FutureWarning):
         click.echo(f"twoplayer: note: {message}", err=True)
 
 

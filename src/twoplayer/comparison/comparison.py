@@ -85,7 +85,7 @@ def compare(
         metrics: what to measure besides what training measured: names of ``twoplayer list metrics``, or aliases.
         command: what to type to do it again, if not what was typed.
         say: told how it goes.
-        settings: one of ``budget``, ``images`` and ``steps``, and any settings for all runs.
+        settings: one of ``max_time`` (or ``budget``), ``images`` and ``steps``, and any settings for all runs.
 
     Raises `UserError` with every mistake at once, `Interrupted` when asked to stop.
     """

@@ -89,7 +89,7 @@ class MeasuredRun:
 
     @property
     def budget(self) -> tuple[str, float] | None:
-        """What ended it: ``("budget", 600.0)``."""
+        """What ended it: ``("max_time", 600.0)``."""
         return next(((s, float(v)) for s in STOPS if (v := getattr(self.config, s)) is not None), None)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from twoplayer.comparison.architectures import architecture
 from twoplayer.config.layers import settle
+from twoplayer.config.renamed import Renames
 from twoplayer.config.schema import STOPS, Config
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import json_text
@@ -63,7 +64,7 @@ class ComparisonPlan:
 
     data: str
     unit: str
-    """``budget`` (seconds), ``images`` or ``steps``."""
+    """``max_time`` (seconds), ``images`` or ``steps``."""
     amount: float
     cases: tuple[PlannedRun, ...]
     common: Mapping[str, Any]
@@ -75,7 +76,7 @@ class ComparisonPlan:
         """Of the folder of the comparison: the same for the same data, budget and common settings."""
         said = {k: v for k, v in self.common.items() if k not in STOPS}
         digest = hashlib.blake2b(json_text(said).encode(), digest_size=2).hexdigest()
-        amount = f"{self.amount:g}{'s' if self.unit == 'budget' else '-' + self.unit}"
+        amount = f"{self.amount:g}{'s' if self.unit == 'max_time' else '-' + self.unit}"
         stem = re.sub(r"[^\w.-]+", "-", Path(self.data).name or self.data)
         return f"{stem}-{amount}" + (f"-{digest}" if said else "")
 
@@ -93,7 +94,9 @@ def plan(
 
     Raises `UserError` with every mistake of every run at once.
     """
-    settings = flat(settings)
+    renames = Renames()
+    settings, vary = renames.settings(flat(settings)), renames.settings(vary)
+    renames.warn(stacklevel=3)
     mistakes = _mistakes(methods, seeds, settings, vary, architectures)
     grid = [dict(zip(vary, values, strict=True)) for values in product(*vary.values())]
     variants = [(method, factors) for method in dict.fromkeys(methods) for factors in grid]
@@ -128,7 +131,7 @@ def plan(
 def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings as flags spell them: options of a part by their paths, None left out.
 
-    >>> flat({"optimizer": {"name": "sgd", "momentum": 0.9}, "regularizers": {"r1": {"gamma": 1}}, "batch": None})
+    >>> flat({"optimizer": {"name": "sgd", "momentum": 0.9}, "regularizers": {"r1": {"gamma": 1}}, "batch_size": None})
     {'optimizer': 'sgd', 'optimizer.momentum': 0.9, 'regularizers': 'r1', 'r1.gamma': 1}
     """
     found: dict[str, Any] = {}
@@ -192,10 +195,10 @@ def _settled(method: str, data: str, settings: Mapping[str, Any], mistakes: list
     except UserError as error:
         mistakes += str(error).splitlines()
         return None
-    if config.images is not None and config.images < config.batch:
+    if config.images is not None and config.images < config.batch_size:
         mistakes.append(
-            f"a budget of {config.images} images is too small for one evaluation: {method} takes {config.batch} in a "
-            "batch"
+            f"a budget of {config.images} images is too small for one evaluation: {method} takes {config.batch_size} "
+            "in a batch"
         )
     if not config.evaluate_count:
         mistakes.append("runs are compared by what is measured of them: leave --evaluate-count 0 out")

@@ -83,7 +83,7 @@ def draw_course(table: ComparisonTable, column: MetricColumn) -> Plot | None:
 
 def _draw_row(axes: Sequence[Axes], row: ComparisonRow, column: MetricColumn, place: int) -> list[float]:
     courses = [run.course[column.name] for run in row.runs if column.name in run.course]
-    course = _together(courses, "seconds" if (row.runs[0].budget or ("",))[0] == "budget" else "images_seen")
+    course = _together(courses, "seconds" if (row.runs[0].budget or ("",))[0] == "max_time" else "images_seen")
     if course is None:
         return []
     style, y = _style(place), course.values

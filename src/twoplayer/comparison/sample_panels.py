@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from twoplayer.comparison.load_runs import MeasuredRun
 from twoplayer.comparison.table import ComparisonRow, ComparisonTable
 from twoplayer.core.errors import UserError
-from twoplayer.reporting._formatting import reached
-from twoplayer.reporting._frames import Frame, embedded
+from twoplayer.reporting._formatting import training_progress
+from twoplayer.reporting._pictures import EmbeddedPicture, embedded
 from twoplayer.reporting._record import read_record
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class SamplesOverTime:
     """Samples of one row at equal shares of its training, the last at its end."""
 
     label: str
-    frames: Sequence[Frame]
+    frames: Sequence[EmbeddedPicture]
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _growth(row: ComparisonRow, run: MeasuredRun) -> SamplesOverTime | None:
     def at(share: float) -> Any:
         return min(drawn, key=lambda sample: abs((sample.images_seen or 0.0) - share * run.images_seen))
 
-    frames = [embedded(s.path, reached(s, unit), heavy=LIGHT) for s in map(at, shares())]
+    frames = [embedded(s.path, training_progress(s, unit), max_png_bytes=LIGHT) for s in map(at, shares())]
     return SamplesOverTime(row.label, [f for f in frames if f is not None]) if all(frames) else None
 
 

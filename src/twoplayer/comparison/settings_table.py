@@ -10,7 +10,7 @@ from twoplayer.comparison.load_runs import MeasuredRun
 from twoplayer.comparison.table import ComparisonTable
 from twoplayer.config.schema import Config
 from twoplayer.core.errors import UserError
-from twoplayer.reporting._diagnosis import diagnosed
+from twoplayer.reporting._diagnosis import diagnosis_section
 from twoplayer.reporting._tables import flat
 
 __all__ = ["RunFindings", "SettingsTable", "health", "machine", "settings"]
@@ -66,13 +66,13 @@ def health(runs: Iterable[MeasuredRun]) -> RunFindings:
     told, unknown = [], []
     for run in runs:
         try:
-            found = diagnosed(run.path, {"step": run.step})
+            found = diagnosis_section(run.path, {"step": run.step})
         except UserError as error:
             told.append((run.path.name, str(error)))
             continue
-        if found is None or not found.looked:
+        if found is None or not found.diagnosed:
             unknown.append(str(run.path))
-        if found is not None and (found.looked or found.warnings):
+        if found is not None and (found.diagnosed or found.warnings):
             told.append((run.path.name, found.sentence))
     return RunFindings(told, unknown)
 

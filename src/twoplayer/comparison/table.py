@@ -284,13 +284,13 @@ def _budgets(rows: Sequence[ComparisonRow]) -> list[str]:
 
 def _stopped(rows: Sequence[ComparisonRow]) -> list[str]:
     """A remark where runs could end before their budget did."""
-    stopped = [row for row in rows if any(run.config.stop != "none" for run in row.runs)]
+    stopped = [row for row in rows if any(run.config.early_stopping != "none" for run in row.runs)]
     if not stopped:
         return []
     used = ", ".join(f"{row.label} {sum(r.seconds for r in row.runs) / len(row.runs):,.0f} s" for row in stopped)
     return [
-        f"--stop could end runs before their budget did, so that it was not the same for all; figures are of the "
-        f"checkpoints kept (on average trained: {used})."
+        "--early-stopping could end runs before their budget did, so that it was not the same for all; figures are of "
+        f"the checkpoints kept (on average trained: {used})."
     ]
 
 
@@ -312,6 +312,6 @@ def budget_text(budget: tuple[str, float] | None) -> str:
     if budget is None:
         return "no budget"
     unit, amount = budget
-    if unit == "budget":
+    if unit == "max_time":
         return f"{amount / 60:g} min" if amount >= 60 else f"{amount:g} s"
     return f"{amount:,.0f} {'images' if unit == 'images' else 'rounds'}"

@@ -97,7 +97,7 @@ def train_all(plan: ComparisonPlan, folder: Path, *, jobs: int | None, backend: 
         say(f"{len(plan.cases)} runs in {folder / 'runs'}")
         cores = room(backend) if backend in CLUSTERS else os.cpu_count() or 1
         places = jobs or (cores if backend in CLUSTERS else 1)
-        timed = plan.unit == "budget"
+        timed = plan.unit == "max_time"
         threads = max(1, cores // places) if places > 1 and not timed else None
         if places > 1:
             say(_sharing(plan, places, threads))
@@ -237,7 +237,7 @@ def _is_done(folder: Path, case: PlannedRun, data: str) -> bool:
 
 
 def _ends(config: Config) -> tuple[Any, ...]:
-    return tuple(getattr(config, stop) for stop in (*STOPS, "stop"))
+    return tuple(getattr(config, stop) for stop in (*STOPS, "early_stopping"))
 
 
 def _how(outcome: TrainingOutcome) -> str:
@@ -256,7 +256,7 @@ def _lines(log: Path) -> list[str]:
 
 
 def _sharing(plan: ComparisonPlan, jobs: int, threads: int | None) -> str:
-    if plan.unit == "budget":
+    if plan.unit == "max_time":
         return f"a budget in time is fair only to runs that have their device to themselves: the {jobs} jobs take turns"
     return f"{jobs} runs at a time, {threads} thread{'s' if threads != 1 else ''} each"
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from twoplayer import data, methods
-from twoplayer.config.schema import Config, resolve
+from twoplayer.config.renamed import Renames
+from twoplayer.config.resolve import resolve
+from twoplayer.config.schema import Config
 from twoplayer.core.errors import UserError
 from twoplayer.core.registry import Option
 from twoplayer.data import kind_of
@@ -52,9 +54,11 @@ def resolve_settings(
         file_settings = {k: v for k, v in file_settings.items() if not str(k).startswith("data.")}
     base = {"method": method, "data": name}
     layers = [base, *preset.layers(kind), file_settings, {**given, "data": asked.options}]
-    config = _or_mistake(lambda: resolve(layers, kind, options), None, mistakes)
+    renames = Renames()
+    config = _or_mistake(lambda: resolve(layers, kind, options, renames), None, mistakes)
     if mistakes or config is None:
         raise UserError("\n".join(mistakes))
+    renames.warn(stacklevel=3)
     return config, source
 
 
@@ -104,5 +108,5 @@ def _read(file: Path | str) -> dict[str, Any]:
             f"{file} is not valid YAML{f' (line {where.line + 1})' if where else ''}: correct it"
         ) from error
     if not isinstance(settings, dict):
-        raise UserError(f"{file} must hold settings, a line each, such as batch: 64")
+        raise UserError(f"{file} must hold settings, a line each, such as batch_size: 64")
     return settings

@@ -13,16 +13,16 @@ from twoplayer.core.errors import UserError, did_you_mean
 from twoplayer.data._attributes import Attribute
 from twoplayer.data._types import Array
 
-__all__ = ["ANYTHING", "NOTHING", "AnnotationRequest", "Annotations", "annotate", "is_caption"]
+__all__ = ["ANY_COLUMNS", "NO_ANNOTATIONS", "AnnotationRequest", "Annotations", "annotate", "is_caption"]
 
 Columns = Mapping[str, Sequence[Any]]
 
-CAPTION = re.compile(r"(caption|text|sentence|description)s?([_ -]?\d+)?", re.IGNORECASE)
-MOST = 64
+CAPTION_COLUMN = re.compile(r"(caption|text|sentence|description)s?([_ -]?\d+)?", re.IGNORECASE)
+MAX_VALUES_UNREQUESTED = 64
 """Values beyond which a column that nobody asked for is no attribute, as where they are more than half its rows."""
-LIMIT = 1000
+MAX_VALUES = 1000
 """Values beyond which no column is."""
-UNKNOWN = "none"
+EMPTY_CELL_VALUE = "none"
 """The value of an attribute where a cell is empty."""
 
 
@@ -42,7 +42,7 @@ class Annotations(NamedTuple):
         return Annotations(self.attributes, codes, captions)
 
 
-NOTHING = Annotations()
+NO_ANNOTATIONS = Annotations()
 
 
 class AnnotationRequest(NamedTuple):
@@ -51,13 +51,17 @@ class AnnotationRequest(NamedTuple):
     captions: Sequence[str] | None = None
     attributes: Sequence[str] | None = None
 
+    def __repr__(self) -> str:
+        # Part of the hash by which run folders recognize their data: the text must stay what it was at first.
+        return f"Wanted(captions={self.captions!r}, attributes={self.attributes!r})"
 
-ANYTHING = AnnotationRequest()
+
+ANY_COLUMNS = AnnotationRequest()
 
 
 def is_caption(column: str) -> bool:
     """Whether a column is named like captions: caption, captions, caption_2, text, description ..."""
-    return CAPTION.fullmatch(column) is not None
+    return CAPTION_COLUMN.fullmatch(column) is not None
 
 
 def annotate(
@@ -100,11 +104,13 @@ def _captions(
 def _attributes(columns: Columns, wanted: Sequence[str] | None, table: str) -> list[tuple[Attribute, Array]]:
     """The attributes in the columns wanted, or in all that hold one, each with its codes."""
     if wanted is None:
-        tried = [_attribute(column, cells, min(MOST, len(cells) // 2)) for column, cells in columns.items()]
+        tried = [
+            _attribute(column, cells, min(MAX_VALUES_UNREQUESTED, len(cells) // 2)) for column, cells in columns.items()
+        ]
         return [found for found in tried if not isinstance(found, str)]
     kept = []
     for column in wanted:
-        found = _attribute(column, columns[column], LIMIT)
+        found = _attribute(column, columns[column], MAX_VALUES)
         if isinstance(found, str):
             raise UserError(f"{table}: {found}")
         kept.append(found)
@@ -162,7 +168,7 @@ def _empty(cell: Any) -> bool:
 
 def _word(cell: Any) -> str:
     if _empty(cell):
-        return UNKNOWN
+        return EMPTY_CELL_VALUE
     if isinstance(cell, bool):
         return str(cell).lower()
     return f"{cell:g}" if isinstance(cell, float) else " ".join(str(cell).split())

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from twoplayer.core.errors import UserError
-from twoplayer.data._identity import digest, of_array
+from twoplayer.data._identity import array_digest, digest
 from twoplayer.data._images import Images
-from twoplayer.data._labels import UNLABELLED, encode
+from twoplayer.data._labels import UNLABELLED, encode_labels
 from twoplayer.data._points import PointTable
 from twoplayer.data._reader import ArrayReader
 from twoplayer.data._types import Array
@@ -32,7 +32,7 @@ def describe_array(values: Array, labels: Any, name: str) -> Images | PointTable
         raise UserError(f"{name} must hold numbers, not {values.dtype}")
     if values.ndim not in {2, 3, 4} or not len(values):
         raise UserError(f"{name} has the shape {values.shape}: give images (N, H, W) or (N, H, W, C), or points (N, D)")
-    encoded = UNLABELLED if labels is None else encode(labels, len(values), name)
+    encoded = UNLABELLED if labels is None else encode_labels(labels, len(values), name)
     if values.ndim == 2:
         return PointTable(name, values, encoded)
     if values.ndim == 4 and values.shape[3] not in {1, 3}:
@@ -44,7 +44,7 @@ def describe_array(values: Array, labels: Any, name: str) -> Images | PointTable
     indices, names = encoded
     return Images(
         name=name,
-        identity=digest(of_array(values), None if indices is None else of_array(indices), names),
+        identity=digest(array_digest(values), None if indices is None else array_digest(indices), names),
         read=lambda: reader,
         in_memory=values.size <= MAX_BYTES_IN_MEMORY,
     )

@@ -11,9 +11,9 @@ import numpy as np
 from twoplayer.core.errors import UserError, did_you_mean
 from twoplayer.data._types import Array
 
-__all__ = ["Attribute", "decode", "encode", "places", "width"]
+__all__ = ["Attribute", "attribute_slices", "decode_attributes", "encode_attributes", "total_width"]
 
-SLACK = 1e-6
+RANGE_TOLERANCE = 1e-6
 """Share of a range by which a number may lie outside it: what rounding to float32 and back can do."""
 
 
@@ -70,17 +70,19 @@ class Attribute:
             number = float(value)
         except ValueError:
             raise UserError(f"{self.name} is a number from {low:g} to {high:g}, not {value!r}") from None
-        if not abs(number - (low + high) / 2) <= (high - low) * (0.5 + SLACK):  # also where it is NaN
+        if not abs(number - (low + high) / 2) <= (high - low) * (0.5 + RANGE_TOLERANCE):  # also where it is NaN
             raise UserError(f"{self.name} must lie from {low:g} to {high:g}, as in the training data, not {number:g}")
         return min(1.0, max(-1.0, 2 * (number - low) / (high - low) - 1))
 
 
-def width(attributes: Sequence[Attribute]) -> int:
+def total_width(attributes: Sequence[Attribute]) -> int:
     """How many numbers encode them all."""
     return sum(attribute.width for attribute in attributes)
 
 
-def encode(attributes: Sequence[Attribute], wanted: Mapping[str, str | float], otherwise: Array | None = None) -> Array:
+def encode_attributes(
+    attributes: Sequence[Attribute], wanted: Mapping[str, str | float], otherwise: Array | None = None
+) -> Array:
     """A row of numbers, float32 ``(A,)``, for the attributes by name.
 
     Those that `wanted` does not name are as in the row `otherwise`; without one all must be named. Raises
@@ -93,24 +95,24 @@ def encode(attributes: Sequence[Attribute], wanted: Mapping[str, str | float], o
     missing = [name for name in known if name not in wanted]
     if missing and otherwise is None:
         raise UserError(f"say what the attribute {missing[0]} shall be: all of {', '.join(known)} are needed")
-    row = np.zeros(width(attributes), np.float32) if otherwise is None else np.array(otherwise, np.float32)
-    for attribute, place in places(attributes):
+    row = np.zeros(total_width(attributes), np.float32) if otherwise is None else np.array(otherwise, np.float32)
+    for attribute, place in attribute_slices(attributes):
         if attribute.name in wanted:
             row[place] = attribute.encode(wanted[attribute.name])
     return row
 
 
-def decode(attributes: Sequence[Attribute], row: Array) -> dict[str, str | float]:
+def decode_attributes(attributes: Sequence[Attribute], row: Array) -> dict[str, str | float]:
     """A row of numbers ``(A,)`` as values by attribute name.
 
     >>> both = (Attribute("hair", values=("blond", "red")), Attribute("age", range=(0.0, 80.0)))
     >>> decode(both, encode(both, {"hair": "red", "age": 20}))
     {'hair': 'red', 'age': 20.0}
     """
-    return {attribute.name: attribute.decode(row[place]) for attribute, place in places(attributes)}
+    return {attribute.name: attribute.decode(row[place]) for attribute, place in attribute_slices(attributes)}
 
 
-def places(attributes: Sequence[Attribute]) -> list[tuple[Attribute, slice]]:
+def attribute_slices(attributes: Sequence[Attribute]) -> list[tuple[Attribute, slice]]:
     """Each attribute with its columns."""
     ends = np.cumsum([attribute.width for attribute in attributes])
     return [(a, slice(int(end) - a.width, int(end))) for a, end in zip(attributes, ends, strict=True)]

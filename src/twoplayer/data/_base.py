@@ -14,10 +14,10 @@ from twoplayer.data._types import Array
 if TYPE_CHECKING:
     from twoplayer.data._attributes import Attribute
 
-__all__ = ["DataSettings", "Dataset", "Skipped", "Source", "ToyDensity", "point_type"]
+__all__ = ["DataSettings", "Dataset", "SkippedImage", "Source", "ToyDensity", "point_type"]
 
 
-FINE = 1e-4
+RELATIVE_STEP_LIMIT = 1e-4
 """Steps of this share of a column's standard deviation do not matter."""
 
 
@@ -53,7 +53,7 @@ class ToyDensity(ABC):
 
 
 @dataclass(frozen=True)
-class Skipped:
+class SkippedImage:
     """An input that could not be read."""
 
     path: str
@@ -115,7 +115,7 @@ class Dataset:
     """Points: what to divide by, float64 ``(D,)``."""
     key: str = ""
     """Hash of content and settings."""
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[SkippedImage, ...] = ()
     native: tuple[tuple[int, int], ...] = ()
     """Images: the smallest and the largest (height, width) before all were brought to one; nothing where not known."""
 
@@ -152,5 +152,5 @@ def point_type(centre: Array, scale: Array) -> np.dtype[Any]:
     (dtype('float32'), dtype('float64'))
     """
     limits = np.finfo(np.float32)
-    blurred = (np.abs(centre) * limits.eps > FINE * scale) | (scale * FINE < limits.tiny)
+    blurred = (np.abs(centre) * limits.eps > RELATIVE_STEP_LIMIT * scale) | (scale * RELATIVE_STEP_LIMIT < limits.tiny)
     return np.dtype(np.float64 if blurred.any() else np.float32)

@@ -30,16 +30,16 @@ import numpy as np
 from twoplayer.core.cache import cache_root
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import sync
-from twoplayer.data._annotations import NOTHING, Annotations
+from twoplayer.data._annotations import NO_ANNOTATIONS, Annotations
 from twoplayer.data._attributes import Attribute
-from twoplayer.data._base import DataSettings, Skipped
+from twoplayer.data._base import DataSettings, SkippedImage
 from twoplayer.data._types import Array
 
-__all__ = ["CacheFolderStore", "DecodedParts", "ImageTable", "MemoryStore", "RowStore", "find"]
+__all__ = ["CacheFolderStore", "DecodedParts", "ImageTable", "MemoryStore", "RowStore", "find_decoded"]
 
 PARTS = ("train", "held_out")
 CAPTIONS = "captions.json"
-HEADER = 128
+HEADER_BYTES = 128
 STALE_SECONDS = 3600
 FULL_OR_FORBIDDEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES})
 
@@ -51,11 +51,11 @@ class ImageTable:
     train_labels: Array | None
     held_out_labels: Array | None
     class_names: tuple[str, ...]
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedImage, ...]
     native: tuple[tuple[int, int], ...]
     """The smallest and the largest (height, width) that they had; nothing where that is not known."""
-    train_annotations: Annotations = NOTHING
-    held_out_annotations: Annotations = NOTHING
+    train_annotations: Annotations = NO_ANNOTATIONS
+    held_out_annotations: Annotations = NO_ANNOTATIONS
 
 
 class DecodedParts(NamedTuple):
@@ -128,7 +128,7 @@ class CacheFolderStore(RowStore):
         with _file(self._partial, name).open("wb") as file:
             file.write(_header(0, self._shape))
             yield lambda row: file.write(np.ascontiguousarray(row).data)
-            count = (file.tell() - HEADER) // int(np.prod(self._shape))
+            count = (file.tell() - HEADER_BYTES) // int(np.prod(self._shape))
             file.seek(0)
             file.write(_header(count, self._shape))
             _sync(file)
@@ -150,13 +150,13 @@ class CacheFolderStore(RowStore):
             file.write(json.dumps(index).encode())
             _sync(file)
         self._publish()
-        parts = find(self._settings, self._key)
+        parts = find_decoded(self._settings, self._key)
         if parts is None:
             raise UserError(f"the cache in {self._target.parent} was changed while it was written: try again")
         return parts
 
     def _publish(self) -> None:
-        if find(self._settings, self._key) is not None:
+        if find_decoded(self._settings, self._key) is not None:
             return  # another process was faster
         shutil.rmtree(self._target, ignore_errors=True)
         # It fails only where another process has just put its own complete folder there.
@@ -164,7 +164,7 @@ class CacheFolderStore(RowStore):
             self._partial.rename(self._target)
 
 
-def find(settings: DataSettings, key: str) -> DecodedParts | None:
+def find_decoded(settings: DataSettings, key: str) -> DecodedParts | None:
     """What the cache holds under `key`, memory-mapped; None for nothing, or damage."""
     folder = cache_root(settings.cache) / "images" / key
     try:
@@ -173,7 +173,7 @@ def find(settings: DataSettings, key: str) -> DecodedParts | None:
             return None
         labels = [index["labels"][name] for name in PARTS]
         train_labels, held_out_labels = (None if x is None else np.asarray(x, dtype=np.int64) for x in labels)
-        skipped = tuple(Skipped(**s) for s in index["skipped"])
+        skipped = tuple(SkippedImage(**s) for s in index["skipped"])
         facts = ImageTable(
             train_labels,
             held_out_labels,
@@ -221,14 +221,14 @@ def _file(folder: Path, part: str) -> Path:
 
 def _map(path: Path) -> Array:
     # An empty file's rows cannot be mapped.
-    mapped = path.stat().st_size > HEADER
+    mapped = path.stat().st_size > HEADER_BYTES
     return np.asanyarray(np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False))
 
 
 def _header(count: int, shape: tuple[int, int, int]) -> bytes:
     # A .npy header of one length for every count, so that the count can be filled in at the end.
     text = repr({"descr": "|u1", "fortran_order": False, "shape": (count, *map(int, shape))})
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", HEADER - 10) + text.ljust(HEADER - 11).encode() + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", HEADER_BYTES - 10) + text.ljust(HEADER_BYTES - 11).encode() + b"\n"
 
 
 def _sync(file: BinaryIO) -> None:

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
-from twoplayer.data._labels import UNLABELLED, Labels, encode
+from twoplayer.data._labels import UNLABELLED, Labels, encode_labels
 
-__all__ = ["KINDS", "TABLES", "class_labels", "is_image", "is_table"]
+__all__ = ["IMAGE_ENDINGS", "TABLE_ENDINGS", "class_labels", "is_image", "is_table"]
 
-KINDS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-TABLES = (".csv", ".tsv", ".jsonl")
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+TABLE_ENDINGS = (".csv", ".tsv", ".jsonl")
 
 
 def is_image(name: str) -> bool:
     """Whether a relative name ends like an image and is not hidden (``.thumbs``, ``__MACOSX``)."""
-    return name.lower().endswith(KINDS) and not _hidden(name)
+    return name.lower().endswith(IMAGE_ENDINGS) and not _hidden(name)
 
 
 def is_table(name: str) -> bool:
     """Whether a relative name ends like a table and is not hidden."""
-    return name.lower().endswith(TABLES) and not _hidden(name)
+    return name.lower().endswith(TABLE_ENDINGS) and not _hidden(name)
 
 
 def _hidden(name: str) -> bool:
@@ -32,7 +32,7 @@ def class_labels(names: Sequence[str]) -> Labels:
     folders = list(_folders(names))
     if any(len(parts) != 1 for parts in folders) or len(set(folders)) < 2:
         return UNLABELLED
-    return encode([parts[0] for parts in folders], len(names), "the folder")
+    return encode_labels([parts[0] for parts in folders], len(names), "the folder")
 
 
 def _folders(names: Iterable[str]) -> Iterable[tuple[str, ...]]:

@@ -13,16 +13,16 @@ from typing import Any
 
 from twoplayer.core.errors import UserError
 
-__all__ = ["Offline", "download", "from_disk", "from_object"]
+__all__ = ["Offline", "download_splits", "load_saved", "splits_of"]
 
-TRUE = frozenset({"1", "ON", "YES", "TRUE"})
+TRUE_WORDS = frozenset({"1", "ON", "YES", "TRUE"})
 
 
 class Offline(Exception):
     """The hub cannot be reached and nothing is in `datasets`' own cache."""
 
 
-def download(repository: str, config: str | None = None) -> Mapping[str, Any]:
+def download_splits(repository: str, config: str | None = None) -> Mapping[str, Any]:
     """The splits of a data set, by name, from the hub or from `datasets`' cache.
 
     Raises `Offline` without a connection and `UserError` for a data set that does not exist.
@@ -40,7 +40,7 @@ def download(repository: str, config: str | None = None) -> Mapping[str, Any]:
             raise UserError(f"cannot load {repository}: {_first_line(error)}") from error
 
 
-def from_disk(path: Path) -> Mapping[str, Any]:
+def load_saved(path: Path) -> Mapping[str, Any]:
     """The splits of a data set saved by ``save_to_disk``."""
     import datasets
 
@@ -50,7 +50,7 @@ def from_disk(path: Path) -> Mapping[str, Any]:
         raise UserError(f"cannot read the saved data set {path}: {_first_line(error)}") from error
 
 
-def from_object(dataset: Any) -> Mapping[str, Any]:
+def splits_of(dataset: Any) -> Mapping[str, Any]:
     """The splits of a `datasets.Dataset` or `DatasetDict` in memory, its format and transforms left out."""
     return _splits(dataset.with_format(None))
 
@@ -89,7 +89,7 @@ def _connection() -> Iterator[None]:
 
 
 def _asked_offline() -> bool:
-    return os.environ.get("HF_HUB_OFFLINE", "").upper() in TRUE
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in TRUE_WORDS
 
 
 def _unreachable(endpoint: str) -> bool:

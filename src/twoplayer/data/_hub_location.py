@@ -10,12 +10,12 @@ from pathlib import Path
 from twoplayer.core.cache import cache_root
 from twoplayer.core.errors import UserError
 from twoplayer.data._base import DataSettings
-from twoplayer.data._hub import Offline, download
+from twoplayer.data._hub import Offline, download_splits
 from twoplayer.data._images import Images
 from twoplayer.data._path_source import at_path
 from twoplayer.data._table import Columns, describe_table
 
-__all__ = ["HubLocation", "bases", "from_hub", "known", "local"]
+__all__ = ["HubLocation", "data_folders", "find_local", "load_from_hub", "locate_images"]
 
 ENDINGS = ("", ".zip", ".npz", ".npy")
 
@@ -29,7 +29,7 @@ class HubLocation:
     columns: Columns = field(default_factory=Columns)
 
 
-def known(
+def locate_images(
     name: str,
     settings: DataSettings,
     *,
@@ -44,18 +44,18 @@ def known(
     images, IDX files or a saved data set, or NAME.zip, .npz or .npy), then in the folders `elsewhere`, then
     on the hub.
     """
-    return local(name, settings, side, elsewhere) or from_hub(name, settings, side, hub, advice)
+    return find_local(name, settings, side, elsewhere) or load_from_hub(name, settings, side, hub, advice)
 
 
-def bases(settings: DataSettings) -> list[Path]:
+def data_folders(settings: DataSettings) -> list[Path]:
     """The folders that hold data sets by name."""
     named = os.environ.get("TWOPLAYER_DATA")
     return [Path("data"), *([Path(named).expanduser()] if named else []), cache_root(settings.cache) / "data"]
 
 
-def local(name: str, settings: DataSettings, side: int | None, elsewhere: Sequence[Path] = ()) -> Images | None:
+def find_local(name: str, settings: DataSettings, side: int | None, elsewhere: Sequence[Path] = ()) -> Images | None:
     """The data set as this machine has it, or None."""
-    places = [base / f"{name}{ending}" for base in bases(settings) for ending in ENDINGS]
+    places = [base / f"{name}{ending}" for base in data_folders(settings) for ending in ENDINGS]
     path = next((place for place in (*places, *elsewhere) if place.exists()), None)
     if path is None:
         return None
@@ -65,13 +65,13 @@ def local(name: str, settings: DataSettings, side: int | None, elsewhere: Sequen
     return replace(found, name=name, default_side=side or found.default_side)
 
 
-def from_hub(name: str, settings: DataSettings, side: int | None, hub: HubLocation | None, advice: str) -> Images:
+def load_from_hub(name: str, settings: DataSettings, side: int | None, hub: HubLocation | None, advice: str) -> Images:
     """The data set as the hub has it. Raises `UserError` that says what else to do."""
-    places = " or ".join(str(base / name) for base in bases(settings))
+    places = " or ".join(str(base / name) for base in data_folders(settings))
     if hub is None:
         raise UserError(f"{name} is not in {places}, and the Hugging Face hub has no copy: {advice}")
     try:
-        splits = download(hub.repository, hub.config)
+        splits = download_splits(hub.repository, hub.config)
     except Offline:
         raise UserError(
             f"{name} is not in {places}, and the Hugging Face hub cannot be reached: connect, or {advice}"

@@ -11,9 +11,9 @@ import numpy as np
 
 from twoplayer.data._types import Array
 
-__all__ = ["digest", "of_array", "of_files"]
+__all__ = ["array_digest", "digest", "files_digest"]
 
-CONTENT_LIMIT = 256 * 2**20
+MAX_HASHED_BYTES = 256 * 2**20
 """Bytes above which size and time of last change stand for the content, which would take too long to read."""
 
 
@@ -22,14 +22,14 @@ def digest(*parts: object) -> str:
     return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
 
 
-def of_files(files: Iterable[tuple[str, Path]]) -> str:
+def files_digest(files: Iterable[tuple[str, Path]]) -> str:
     """The identity of (relative name, path) pairs.
 
-    Names, sizes and contents up to `CONTENT_LIMIT` bytes in all; names, sizes and times of last change
+    Names, sizes and contents up to `MAX_HASHED_BYTES` bytes in all; names, sizes and times of last change
     beyond.
     """
     sized = [(name, path, _stat(path)) for name, path in files]
-    small = sum(stat.st_size for _, _, stat in sized if stat) <= CONTENT_LIMIT
+    small = sum(stat.st_size for _, _, stat in sized if stat) <= MAX_HASHED_BYTES
     return digest(
         *(
             (name, stat and (stat.st_size, _of_content(path) if small else stat.st_mtime_ns))
@@ -38,11 +38,11 @@ def of_files(files: Iterable[tuple[str, Path]]) -> str:
     )
 
 
-def of_array(array: Array) -> str:
+def array_digest(array: Array) -> str:
     """The identity of an array's shape, type and content (of its file, if it is a large memory map)."""
     filename = getattr(array, "filename", None)
-    if filename is not None and array.nbytes > CONTENT_LIMIT:
-        return digest(array.shape, array.dtype.str, of_files([("", Path(filename))]))
+    if filename is not None and array.nbytes > MAX_HASHED_BYTES:
+        return digest(array.shape, array.dtype.str, files_digest([("", Path(filename))]))
     hasher = hashlib.blake2b(digest_size=16)
     for start in range(0, len(array), 4096):
         hasher.update(np.ascontiguousarray(array[start : start + 4096]).data)

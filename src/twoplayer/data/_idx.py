@@ -22,7 +22,7 @@ __all__ = ["is_gzip", "read_idx"]
 
 UNSIGNED_BYTES = 0x08
 SPILL_BYTES = 256 * 2**20
-CHUNK = 2**24
+CHUNK_BYTES = 2**24
 
 
 def read_idx(path: Path, axes: int) -> Array:
@@ -82,7 +82,7 @@ def _unpacked(file: BinaryIO, path: Path, shape: tuple[int, ...]) -> Array:
             raise _cut(path, expected, len(data))
         return np.frombuffer(data, np.uint8).reshape(shape)
     with tempfile.TemporaryFile() as spill:
-        while found <= expected and (chunk := file.read(CHUNK)):
+        while found <= expected and (chunk := file.read(CHUNK_BYTES)):
             found += spill.write(chunk)
         if found != expected:
             raise _cut(path, expected, found)

@@ -10,13 +10,13 @@ import numpy as np
 
 from twoplayer.core.errors import UserError
 from twoplayer.data import _cache
-from twoplayer.data._base import Dataset, DataSettings, Skipped
-from twoplayer.data._checks import whole
+from twoplayer.data._base import Dataset, DataSettings, SkippedImage
+from twoplayer.data._checks import whole_number
 from twoplayer.data._identity import digest
 from twoplayer.data._progress import ReadingProgress
 from twoplayer.data._reader import ImageReader
-from twoplayer.data._sizes import extremes
-from twoplayer.data._split import Split, enough, split
+from twoplayer.data._sizes import smallest_and_largest
+from twoplayer.data._split import Split, check_enough, split_indices
 from twoplayer.data._types import Array
 
 __all__ = ["Images"]
@@ -52,12 +52,12 @@ class Images:
     def open(self, settings: DataSettings) -> Dataset:
         """Raises `UserError` for too few images, or more than 1 % of them unreadable."""
         if settings.resolution is not None:
-            whole("resolution", settings.resolution, 1)
+            whole_number("resolution", settings.resolution, 1)
         key = self._key(settings)
-        parts = None if self.in_memory else _cache.find(settings, key)
+        parts = None if self.in_memory else _cache.find_decoded(settings, key)
         if parts is None:
             parts = self._decode(settings, key)
-        enough(self.name, len(parts.train), "images", settings)
+        check_enough(self.name, len(parts.train), "images", settings)
         facts = parts.facts
         on_train, on_held_out = facts.train_annotations, facts.held_out_annotations
         return Dataset(
@@ -99,10 +99,10 @@ class Images:
 
     def _decode(self, settings: DataSettings, key: str) -> _cache.DecodedParts:
         reader = self.read()
-        order = split(reader.count, settings, reader.first_test)
+        order = split_indices(reader.count, settings, reader.first_test)
         if len(order.train) < settings.minimum:  # too few all the more where some cannot be read
             self._check_readable(reader)
-        enough(self.name, len(order.train), "images", settings)
+        check_enough(self.name, len(order.train), "images", settings)
         side = settings.resolution or self.default_side or reader.side()
         channels = self.channels or reader.channels()
         shape = (side, side, 2 * channels if self.paired else channels)
@@ -114,7 +114,7 @@ class Images:
     def _fill(
         self, store: _cache.RowStore, reader: ImageReader, order: Split, settings: DataSettings
     ) -> _cache.DecodedParts:
-        skipped: list[Skipped] = []
+        skipped: list[SkippedImage] = []
         kept: list[Array] = []
         with ReadingProgress(f"decoding {self.name}", reader.count, settings.progress) as advance:
             for part, indices in zip(("train", "held_out"), order, strict=True):
@@ -122,7 +122,7 @@ class Images:
                 with store.part(part) as append:
                     for place, row in enumerate(reader.rows(indices, *store.side_and_channels)):
                         advance()
-                        if isinstance(row, Skipped):
+                        if isinstance(row, SkippedImage):
                             skipped.append(row)
                             good[place] = False
                         else:
@@ -132,15 +132,17 @@ class Images:
         labels, names = reader.labels
         train, held_out = (None if labels is None else labels[indices] for indices in kept)
         annotations = (reader.annotations.rows(indices) for indices in kept)
-        return store.finish(_cache.ImageTable(train, held_out, names, tuple(skipped), extremes(reader), *annotations))
+        return store.finish(
+            _cache.ImageTable(train, held_out, names, tuple(skipped), smallest_and_largest(reader), *annotations)
+        )
 
     def _check_readable(self, reader: ImageReader) -> None:
         """Raise `UserError` where more than 1 % of the images cannot be read."""
         channels = 2 if self.paired else 1
         rows = reader.rows(np.arange(reader.count), 1, channels)
-        self._accept([row for row in rows if isinstance(row, Skipped)], reader.count)
+        self._accept([row for row in rows if isinstance(row, SkippedImage)], reader.count)
 
-    def _accept(self, skipped: list[Skipped], count: int) -> None:
+    def _accept(self, skipped: list[SkippedImage], count: int) -> None:
         if 100 * len(skipped) > count:
             first = min(skipped, key=lambda s: s.path)
             raise UserError(

@@ -9,7 +9,7 @@ import numpy as np
 from twoplayer.core.errors import UserError
 from twoplayer.data._types import Array
 
-__all__ = ["UNLABELLED", "Labels", "encode", "named"]
+__all__ = ["UNLABELLED", "Labels", "encode_labels", "labels_from_indices"]
 
 
 class Labels(NamedTuple):
@@ -22,7 +22,7 @@ class Labels(NamedTuple):
 UNLABELLED = Labels()
 
 
-def encode(values: Any, count: int, name: str) -> Labels:
+def encode_labels(values: Any, count: int, name: str) -> Labels:
     """Labels from whole numbers or strings, one for each of `count` samples; classes in sorted order."""
     values = np.asarray(values)
     if values.shape != (count,):
@@ -38,7 +38,7 @@ def encode(values: Any, count: int, name: str) -> Labels:
     return Labels(indices.astype(np.int64), tuple(str(c) for c in classes))
 
 
-def named(indices: Array, names: tuple[str, ...]) -> Labels:
+def labels_from_indices(indices: Array, names: tuple[str, ...]) -> Labels:
     """Labels that already are indices; names are filled up with numbers where there are too few."""
     indices = np.asarray(indices, dtype=np.int64)
     top = int(indices.max(initial=-1)) + 1

@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 
 from twoplayer.core.errors import UserError, did_you_mean
-from twoplayer.data._annotations import NOTHING, AnnotationRequest, Annotations, annotate
-from twoplayer.data._files import TABLES, class_labels, is_table
-from twoplayer.data._labels import UNLABELLED, Labels, encode
+from twoplayer.data._annotations import NO_ANNOTATIONS, AnnotationRequest, Annotations, annotate
+from twoplayer.data._files import TABLE_ENDINGS, class_labels, is_table
+from twoplayer.data._labels import UNLABELLED, Labels, encode_labels
 
-__all__ = ["Listing", "choose_table", "plain", "tabled"]
+__all__ = ["Listing", "choose_table", "listing_from_table", "listing_without_table"]
 
-USUAL = ("metadata", "table", "captions", "attributes", "labels")
-FILES = ("file", "file_name", "filename", "image", "path")
-LABELS = ("label", "labels", "class")
-SPLIT = "split"
-TRAINING = frozenset({"train", "training"})
-TESTING = frozenset({"test", "testing", "held-out", "held_out", "heldout", "validation", "valid", "val"})
+TABLE_STEMS = ("metadata", "table", "captions", "attributes", "labels")
+FILE_COLUMNS = ("file", "file_name", "filename", "image", "path")
+LABEL_COLUMNS = ("label", "labels", "class")
+SPLIT_COLUMN = "split"
+TRAIN_WORDS = frozenset({"train", "training"})
+TEST_WORDS = frozenset({"test", "testing", "held-out", "held_out", "heldout", "validation", "valid", "val"})
 
 Row = dict[str, Any]
 
@@ -37,7 +37,7 @@ class Listing:
     names: tuple[str, ...]
     first_test: int | None = None
     """Where the table's held-out rows begin, if it has a column that tells."""
-    annotations: Annotations = NOTHING
+    annotations: Annotations = NO_ANNOTATIONS
     own_labels: Labels | None = None
     """The table's; None where class folders tell, unless they are those of the split."""
 
@@ -47,11 +47,11 @@ class Listing:
         if self.own_labels is not None:
             return self.own_labels
         found = class_labels(self.names)
-        only_split = self.first_test is not None and {name.lower() for name in found.names} <= TRAINING | TESTING
+        only_split = self.first_test is not None and {name.lower() for name in found.names} <= TRAIN_WORDS | TEST_WORDS
         return UNLABELLED if only_split else found
 
 
-def plain(names: Sequence[str]) -> Listing:
+def listing_without_table(names: Sequence[str]) -> Listing:
     """Images without a table."""
     return Listing(tuple(names))
 
@@ -66,9 +66,11 @@ def choose_table(files: Sequence[str], wanted: str | None, where: str) -> str | 
     tables = sorted(filter(is_table, files))
     if wanted is not None:
         if wanted not in tables:
-            raise UserError(f"{where} has no table {wanted!r}: {did_you_mean(wanted, tables) if tables else NO_TABLE}")
+            raise UserError(
+                f"{where} has no table {wanted!r}: {did_you_mean(wanted, tables) if tables else TABLE_HINT}"
+            )
         return wanted
-    usual = [table for table in tables if table.rsplit(".", 1)[0].lower() in USUAL]
+    usual = [table for table in tables if table.rsplit(".", 1)[0].lower() in TABLE_STEMS]
     for candidates in (tables, usual):
         if len(candidates) == 1:
             return candidates[0]
@@ -79,10 +81,10 @@ def choose_table(files: Sequence[str], wanted: str | None, where: str) -> str | 
     return None
 
 
-NO_TABLE = f"a table lies beside the images and ends in {', '.join(TABLES)}"
+TABLE_HINT = f"a table lies beside the images and ends in {', '.join(TABLE_ENDINGS)}"
 
 
-def tabled(names: Sequence[str], table: str, data: bytes, wanted: AnnotationRequest) -> Listing:
+def listing_from_table(names: Sequence[str], table: str, data: bytes, wanted: AnnotationRequest) -> Listing:
     """The images `names` with what the table called `table`, of content `data`, says of them.
 
     Columns: ``file`` (or ``file_name``, ``image``, ``path``), the relative name of an image or its bare name;
@@ -92,16 +94,16 @@ def tabled(names: Sequence[str], table: str, data: bytes, wanted: AnnotationRequ
     """
     rows = _jsonl(data, table) if table.lower().endswith(".jsonl") else _csv(data, table)
     known = {column.lower(): column for column in rows[0]}
-    file = next((known[column] for column in FILES if column in known), None)
+    file = next((known[column] for column in FILE_COLUMNS if column in known), None)
     if file is None:
         raise UserError(
-            f"{table} has no column {FILES[0]} that names the images: name it so, or set data.table to none"
+            f"{table} has no column {FILE_COLUMNS[0]} that names the images: name it so, or set data.table to none"
         )
-    label = next((known[column] for column in LABELS if column in known), None)
+    label = next((known[column] for column in LABEL_COLUMNS if column in known), None)
     merged = _merged(_by_image(rows, file, names, table))
-    order, first_test = _order(merged, names, known.get(SPLIT), table)
+    order, first_test = _order(merged, names, known.get(SPLIT_COLUMN), table)
     ordered = tuple(names[i] for i in order)
-    taken = {file, label, known.get(SPLIT)}
+    taken = {file, label, known.get(SPLIT_COLUMN)}
     columns = {c: [merged[name].get(c) for name in ordered] for c in rows[0] if c not in taken}
     labels = None if label is None else _labels([merged[name].get(label) for name in ordered], ordered, table)
     return Listing(ordered, first_test, annotate(columns, wanted, ordered, table), labels)
@@ -173,9 +175,9 @@ def _order(
 
 
 def _is_held_out(word: str, name: str, table: str) -> bool:
-    if word.strip().lower() not in TRAINING | TESTING:
-        raise UserError(f"{table} has the {SPLIT} {word!r} for {name}: write train or test")
-    return word.strip().lower() in TESTING
+    if word.strip().lower() not in TRAIN_WORDS | TEST_WORDS:
+        raise UserError(f"{table} has the {SPLIT_COLUMN} {word!r} for {name}: write train or test")
+    return word.strip().lower() in TEST_WORDS
 
 
 def _labels(values: Sequence[Any], names: Sequence[str], table: str) -> Labels:
@@ -183,7 +185,7 @@ def _labels(values: Sequence[Any], names: Sequence[str], table: str) -> Labels:
         if value is None or isinstance(value, list | dict) or not str(value).strip():
             raise UserError(f"{table} has no one label for {name}: write one in each row, or name the column otherwise")
     numbered = all(isinstance(value, int) or str(value).strip().isdecimal() for value in values)
-    return encode(
+    return encode_labels(
         np.array([int(v) for v in values] if numbered else [str(v).strip() for v in values]), len(names), table
     )
 

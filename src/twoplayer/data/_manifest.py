@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from twoplayer.data._identity import of_files
+from twoplayer.data._identity import files_digest
 
 __all__ = ["NAME", "Manifest", "content_of", "manifest_of"]
 
@@ -47,4 +47,4 @@ def manifest_of(folder: Path) -> Manifest | None:
 def content_of(folder: Path) -> str:
     """A hash of every file below a folder, by name and content, but for the manifest."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != NAME)
-    return of_files((path.relative_to(folder).as_posix(), path) for path in files)
+    return files_digest((path.relative_to(folder).as_posix(), path) for path in files)

@@ -18,15 +18,15 @@ from twoplayer.data._pair_sides import paths_in
 from twoplayer.data._path_source import ScannableSource, format_of, slug
 from twoplayer.data._subset import subset
 
-__all__ = ["dataset_member", "kind_of", "load", "options_for", "options_of", "short_name", "source", "spell"]
+__all__ = ["dataset_member", "kind_of", "load", "options_for", "options_of", "short_name", "source_for", "spell"]
 
 PREFIXES = {"hf:": "hf", "pairs:": "pairs"}
 """What a text starts with that is neither a name nor a path, and the member that reads it."""
-KINDS = (
+PATH_KINDS = (
     "a folder or zip of images, a .npy, .npz or .csv file, IDX files, a saved data set, hf:OWNER/NAME, or "
     "pairs:FOLDER_A,FOLDER_B"
 )
-SUBSET = Option("subset", Count | None, None)
+SUBSET_OPTION = Option("subset", Count | None, None)
 """How many training samples to take, of all that are read rather than drawn."""
 
 
@@ -34,11 +34,11 @@ def load(what: Any, settings: DataSettings, **options: Any) -> Dataset:
     """The data set for `what`, as `twoplayer.data.load` documents it."""
     read = issubclass(family.find(_member(what)[0]), ScannableSource)
     count = options.pop("subset", None) if read else None
-    opened = source(what, **options).open(settings)
+    opened = source_for(what, **options).open(settings)
     return opened if count is None else subset(opened, count, settings)
 
 
-def source(what: Any, **options: Any) -> Source:
+def source_for(what: Any, **options: Any) -> Source:
     """The source for `what`, as `load` documents it."""
     member, arguments = _member(what)
     made: Source = create(member, *arguments, **options)
@@ -50,7 +50,7 @@ def options_for(what: Any) -> dict[str, Option]:
 
 
 def options_of(member: str) -> dict[str, Option]:
-    shared = {SUBSET.name: SUBSET} if issubclass(family.find(member), ScannableSource) else {}
+    shared = {SUBSET_OPTION.name: SUBSET_OPTION} if issubclass(family.find(member), ScannableSource) else {}
     return {**family.options(member), **shared}
 
 
@@ -70,7 +70,7 @@ def short_name(what: Any) -> str:
 
 
 def kind_of(what: Any) -> Literal["images", "points"]:
-    made = source(what)
+    made = source_for(what)
     kind: Literal["images", "points"] | None = getattr(made, "kind", None)
     if kind is None and isinstance(made, ScannableSource):
         kind = "images" if isinstance(made.scan(DataSettings()), Images) else "points"
@@ -119,7 +119,7 @@ def _member_of_object(value: Any) -> tuple[str, tuple[Any, ...]]:
         return ARRAY, (value,)
     raise UserError(
         f"data must be a name, a path, an array, a torch or a Hugging Face dataset, not {type(value).__name__}: "
-        f"a path is {KINDS}"
+        f"a path is {PATH_KINDS}"
     )
 
 
@@ -167,8 +167,7 @@ def _needs_more(name: str) -> bool:
 
 def _unknown(text: str) -> str:
     if os.sep in text or "/" in text or Path(text).suffix:
-        return f"there is no file or folder {text}: data are a known name, {KINDS}"
+        return f"there is no file or folder {text}: data are a known name, {PATH_KINDS}"
     known = [name for name in names() if not _needs_more(name)]
-    return (
-        f"no data source and no path is called {text!r}: {did_you_mean(text, known)} (data are a known name, {KINDS})"
-    )
+    hint = did_you_mean(text, known)
+    return f"no data source and no path is called {text!r}: {hint} (data are a known name, {PATH_KINDS})"

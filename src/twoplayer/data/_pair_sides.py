@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from twoplayer.core.errors import UserError
-from twoplayer.data._files import KINDS, is_image
+from twoplayer.data._files import IMAGE_ENDINGS, is_image
 
 __all__ = ["PairSide", "both_sides", "common_share", "has_two_sides", "paths_in"]
 
@@ -87,7 +87,7 @@ def _side(folder: Path, base: Path, letter: str = "") -> PairSide:
     train = folder / TRAIN if (folder / TRAIN).is_dir() else folder
     files = [file for file in _files(train) if not any(path in file.path.parents for path in tests)]
     if not files:
-        raise UserError(f"the folder {train} holds no images: put {', '.join(KINDS)} files there")
+        raise UserError(f"the folder {train} holds no images: put {', '.join(IMAGE_ENDINGS)} files there")
     return PairSide(str(folder), tuple(files), None if test is None else tuple(_files(test)))
 
 

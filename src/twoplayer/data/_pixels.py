@@ -14,18 +14,27 @@ from twoplayer.data._types import Array
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["decode", "fit", "from_pil", "halves", "is_colour", "reason", "side", "whole"]
+__all__ = [
+    "decode_halves",
+    "decode_square",
+    "error_reason",
+    "from_pil",
+    "is_colour",
+    "read_image",
+    "shorter_side",
+    "to_square",
+]
 
-GRAY = frozenset({"1", "L", "LA", "La", "I", "F"})
+GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "F"})
 
 
-def decode(data: bytes | Array, side: int, channels: int) -> Array:
+def decode_square(data: bytes | Array, side: int, channels: int) -> Array:
     """An image's centred square, uint8 ``(side, side, channels)``; the first frame of an animation.
 
     EXIF orientation is applied, transparency is laid on white. Raises whatever Pillow raises for broken data.
     """
     if not isinstance(data, bytes):
-        return fit(data, side, channels)
+        return to_square(data, side, channels)
     from PIL import ImageOps
 
     with _open(data) as image:
@@ -37,7 +46,7 @@ def decode(data: bytes | Array, side: int, channels: int) -> Array:
         return _square(_flat(upright), side, channels)
 
 
-def fit(image: Array, side: int, channels: int) -> Array:
+def to_square(image: Array, side: int, channels: int) -> Array:
     """An array ``(H, W)`` or ``(H, W, C)`` of uint8 as a centred square ``(side, side, channels)``."""
     from PIL import Image
 
@@ -61,7 +70,7 @@ def from_pil(image: Image.Image) -> Array:
     return np.asarray(_flat(ImageOps.exif_transpose(image)), dtype=np.uint8)
 
 
-def halves(data: bytes | Array, side: int, channels: int) -> Array:
+def decode_halves(data: bytes | Array, side: int, channels: int) -> Array:
     """The two halves of a picture, left and right, each as `decode` gives it, the channels of one after the other's.
 
     uint8 ``(side, side, channels)``. Raises `ValueError` for a picture of odd width, or not wider than high.
@@ -74,7 +83,7 @@ def halves(data: bytes | Array, side: int, channels: int) -> Array:
     return np.concatenate([_square(flat.crop(box), side, channels // 2) for box in boxes], axis=-1)
 
 
-def whole(path: Path, channels: int) -> Array:
+def read_image(path: Path, channels: int) -> Array:
     """A picture of any shape as it is, uint8 ``(H, W, channels)``; gray becomes colour where that is expected.
 
     Raises `UserError` for what cannot be read as a picture, and for colour where gray is expected.
@@ -88,7 +97,7 @@ def whole(path: Path, channels: int) -> Array:
     except UserError:
         raise
     except Exception as error:  # Pillow has many kinds
-        raise UserError(f"cannot read {path} ({reason(error)}): a picture in {expected} is expected") from error
+        raise UserError(f"cannot read {path} ({error_reason(error)}): a picture in {expected} is expected") from error
     return np.asarray(flat, dtype=np.uint8).reshape(flat.height, flat.width, channels)
 
 
@@ -97,7 +106,7 @@ def is_colour(data: bytes | Array) -> bool:
     if not isinstance(data, bytes):
         return bool(data.ndim == 3 and data.shape[2] != 1)
     with _open(data) as image:
-        if image.mode in GRAY or image.mode.startswith("I;"):
+        if image.mode in GRAY_MODES or image.mode.startswith("I;"):
             return False
         palette = image.getpalette("RGB") if image.mode in {"P", "PA"} else None
         if palette is None:
@@ -105,14 +114,14 @@ def is_colour(data: bytes | Array) -> bool:
         return bool(np.ptp(np.reshape(palette, (-1, 3)), axis=1).any())
 
 
-def reason(error: Exception) -> str:
+def error_reason(error: Exception) -> str:
     """Why a picture could not be read, in a few words."""
     if type(error).__name__ == "UnidentifiedImageError":  # its own words name an address in memory
         return "not an image"
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def side(data: bytes | Array) -> int:
+def shorter_side(data: bytes | Array) -> int:
     """The shorter side of an image in pixels."""
     if not isinstance(data, bytes):
         return int(min(data.shape[:2]))
@@ -143,7 +152,7 @@ def _flat(image: Image.Image) -> Image.Image:
 
     if image.mode.startswith("I") or image.mode == "F":
         return Image.fromarray(_eight_bits(np.asarray(image)))
-    gray = image.mode in GRAY
+    gray = image.mode in GRAY_MODES
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

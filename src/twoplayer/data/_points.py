@@ -8,9 +8,9 @@ import numpy as np
 
 from twoplayer.core.errors import UserError
 from twoplayer.data._base import Dataset, DataSettings, point_type
-from twoplayer.data._identity import digest, of_array
+from twoplayer.data._identity import array_digest, digest
 from twoplayer.data._labels import UNLABELLED, Labels
-from twoplayer.data._split import enough, split
+from twoplayer.data._split import check_enough, split_indices
 from twoplayer.data._types import Array
 
 __all__ = ["PointTable"]
@@ -31,15 +31,15 @@ class PointTable:
         are taken of the numbers as they came: a time in seconds since 1970 has few digits left in float32.
         """
         points = self._checked()
-        parts = split(len(points), settings)
-        enough(self.name, len(parts.train), "points", settings)
+        parts = split_indices(len(points), settings)
+        check_enough(self.name, len(parts.train), "points", settings)
         train = points[parts.train]
         centre, deviation = train.mean(axis=0), train.std(axis=0)
         # A constant column's deviation is rounding, not exactly 0.
         scale = np.where(deviation > 1e-12 * np.abs(centre), deviation, 1.0)
         points = points.astype(point_type(centre, scale), copy=False)
         indices, names = self.labels
-        labelled = None if indices is None else of_array(indices)
+        labelled = None if indices is None else array_digest(indices)
         return Dataset(
             name=self.name,
             kind="points",
@@ -50,7 +50,7 @@ class PointTable:
             class_names=names,
             centre=centre,
             scale=scale,
-            key=digest(of_array(points), labelled, names, settings.held_out, settings.seed),
+            key=digest(array_digest(points), labelled, names, settings.held_out, settings.seed),
         )
 
     def _checked(self) -> Array:

@@ -11,16 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from twoplayer.data import _pixels
-from twoplayer.data._annotations import NOTHING, Annotations
-from twoplayer.data._base import Skipped
+from twoplayer.data._annotations import NO_ANNOTATIONS, Annotations
+from twoplayer.data._base import SkippedImage
 from twoplayer.data._labels import UNLABELLED, Labels
 from twoplayer.data._types import Array
 
 __all__ = ["ArrayReader", "ChainReader", "Decode", "EncodedReader", "ImageReader", "ItemReader", "PairedReader", "Row"]
 
-Row = Array | Skipped
+Row = Array | SkippedImage
 Decode = Callable[[bytes | Array, int, int], Array]
-BLOCK = 256
+BLOCK_IMAGES = 256
 
 
 class ImageReader(ABC):
@@ -28,7 +28,7 @@ class ImageReader(ABC):
 
     count: int
     labels: Labels = UNLABELLED
-    annotations: Annotations = NOTHING
+    annotations: Annotations = NO_ANNOTATIONS
     first_test: int | None = None
 
     @abstractmethod
@@ -69,12 +69,12 @@ class ArrayReader(ImageReader):
         return int(min(self.array.shape[1:3]))
 
     def rows(self, indices: Array, side: int, channels: int) -> Iterator[Row]:
-        for start in range(0, len(indices), BLOCK):
-            block = self.to_uint8(self.array[indices[start : start + BLOCK]])
+        for start in range(0, len(indices), BLOCK_IMAGES):
+            block = self.to_uint8(self.array[indices[start : start + BLOCK_IMAGES]])
             if block.shape[1:] == (side, side, channels):
                 yield from block
             else:
-                yield from (_pixels.fit(image, side, channels) for image in block)
+                yield from (_pixels.to_square(image, side, channels) for image in block)
 
 
 class ItemReader(ImageReader):
@@ -108,7 +108,7 @@ class ItemReader(ImageReader):
 
     def rows(self, indices: Array, side: int, channels: int) -> Iterator[Row]:
         for index in map(int, indices):
-            yield _pixels.fit(self.to_uint8(self.item(index)), side, channels)
+            yield _pixels.to_square(self.to_uint8(self.item(index)), side, channels)
 
 
 class EncodedReader(ImageReader):
@@ -125,7 +125,7 @@ class EncodedReader(ImageReader):
         name: Callable[[int], str],
         labels: Labels = UNLABELLED,
         *,
-        annotations: Annotations = NOTHING,
+        annotations: Annotations = NO_ANNOTATIONS,
         first_test: int | None = None,
         decode: Decode | None = None,
     ) -> None:
@@ -133,16 +133,16 @@ class EncodedReader(ImageReader):
         self.labels, self.annotations, self.first_test = labels, annotations, first_test
 
     def channels(self) -> int:
-        for start in range(0, self.count, BLOCK):
+        for start in range(0, self.count, BLOCK_IMAGES):
             with _pool() as pool:
-                if any(pool.map(self._is_colour, range(start, min(start + BLOCK, self.count)))):
+                if any(pool.map(self._is_colour, range(start, min(start + BLOCK_IMAGES, self.count)))):
                     return 3
         return 1
 
     def side(self) -> int:
         for index in range(self.count):
             try:
-                return _pixels.side(self.load(index))
+                return _pixels.shorter_side(self.load(index))
             except Exception:
                 continue
         return 1
@@ -150,14 +150,14 @@ class EncodedReader(ImageReader):
     def rows(self, indices: Array, side: int, channels: int) -> Iterator[Row]:
         def decode(index: int) -> Row:
             try:
-                return (self.decode or _pixels.decode)(self.load(index), side, channels)
+                return (self.decode or _pixels.decode_square)(self.load(index), side, channels)
             except Exception as error:
-                return Skipped(self.name(index), _pixels.reason(error))
+                return SkippedImage(self.name(index), _pixels.error_reason(error))
 
         with _pool() as pool:
             # Block by block: a pool given all indices at once would hold all results.
-            for start in range(0, len(indices), BLOCK):
-                yield from pool.map(decode, map(int, indices[start : start + BLOCK]))
+            for start in range(0, len(indices), BLOCK_IMAGES):
+                yield from pool.map(decode, map(int, indices[start : start + BLOCK_IMAGES]))
 
     def _is_colour(self, index: int) -> bool:
         try:
@@ -174,7 +174,7 @@ class ChainReader(ImageReader):
         readers: Sequence[ImageReader],
         labels: Labels = UNLABELLED,
         *,
-        annotations: Annotations = NOTHING,
+        annotations: Annotations = NO_ANNOTATIONS,
         first_test: int | None = None,
     ) -> None:
         self.readers = tuple(readers)
@@ -190,8 +190,8 @@ class ChainReader(ImageReader):
 
     def rows(self, indices: Array, side: int, channels: int) -> Iterator[Row]:
         owners = np.searchsorted(self.ends, indices, side="right")
-        for start in range(0, len(indices), BLOCK):
-            part = slice(start, start + BLOCK)
+        for start in range(0, len(indices), BLOCK_IMAGES):
+            part = slice(start, start + BLOCK_IMAGES)
             # Each reader decodes its own share of the block; the order of the block is kept by drawing from
             # each.
             streams = [
@@ -222,8 +222,8 @@ class PairedReader(ImageReader):
 
     def rows(self, indices: Array, side: int, channels: int) -> Iterator[Row]:
         for pair in zip(*(reader.rows(indices, side, channels // 2) for reader in self.both), strict=True):
-            images = [row for row in pair if not isinstance(row, Skipped)]
-            skipped = [row for row in pair if isinstance(row, Skipped)]
+            images = [row for row in pair if not isinstance(row, SkippedImage)]
+            skipped = [row for row in pair if isinstance(row, SkippedImage)]
             yield skipped[0] if skipped else np.concatenate(images, axis=-1)
 
 

@@ -9,7 +9,7 @@ from twoplayer.data._types import Array
 
 __all__ = ["Segments"]
 
-TOLERANCE = 1e-6
+POSITION_TOLERANCE = 1e-6
 
 
 class Segments(ToyDensity):
@@ -32,7 +32,7 @@ class Segments(ToyDensity):
 
     def log_density(self, points: Array) -> Array:
         across, along = np.asarray(points, dtype=np.float64).reshape(-1, 2).T
-        slack = TOLERANCE * max(1.0, abs(self._theta))
+        slack = POSITION_TOLERANCE * max(1.0, abs(self._theta))
         on_segments = sum((np.abs(across - x) <= slack).astype(float) for x in (0.0, self._theta))
         inside = (along >= -slack) & (along <= 1 + slack)
         with np.errstate(divide="ignore"):

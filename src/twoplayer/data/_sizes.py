@@ -10,17 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 from twoplayer.data._reader import ArrayReader, ChainReader, EncodedReader, ImageReader, ItemReader
 
-__all__ = ["Size", "extremes", "rescaled", "sizes"]
+__all__ = ["Size", "count_sizes", "resize_clause", "smallest_and_largest"]
 
-BLOCK = 1024
-LOOKED_AT = 512
+BLOCK_IMAGES = 1024
+MAX_FILES_FOR_SIZES = 512
 """Files of which the smallest and the largest are told."""
 
 Size = tuple[int, int]
 """(height, width)."""
 
 
-def sizes(reader: ImageReader, most: int | None = None) -> Counter[Size]:
+def count_sizes(reader: ImageReader, most: int | None = None) -> Counter[Size]:
     """How many images have which (height, width); those that cannot be read count for none.
 
     Of files at most so many are opened, spread over all of them. Of a reader that makes its images itself, the side
@@ -35,17 +35,17 @@ def sizes(reader: ImageReader, most: int | None = None) -> Counter[Size]:
         case EncodedReader():
             return _of_files(reader, most)
         case ChainReader():
-            return sum((sizes(part, most) for part in reader.readers), Counter[Size]())
+            return sum((count_sizes(part, most) for part in reader.readers), Counter[Size]())
     return Counter({(reader.side(), reader.side()): reader.count})
 
 
-def extremes(reader: ImageReader) -> tuple[Size, ...]:
+def smallest_and_largest(reader: ImageReader) -> tuple[Size, ...]:
     """The smallest and the largest size by the shorter side, of 512 files at most; nothing where none can be read."""
-    there = sorted(sizes(reader, LOOKED_AT), key=lambda size: (min(size), max(size)))
+    there = sorted(count_sizes(reader, MAX_FILES_FOR_SIZES), key=lambda size: (min(size), max(size)))
     return (there[0], there[-1]) if there else ()
 
 
-def rescaled(native: Sequence[Size], side: int) -> str:
+def resize_clause(native: Sequence[Size], side: int) -> str:
     """What made squares of `side` pixels of images of these sizes, as a clause; empty where they were such squares.
 
     >>> rescaled([(8, 8), (8, 8)], 30), rescaled([(480, 640), (768, 1024)], 64), rescaled([(8, 8)], 8)
@@ -73,8 +73,8 @@ def _of_files(reader: EncodedReader, most: int | None) -> Counter[Size]:
     found: Counter[Size] = Counter()
     chosen = range(0, reader.count, 1 if most is None else -(-reader.count // most) or 1)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for start in range(0, len(chosen), BLOCK):
-            found.update(shape for shape in pool.map(size, chosen[start : start + BLOCK]) if shape is not None)
+        for start in range(0, len(chosen), BLOCK_IMAGES):
+            found.update(shape for shape in pool.map(size, chosen[start : start + BLOCK_IMAGES]) if shape is not None)
     return found
 
 

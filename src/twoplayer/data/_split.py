@@ -10,9 +10,9 @@ from twoplayer.core.errors import UserError
 from twoplayer.data._base import DataSettings
 from twoplayer.data._types import Array
 
-__all__ = ["Split", "enough", "split"]
+__all__ = ["Split", "check_enough", "split_indices"]
 
-CAP = 10_000
+MAX_HELD_OUT = 10_000
 """Held-out samples beyond this many would only take training data away."""
 
 
@@ -23,7 +23,7 @@ class Split(NamedTuple):
     held_out: Array
 
 
-def split(count: int, settings: DataSettings, first_test: int | None = None) -> Split:
+def split_indices(count: int, settings: DataSettings, first_test: int | None = None) -> Split:
     """The parts of `count` samples.
 
     A source's own test part starts at `first_test`. Without one, ``settings.held_out`` of the samples (at
@@ -36,12 +36,12 @@ def split(count: int, settings: DataSettings, first_test: int | None = None) -> 
 
     if not 0 <= settings.held_out < 1:
         raise UserError(f"the held-out share must be at least 0 and below 1, not {settings.held_out}")
-    kept_out = min(CAP, max(1, round(settings.held_out * count))) if settings.held_out else 0
+    kept_out = min(MAX_HELD_OUT, max(1, round(settings.held_out * count))) if settings.held_out else 0
     order = numpy_generator(settings.seed, "data/split").permutation(count)
     return Split(order[kept_out:], order[:kept_out])
 
 
-def enough(name: str, count: int, what: str, settings: DataSettings) -> None:
+def check_enough(name: str, count: int, what: str, settings: DataSettings) -> None:
     """Raises `UserError` when `count` training samples are fewer than ``settings.minimum``."""
     if count < max(settings.minimum, 1):
         raise UserError(

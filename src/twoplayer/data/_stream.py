@@ -10,15 +10,15 @@ from typing import NamedTuple
 import numpy as np
 
 from twoplayer.core.errors import UserError
-from twoplayer.data._base import Skipped
+from twoplayer.data._base import SkippedImage
 from twoplayer.data._images import Images
 from twoplayer.data._reader import ImageReader
-from twoplayer.data._sizes import sizes
+from twoplayer.data._sizes import count_sizes
 from twoplayer.data._types import Array
 
-__all__ = ["ResizePlan", "fit", "stream"]
+__all__ = ["ResizePlan", "plan_resize", "stream_images"]
 
-BYTES = 64 * 2**20
+BLOCK_BYTES = 64 * 2**20
 
 
 class ResizePlan(NamedTuple):
@@ -28,12 +28,12 @@ class ResizePlan(NamedTuple):
     notes: tuple[str, ...]
 
 
-def fit(images: Images, reader: ImageReader, resolution: int | None) -> ResizePlan:
+def plan_resize(images: Images, reader: ImageReader, resolution: int | None) -> ResizePlan:
     """Squares of `resolution` pixels, or of the images' own size where that is one and None is given.
 
     Raises `UserError` where the images have several sizes, or none can be read.
     """
-    there = sizes(reader)
+    there = count_sizes(reader)
     if not there:
         raise UserError(f"none of the {reader.count:,} images of {images.name} can be read: replace them")
     if resolution is None and len(there) > 1:
@@ -46,18 +46,18 @@ def fit(images: Images, reader: ImageReader, resolution: int | None) -> ResizePl
     return ResizePlan(side, tuple(_notes(images.name, there, side)))
 
 
-def stream(
-    images: Images, reader: ImageReader, shape: tuple[int, int], rows: Array, skipped: list[Skipped]
+def stream_images(
+    images: Images, reader: ImageReader, shape: tuple[int, int], rows: Array, skipped: list[SkippedImage]
 ) -> Iterator[Array]:
     """Blocks of the images `rows`, uint8 ``(B, side, side, channels)``, `shape` being (side, channels).
 
     What cannot be read is added to `skipped`; at the end, `UserError` where that was more than 1 %.
     """
     decoded = reader.rows(rows, *shape)
-    length = max(1, min(2048, BYTES // (shape[0] ** 2 * shape[1])))
+    length = max(1, min(2048, BLOCK_BYTES // (shape[0] ** 2 * shape[1])))
     while block := list(islice(decoded, length)):
-        skipped += [row for row in block if isinstance(row, Skipped)]
-        good = [row for row in block if not isinstance(row, Skipped)]
+        skipped += [row for row in block if isinstance(row, SkippedImage)]
+        good = [row for row in block if not isinstance(row, SkippedImage)]
         if good:
             yield np.stack(good)
     images._accept(skipped, len(rows))

@@ -9,14 +9,14 @@ import numpy as np
 
 from twoplayer.core.errors import UserError
 from twoplayer.data._base import Dataset, DataSettings
-from twoplayer.data._checks import whole
+from twoplayer.data._checks import whole_number
 from twoplayer.data._identity import digest
-from twoplayer.data._split import enough
+from twoplayer.data._split import check_enough
 from twoplayer.data._types import Array
 
 __all__ = ["subset"]
 
-BESIDE = ("train_labels", "train_attributes")
+ROW_FIELDS = ("train_labels", "train_attributes")
 """Fields whose rows are those of the training samples."""
 
 
@@ -26,14 +26,14 @@ def subset(dataset: Dataset, count: int, settings: DataSettings) -> Dataset:
     The rows of a partner go with them where it is paired, and are as many at most where it is not. Raises `UserError`
     where there are fewer.
     """
-    whole("subset", count, 1)
+    whole_number("subset", count, 1)
     if count > len(dataset.train):
         raise UserError(
             f"{dataset.name} has {len(dataset.train)} {dataset.kind} to train on, and subset asks for {count}: lower it"
         )
-    enough(dataset.name, count, dataset.kind, settings)
+    check_enough(dataset.name, count, dataset.kind, settings)
     rows = _draw(len(dataset.train), count, settings, "samples")
-    known = {name: getattr(dataset, name) for name in BESIDE}
+    known = {name: getattr(dataset, name) for name in ROW_FIELDS}
     changed: dict[str, Any] = {name: values[rows] for name, values in known.items() if values is not None}
     if dataset.train_captions is not None:
         changed["train_captions"] = tuple(dataset.train_captions[row] for row in rows)

@@ -11,19 +11,26 @@ from typing import Any
 import numpy as np
 
 from twoplayer.core.errors import UserError, did_you_mean
-from twoplayer.data._annotations import ANYTHING, NOTHING, AnnotationRequest, Annotations, annotate, is_caption
+from twoplayer.data._annotations import (
+    ANY_COLUMNS,
+    NO_ANNOTATIONS,
+    AnnotationRequest,
+    Annotations,
+    annotate,
+    is_caption,
+)
 from twoplayer.data._identity import digest
 from twoplayer.data._images import Images
-from twoplayer.data._labels import UNLABELLED, Labels, encode, named
+from twoplayer.data._labels import UNLABELLED, Labels, encode_labels, labels_from_indices
 from twoplayer.data._points import PointTable
 from twoplayer.data._reader import ChainReader, EncodedReader, ImageReader, PairedReader
 from twoplayer.data._types import Array
 
 __all__ = ["Columns", "content_digest", "describe_table"]
 
-LABELS = ("label", "labels", "y", "class", "fine_label")
-NATIVE_LIMIT = 64
-SPLITS = ("train", "test")
+LABEL_COLUMNS = ("label", "labels", "y", "class", "fine_label")
+MAX_DEFAULT_SIDE = 64
+PART_NAMES = ("train", "test")
 """What the parts are called where an image is to be named."""
 
 
@@ -40,7 +47,7 @@ class Columns:
     """None takes the first column of classes, or one called label."""
     partner: str | None = None
     """The column of images that belong to those; None means none."""
-    wanted: AnnotationRequest = ANYTHING
+    wanted: AnnotationRequest = ANY_COLUMNS
     """Columns of captions and of attributes."""
 
 
@@ -83,7 +90,7 @@ def describe_table(
         )
         return samples if columns.partner is None else PairedReader(samples, _chained(parts, columns.partner))
 
-    chosen = () if (columns.partner, columns.wanted) == (None, ANYTHING) else (columns.partner, columns.wanted)
+    chosen = () if (columns.partner, columns.wanted) == (None, ANY_COLUMNS) else (columns.partner, columns.wanted)
     return Images(
         name=name,
         identity=digest(
@@ -143,9 +150,8 @@ def _is_image(feature: Any) -> bool:
 def _label_column(features: Mapping[str, Any]) -> str | None:
     classes = [column for column, feature in features.items() if type(feature).__name__ == "ClassLabel"]
     # A column y of fractions is a coordinate.
-    usual = [
-        c for c in LABELS if c in features and not (c == "y" and "float" in str(getattr(features[c], "dtype", "")))
-    ]
+    is_coordinate = "y" in features and "float" in str(getattr(features["y"], "dtype", ""))
+    usual = [c for c in LABEL_COLUMNS if c in features and not (c == "y" and is_coordinate)]
     return next(iter([*classes, *usual]), None)
 
 
@@ -155,16 +161,16 @@ def _labels(parts: Sequence[Any], label: str | None, name: str) -> Labels:
     values = np.concatenate([np.asarray(part.select_columns([label])[:][label]) for part in parts])
     classes = getattr(parts[0].features[label], "names", None)
     if classes is None:
-        return encode(values, len(values), name)
+        return encode_labels(values, len(values), name)
     # -1 marks a sample without a label, usual in test parts.
-    return UNLABELLED if (values < 0).any() else named(values, tuple(classes))
+    return UNLABELLED if (values < 0).any() else labels_from_indices(values, tuple(classes))
 
 
 def _chained(
-    parts: Sequence[Any], column: str, labels: Labels = UNLABELLED, annotations: Annotations = NOTHING
+    parts: Sequence[Any], column: str, labels: Labels = UNLABELLED, annotations: Annotations = NO_ANNOTATIONS
 ) -> ChainReader:
     """The images in a column of all parts."""
-    readers = [_reader(part, column, split) for part, split in zip(parts, SPLITS, strict=False)]
+    readers = [_reader(part, column, split) for part, split in zip(parts, PART_NAMES, strict=False)]
     first_test = len(parts[0]) if len(parts) > 1 else None
     return ChainReader(readers, labels, annotations=annotations, first_test=first_test)
 
@@ -181,7 +187,7 @@ def _annotations(
         if column in asked or is_caption(column) or type(feature).__name__ in {"Value", "ClassLabel"}
     ]
     cells = {c: [cell for part in parts for cell in _cells(part, c)] for c in columns}
-    names = [f"{split}[{i}]" for part, split in zip(parts, SPLITS, strict=False) for i in range(len(part))]
+    names = [f"{split}[{i}]" for part, split in zip(parts, PART_NAMES, strict=False) for i in range(len(part))]
     return annotate(cells, wanted, names, name, lenient=True)
 
 
@@ -208,7 +214,7 @@ def _reader(part: Any, column: str, split: str) -> EncodedReader:
 
 def _side(part: Any, column: str) -> int:
     # The images' own size if it is that of small pictures, else what folders default to.
-    return min(NATIVE_LIMIT, _reader(part, column, "train").side()) if len(part) else NATIVE_LIMIT
+    return min(MAX_DEFAULT_SIDE, _reader(part, column, "train").side()) if len(part) else MAX_DEFAULT_SIDE
 
 
 def _points(parts: Sequence[Any], label: str | None, name: str) -> PointTable:

@@ -7,11 +7,11 @@ from typing import ClassVar, Literal
 
 from twoplayer.data._base import Dataset, DataSettings, Source, ToyDensity
 from twoplayer.data._identity import digest
-from twoplayer.data._split import enough
+from twoplayer.data._split import check_enough
 
 __all__ = ["Toy"]
 
-HELD_OUT = 10_000
+HELD_OUT_POINTS = 10_000
 
 
 class Toy(Source):
@@ -31,13 +31,13 @@ class Toy(Source):
     def open(self, settings: DataSettings) -> Dataset:
         from twoplayer.core.rng import numpy_generator
 
-        enough(self.name, self.count, "points", settings)
+        check_enough(self.name, self.count, "points", settings)
         density = self.density()
         return Dataset(
             name=self.name,
             kind="points",
             train=density.sample(self.count, numpy_generator(settings.seed, f"{self.name}/train")),
-            held_out=density.sample(HELD_OUT, numpy_generator(settings.seed, f"{self.name}/held-out")),
+            held_out=density.sample(HELD_OUT_POINTS, numpy_generator(settings.seed, f"{self.name}/held-out")),
             density=density,
             key=digest(self.name, sorted(vars(self).items()), settings.seed),
         )

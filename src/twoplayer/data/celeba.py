@@ -6,7 +6,7 @@ Source: Liu, Luo, Wang and Tang, 2015, "Deep learning face attributes in the wil
 from __future__ import annotations
 
 from twoplayer.data._base import DataSettings
-from twoplayer.data._hub_location import HubLocation, known
+from twoplayer.data._hub_location import HubLocation, locate_images
 from twoplayer.data._images import Images
 from twoplayer.data._path_source import ScannableSource
 
@@ -17,4 +17,4 @@ class Celeba(ScannableSource):
     """The aligned faces, without attributes."""
 
     def scan(self, settings: DataSettings) -> Images:
-        return known("celeba", settings, side=64, hub=HubLocation("nielsr/CelebA-faces"))
+        return locate_images("celeba", settings, side=64, hub=HubLocation("nielsr/CelebA-faces"))

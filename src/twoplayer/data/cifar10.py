@@ -6,7 +6,7 @@ Source: Krizhevsky, 2009, "Learning multiple layers of features from tiny images
 from __future__ import annotations
 
 from twoplayer.data._base import DataSettings
-from twoplayer.data._hub_location import HubLocation, known
+from twoplayer.data._hub_location import HubLocation, locate_images
 from twoplayer.data._images import Images
 from twoplayer.data._path_source import ScannableSource
 
@@ -17,4 +17,4 @@ class Cifar10(ScannableSource):
     """50,000 to train on, 10,000 held out."""
 
     def scan(self, settings: DataSettings) -> Images:
-        return known("cifar10", settings, side=32, hub=HubLocation("uoft-cs/cifar10"))
+        return locate_images("cifar10", settings, side=32, hub=HubLocation("uoft-cs/cifar10"))

@@ -10,7 +10,7 @@ import numpy as np
 
 from twoplayer.core.errors import UserError, did_you_mean
 from twoplayer.data._base import DataSettings
-from twoplayer.data._labels import UNLABELLED, encode
+from twoplayer.data._labels import UNLABELLED, encode_labels
 from twoplayer.data._path_source import PathSource, slug
 from twoplayer.data._points import PointTable
 from twoplayer.data._types import Array
@@ -48,7 +48,7 @@ class Csv(PathSource):
         name = slug(self.path.stem)
         if labelled is None:
             return PointTable(name, values, UNLABELLED)
-        return PointTable(name, values, encode(self._read(layout, [labelled], str)[:, 0], len(values), name))
+        return PointTable(name, values, encode_labels(self._read(layout, [labelled], str)[:, 0], len(values), name))
 
     def _layout(self) -> _Layout:
         try:

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from twoplayer.data._base import DataSettings
-from twoplayer.data._identity import of_array
+from twoplayer.data._identity import array_digest
 from twoplayer.data._images import Images
-from twoplayer.data._labels import named
+from twoplayer.data._labels import labels_from_indices
 from twoplayer.data._path_source import ScannableSource
 from twoplayer.data._reader import ArrayReader
 from twoplayer.data._types import Array
@@ -29,10 +29,10 @@ class Digits(ScannableSource):
     def scan(self, settings: DataSettings) -> Images:
         table = _table()
         pixels = np.rint(table[:, :-1] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8)
-        labels = named(table[:, -1], ())
+        labels = labels_from_indices(table[:, -1], ())
         return Images(
             name="digits",
-            identity=of_array(table),
+            identity=array_digest(table),
             read=lambda: ArrayReader(pixels, labels),
             in_memory=True,
         )

@@ -7,7 +7,7 @@ Source: the npm packages ``emoji-datasource-google`` (Noto Emoji, Apache License
 from __future__ import annotations
 
 from twoplayer.data._base import DataSettings
-from twoplayer.data._hub_location import known
+from twoplayer.data._hub_location import locate_images
 from twoplayer.data._images import Images
 from twoplayer.data._path_source import ScannableSource
 
@@ -18,4 +18,4 @@ class EmojiImages(ScannableSource):
     """Where ``twoplayer data prepare emoji`` has put them."""
 
     def scan(self, settings: DataSettings) -> Images:
-        return known("emoji", settings, side=None, hub=None, advice="run twoplayer data prepare emoji")
+        return locate_images("emoji", settings, side=None, hub=None, advice="run twoplayer data prepare emoji")

@@ -7,7 +7,7 @@ Source: the npm packages ``emoji-datasource-google`` (Noto Emoji, Apache License
 from __future__ import annotations
 
 from twoplayer.data._base import DataSettings
-from twoplayer.data._hub_location import known
+from twoplayer.data._hub_location import locate_images
 from twoplayer.data._images import Images
 from twoplayer.data._path_source import ScannableSource
 
@@ -19,4 +19,4 @@ class EmojiPairs(ScannableSource):
 
     def scan(self, settings: DataSettings) -> Images:
         advice = "run twoplayer data prepare emoji --pairs google twitter"
-        return known("emoji-pairs", settings, side=None, hub=None, advice=advice)
+        return locate_images("emoji-pairs", settings, side=None, hub=None, advice=advice)

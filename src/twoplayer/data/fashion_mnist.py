@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from twoplayer.data._base import DataSettings
-from twoplayer.data._hub_location import HubLocation, known
+from twoplayer.data._hub_location import HubLocation, locate_images
 from twoplayer.data._images import Images
 from twoplayer.data._path_source import ScannableSource
 
@@ -35,7 +35,7 @@ class FashionMnistImages(ScannableSource):
     """60,000 to train on, 10,000 held out; found also where Debian's package puts it."""
 
     def scan(self, settings: DataSettings) -> Images:
-        images = known(
+        images = locate_images(
             "fashion-mnist",
             settings,
             side=28,

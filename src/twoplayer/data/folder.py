@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from twoplayer.core.errors import UserError
 from twoplayer.data._base import DataSettings
-from twoplayer.data._files import KINDS, is_image
-from twoplayer.data._identity import digest, of_files
+from twoplayer.data._files import IMAGE_ENDINGS, is_image
+from twoplayer.data._identity import digest, files_digest
 from twoplayer.data._images import Images
-from twoplayer.data._listing import Listing, choose_table, plain, tabled
+from twoplayer.data._listing import Listing, choose_table, listing_from_table, listing_without_table
 from twoplayer.data._manifest import manifest_of
 from twoplayer.data._path_source import ListedImages, slug
 from twoplayer.data._reader import EncodedReader
@@ -39,10 +39,10 @@ class Folder(ListedImages):
     def scan(self, settings: DataSettings) -> Images:
         names = self._names()
         if not names:
-            raise UserError(f"the folder {self.path} holds no images: put {', '.join(KINDS)} files there")
+            raise UserError(f"the folder {self.path} holds no images: put {', '.join(IMAGE_ENDINGS)} files there")
         own = [path.name for path in self.path.iterdir() if path.is_file()]
         table = choose_table(own, self.table, str(self.path))
-        listing = plain(names) if table is None else self._tabled(names, table)
+        listing = listing_without_table(names) if table is None else self._tabled(names, table)
 
         def read() -> EncodedReader:
             return EncodedReader(
@@ -67,15 +67,15 @@ class Folder(ListedImages):
     def _tabled(self, names: list[str], table: str) -> Listing:
         path = self.path / table
         try:
-            return tabled(names, str(path), path.read_bytes(), self.wanted)
+            return listing_from_table(names, str(path), path.read_bytes(), self.wanted)
         except OSError as error:
             raise UserError(f"cannot read the table {path}: {error.strerror}") from error
 
     def _identity(self, names: list[str], table: str | None) -> str:
-        images = of_files((name, self.path / name) for name in names)
+        images = files_digest((name, self.path / name) for name in names)
         if table is None:
             return images
-        return digest(images, of_files([(table, self.path / table)]), self.wanted)
+        return digest(images, files_digest([(table, self.path / table)]), self.wanted)
 
     def _names(self) -> list[str]:
         files = (

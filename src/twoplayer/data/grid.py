@@ -13,7 +13,7 @@ import numpy as np
 
 from twoplayer.core.errors import UserError
 from twoplayer.core.ranges import Count, NonNegative, Positive
-from twoplayer.data._checks import positive, shares, whole
+from twoplayer.data._checks import mode_probabilities, positive_number, whole_number
 from twoplayer.data._mixture import GaussianMixture
 from twoplayer.data._toy import Toy
 
@@ -37,14 +37,14 @@ class GaussianGrid(Toy):
         weights: list[NonNegative] | None = None,
         count: Count = 100_000,
     ) -> None:
-        self.modes = whole("modes", modes, 1)
+        self.modes = whole_number("modes", modes, 1)
         side = math.isqrt(self.modes)
         if side**2 != self.modes:
             raise UserError(f"modes of a grid must be a square number such as {side**2}, not {modes}")
-        self.spacing = positive("spacing", spacing)
-        self.deviation = positive("deviation", deviation)
-        self.weights = tuple(shares(weights, self.modes).tolist())
-        self.count = whole("count", count, 1)
+        self.spacing = positive_number("spacing", spacing)
+        self.deviation = positive_number("deviation", deviation)
+        self.weights = tuple(mode_probabilities(weights, self.modes).tolist())
+        self.count = whole_number("count", count, 1)
 
     def density(self) -> GaussianMixture:
         side = math.isqrt(self.modes)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from twoplayer.core.errors import UserError
 from twoplayer.data._annotations import AnnotationRequest
 from twoplayer.data._base import DataSettings
-from twoplayer.data._hub import Offline, download, from_disk, from_object
+from twoplayer.data._hub import Offline, download_splits, load_saved, splits_of
 from twoplayer.data._images import Images
 from twoplayer.data._path_source import PathSource, slug
 from twoplayer.data._points import PointTable
@@ -67,15 +67,15 @@ class HuggingFace(PathSource):
     def scan(self, settings: DataSettings) -> Images | PointTable:
         if not isinstance(self.path, str | Path):
             name = slug(type(self.path).__name__)
-            return describe_table(from_object(self.path), self.columns, name, self.channels, identity=content_digest)
+            return describe_table(splits_of(self.path), self.columns, name, self.channels, identity=content_digest)
         if not str(self.path).startswith(PREFIX):
-            splits, name = from_disk(Path(self.path)), slug(Path(self.path).resolve().name)
+            splits, name = load_saved(Path(self.path)), slug(Path(self.path).resolve().name)
             return describe_table(splits, self.columns, name, self.channels)
         repository, _, config = str(self.path).removeprefix(PREFIX).partition(":")
         if not repository.strip("/"):
             raise UserError("hf: needs the name of a data set: write hf:OWNER/NAME")
         try:
-            splits = download(repository, config or None)
+            splits = download_splits(repository, config or None)
         except Offline:
             raise UserError(
                 f"the Hugging Face hub cannot be reached for {repository}: connect, or save the data set "

@@ -14,10 +14,10 @@ import numpy as np
 
 from twoplayer.core.errors import UserError
 from twoplayer.data._base import DataSettings
-from twoplayer.data._identity import of_files
+from twoplayer.data._identity import files_digest
 from twoplayer.data._idx import read_idx
 from twoplayer.data._images import Images
-from twoplayer.data._labels import UNLABELLED, named
+from twoplayer.data._labels import UNLABELLED, labels_from_indices
 from twoplayer.data._path_source import PathSource, slug
 from twoplayer.data._reader import ArrayReader, ChainReader
 from twoplayer.data._types import Array
@@ -52,7 +52,7 @@ class Idx(PathSource):
         source = self.path if self.path.is_dir() else Path(re.split(r"[-.](images|idx)", self.path.name)[0])
         return Images(
             name=slug(source.resolve().name),
-            identity=of_files((path.name, path) for path in files),
+            identity=files_digest((path.name, path) for path in files),
             read=lambda: _read(pairs),
             own_test=len(pairs) > 1,
         )
@@ -86,7 +86,7 @@ def _read(pairs: list[_Pair]) -> ChainReader:
     present = [part for part in labels if part is not None]
     return ChainReader(
         [ArrayReader(part) for part in images],
-        named(np.concatenate(present), ()) if len(present) == len(pairs) else UNLABELLED,
+        labels_from_indices(np.concatenate(present), ()) if len(present) == len(pairs) else UNLABELLED,
         first_test=len(images[0]) if len(pairs) > 1 else None,
     )
 

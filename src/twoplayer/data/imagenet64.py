@@ -7,7 +7,7 @@ CIFAR datasets".
 from __future__ import annotations
 
 from twoplayer.data._base import DataSettings
-from twoplayer.data._hub_location import HubLocation, known
+from twoplayer.data._hub_location import HubLocation, locate_images
 from twoplayer.data._images import Images
 from twoplayer.data._path_source import ScannableSource
 from twoplayer.data._table import Columns
@@ -19,7 +19,7 @@ class Imagenet64(ScannableSource):
     """The 50,000 validation images are held out: the test part has no labels."""
 
     def scan(self, settings: DataSettings) -> Images:
-        return known(
+        return locate_images(
             "imagenet64",
             settings,
             side=64,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from twoplayer.core.ranges import Count
-from twoplayer.data._checks import finite, whole
+from twoplayer.data._checks import finite_number, whole_number
 from twoplayer.data._segments import Segments
 from twoplayer.data._toy import Toy
 
@@ -22,8 +22,8 @@ class Lines(Toy):
     name: ClassVar[str] = "lines"
 
     def __init__(self, *, theta: float = 1.0, count: Count = 100_000) -> None:
-        self.theta = finite("theta", theta)
-        self.count = whole("count", count, 1)
+        self.theta = finite_number("theta", theta)
+        self.count = whole_number("count", count, 1)
 
     def density(self) -> Segments:
         return Segments(self.theta)

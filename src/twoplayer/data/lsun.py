@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from twoplayer.data._base import DataSettings
-from twoplayer.data._hub_location import HubLocation, known, local
+from twoplayer.data._hub_location import HubLocation, find_local, locate_images
 from twoplayer.data._identity import digest
 from twoplayer.data._images import Images
 from twoplayer.data._labels import Labels
@@ -51,12 +51,12 @@ class Lsun(ScannableSource):
         name = "lsun-" + "+".join(self.scenes)
         if len(self.scenes) == 1:
             return _scene(self.scenes[0], settings)
-        together = local(name, settings, SIDE)
+        together = find_local(name, settings, SIDE)
         return together or _join(name, self.scenes, [_scene(scene, settings) for scene in self.scenes])
 
 
 def _scene(scene: str, settings: DataSettings) -> Images:
-    return known(f"lsun-{scene}", settings, side=SIDE, hub=HUBS.get(scene))
+    return locate_images(f"lsun-{scene}", settings, side=SIDE, hub=HUBS.get(scene))
 
 
 def _join(name: str, scenes: tuple[str, ...], parts: list[Images]) -> Images:

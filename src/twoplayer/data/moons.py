@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from twoplayer.core.ranges import Count, Positive
-from twoplayer.data._checks import positive, whole
+from twoplayer.data._checks import positive_number, whole_number
 from twoplayer.data._curve import Curves
 from twoplayer.data._toy import Toy
 from twoplayer.data._types import Array
@@ -24,8 +24,8 @@ class Moons(Toy):
     name: ClassVar[str] = "moons"
 
     def __init__(self, *, deviation: Positive = 0.05, count: Count = 100_000) -> None:
-        self.deviation = positive("deviation", deviation)
-        self.count = whole("count", count, 1)
+        self.deviation = positive_number("deviation", deviation)
+        self.count = whole_number("count", count, 1)
 
     def density(self) -> Curves:
         return Curves([_upper, _lower], self.deviation, length=np.pi)

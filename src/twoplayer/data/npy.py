@@ -19,8 +19,8 @@ from twoplayer.data._types import Array
 
 __all__ = ["Npy"]
 
-SAMPLES = ("images", "x", "data", "arr_0")
-LABELS = ("labels", "y")
+SAMPLE_KEYS = ("images", "x", "data", "arr_0")
+LABEL_KEYS = ("labels", "y")
 
 
 class Npy(PathSource):
@@ -52,8 +52,8 @@ class Npy(PathSource):
         if self.path.suffix.lower() == ".npy":
             return np.load(self.path, mmap_mode="r", allow_pickle=False), None
         with np.load(self.path, allow_pickle=False) as arrays:
-            samples = _pick(arrays.files, self.samples, SAMPLES, self.path)
-            labels = _pick(arrays.files, self.labels, LABELS, self.path, needed=False)
+            samples = _pick(arrays.files, self.samples, SAMPLE_KEYS, self.path)
+            labels = _pick(arrays.files, self.labels, LABEL_KEYS, self.path, needed=False)
             return arrays[samples], arrays[labels] if labels else None
 
 

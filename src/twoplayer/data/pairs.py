@@ -9,7 +9,7 @@ from typing import Literal
 from twoplayer.core.errors import UserError
 from twoplayer.data import _pixels
 from twoplayer.data._base import DataSettings
-from twoplayer.data._identity import digest, of_files
+from twoplayer.data._identity import digest, files_digest
 from twoplayer.data._images import Images
 from twoplayer.data._manifest import manifest_of
 from twoplayer.data._pair_sides import PairSide, both_sides, common_share, has_two_sides, paths_in
@@ -20,7 +20,7 @@ from twoplayer.data._unpaired import Unpaired
 __all__ = ["ImagePairs"]
 
 PREFIX = "pairs:"
-HALF = 0.5
+MIN_COMMON_SHARE = 0.5
 """Share of common names from which folders A and B are taken for two sides, and not for two classes."""
 
 
@@ -45,7 +45,7 @@ class ImagePairs(PathSource):
         if has_two_sides(path):
             return True
         below = {child.name for child in path.iterdir() if child.is_dir() and not child.name.startswith(".")}
-        return below == {"A", "B"} and common_share(path / "A", path / "B") >= HALF
+        return below == {"A", "B"} and common_share(path / "A", path / "B") >= MIN_COMMON_SHARE
 
     def scan(self, settings: DataSettings) -> Images | Unpaired:
         missing = next((path for path in self.paths if not path.is_dir()), None)
@@ -53,7 +53,7 @@ class ImagePairs(PathSource):
             raise UserError(f"there is no folder {missing}: write {PREFIX}FOLDER, or {PREFIX}FOLDER_A,FOLDER_B")
         sides = both_sides(self.paths)
         if len(sides) == 1:
-            return self._images(sides, lambda: _reader(sides[0], _pixels.halves), paired=True)
+            return self._images(sides, lambda: _reader(sides[0], _pixels.decode_halves), paired=True)
         if self._are_paired(*sides):
             return self._images(sides, lambda: PairedReader(*map(_reader, sides)), paired=True)
         one, other = sides
@@ -76,7 +76,7 @@ class ImagePairs(PathSource):
 
     def _images(self, sides: Sequence[PairSide], read: Callable[[], ImageReader], *, paired: bool) -> Images:
         prepared = manifest_of(self.paths[0])
-        content = [of_files((stem, file) for stem, file in zip(s.stems, s.files, strict=True)) for s in sides]
+        content = [files_digest((stem, file) for stem, file in zip(s.stems, s.files, strict=True)) for s in sides]
         return Images(
             name=self._name,
             identity=digest("paired" if paired else "unpaired", *content),

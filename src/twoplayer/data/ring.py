@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from twoplayer.core.ranges import Count, NonNegative, Positive
-from twoplayer.data._checks import positive, shares, whole
+from twoplayer.data._checks import mode_probabilities, positive_number, whole_number
 from twoplayer.data._mixture import GaussianMixture
 from twoplayer.data._toy import Toy
 
@@ -32,11 +32,11 @@ class Ring(Toy):
         weights: list[NonNegative] | None = None,
         count: Count = 100_000,
     ) -> None:
-        self.modes = whole("modes", modes, 1)
-        self.radius = positive("radius", radius)
-        self.deviation = positive("deviation", deviation)
-        self.weights = tuple(shares(weights, self.modes).tolist())
-        self.count = whole("count", count, 1)
+        self.modes = whole_number("modes", modes, 1)
+        self.radius = positive_number("radius", radius)
+        self.deviation = positive_number("deviation", deviation)
+        self.weights = tuple(mode_probabilities(weights, self.modes).tolist())
+        self.count = whole_number("count", count, 1)
 
     def density(self) -> GaussianMixture:
         # arange, not linspace(0, 2 pi): the latter doubles the first mode.

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from twoplayer.core.ranges import Count, Positive
-from twoplayer.data._checks import positive, whole
+from twoplayer.data._checks import positive_number, whole_number
 from twoplayer.data._curve import Curves
 from twoplayer.data._toy import Toy
 from twoplayer.data._types import Array
@@ -27,10 +27,10 @@ class Spiral(Toy):
     def __init__(
         self, *, turns: Positive = 1.5, arms: Count = 2, deviation: Positive = 0.02, count: Count = 100_000
     ) -> None:
-        self.turns = positive("turns", turns)
-        self.arms = whole("arms", arms, 1)
-        self.deviation = positive("deviation", deviation)
-        self.count = whole("count", count, 1)
+        self.turns = positive_number("turns", turns)
+        self.arms = whole_number("arms", arms, 1)
+        self.deviation = positive_number("deviation", deviation)
+        self.count = whole_number("count", count, 1)
 
     def density(self) -> Curves:
         paths = [partial(_arm, turns=self.turns, start=2 * np.pi * k / self.arms) for k in range(self.arms)]

@@ -15,19 +15,19 @@ import numpy as np
 from twoplayer.core.errors import UserError
 from twoplayer.core.ranges import Count
 from twoplayer.data._base import Dataset, DataSettings
-from twoplayer.data._checks import whole
+from twoplayer.data._checks import whole_number
 from twoplayer.data._identity import digest
 from twoplayer.data._images import Images
 from twoplayer.data._labels import Labels
 from twoplayer.data._path_source import ScannableSource
-from twoplayer.data._reader import BLOCK, ImageReader, Row
+from twoplayer.data._reader import BLOCK_IMAGES, ImageReader, Row
 from twoplayer.data._types import Array
 
 __all__ = ["StackedDigits"]
 
-DIGITS = tuple("0123456789")
-MODES = tuple(f"{mode:03}" for mode in range(1000))
-HELD_OUT = 26_000
+DIGIT_NAMES = tuple("0123456789")
+MODE_NAMES = tuple(f"{mode:03}" for mode in range(1000))
+HELD_OUT_TRIPLES = 26_000
 
 
 class StackedDigits(ScannableSource):
@@ -41,7 +41,7 @@ class StackedDigits(ScannableSource):
     def __init__(self, *, digits: Literal["digits", "mnist"] = "digits", count: Count = 128_000) -> None:
         if digits not in ("digits", "mnist"):
             raise UserError(f"digits must be digits or mnist, not {digits!r}")
-        self.digits, self.count = digits, whole("count", count, 1)
+        self.digits, self.count = digits, whole_number("count", count, 1)
 
     def scan(self, settings: DataSettings) -> Images:
         from twoplayer.data import create
@@ -53,7 +53,7 @@ class StackedDigits(ScannableSource):
         split = () if found.own_test else (settings.held_out, settings.seed)
         return Images(
             name="stacked-digits",
-            identity=digest("triples", found.identity, split, settings.seed, self.count, HELD_OUT),
+            identity=digest("triples", found.identity, split, settings.seed, self.count, HELD_OUT_TRIPLES),
             read=lambda: _Triples(_single(found, settings), self.count, settings.seed),
             own_test=True,
             default_side=found.default_side,
@@ -69,17 +69,17 @@ class _Triples(ImageReader):
     def __init__(self, single: Dataset, count: int, seed: int) -> None:
         from twoplayer.core.rng import numpy_generator
 
-        self.count, self.first_test = count + HELD_OUT, count
+        self.count, self.first_test = count + HELD_OUT_TRIPLES, count
         self.parts = (single.train, single.held_out)
         random = [numpy_generator(seed, f"stacked-digits/{part}") for part in ("train", "held-out")]
         chosen = [
             random[0].integers(0, len(single.train), (count, 3)),
-            random[1].choice(len(single.held_out), (HELD_OUT, 3), p=_as_in_training(single)),
+            random[1].choice(len(single.held_out), (HELD_OUT_TRIPLES, 3), p=_as_in_training(single)),
         ]
         self.chosen = np.concatenate(chosen)
         labels = zip(chosen, (single.train_labels, single.held_out_labels), strict=True)
         modes = [np.asarray(known)[rows] @ np.array([100, 10, 1]) for rows, known in labels]
-        self.labels = Labels(np.concatenate(modes), MODES)
+        self.labels = Labels(np.concatenate(modes), MODE_NAMES)
 
     def channels(self) -> int:
         return 3
@@ -88,8 +88,8 @@ class _Triples(ImageReader):
         return int(self.parts[0].shape[1])
 
     def rows(self, indices: Array, side: int, channels: int) -> Iterator[Row]:
-        for start in range(0, len(indices), BLOCK):
-            block = indices[start : start + BLOCK]
+        for start in range(0, len(indices), BLOCK_IMAGES):
+            block = indices[start : start + BLOCK_IMAGES]
             held_out = block >= self.first_test
             stacked = np.empty((len(block), side, side, 3), np.uint8)
             for part, here in zip(self.parts, (~held_out, held_out), strict=True):
@@ -101,7 +101,7 @@ class _Triples(ImageReader):
 def _as_in_training(single: Dataset) -> Array:
     """Probability of each held-out image by which each digit is as likely as in training, if it is there at all."""
     train, held_out = np.asarray(single.train_labels), np.asarray(single.held_out_labels)
-    wanted, there = (np.bincount(labels, minlength=len(DIGITS)) for labels in (train, held_out))
+    wanted, there = (np.bincount(labels, minlength=len(DIGIT_NAMES)) for labels in (train, held_out))
     weights = (wanted / np.maximum(there, 1))[held_out]
     return np.asarray(weights / weights.sum())
 
@@ -111,7 +111,7 @@ def _single(found: Images, settings: DataSettings) -> Dataset:
     single = found.open(replace(settings, minimum=1))
     if single.train.shape[3] != 1:
         single = replace(found, channels=1).open(replace(settings, minimum=1))
-    if single.class_names != DIGITS or single.train_labels is None:
+    if single.class_names != DIGIT_NAMES or single.train_labels is None:
         raise UserError(f"{single.name} has no labels 0 to 9, which stacked digits need: use another copy of it")
     if not len(single.held_out):
         raise UserError("stacked digits are measured on held-out digits: set held_out above 0")

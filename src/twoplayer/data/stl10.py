@@ -6,7 +6,7 @@ Source: Coates, Lee and Ng, 2011, "An analysis of single-layer networks in unsup
 from __future__ import annotations
 
 from twoplayer.data._base import DataSettings
-from twoplayer.data._hub_location import HubLocation, known
+from twoplayer.data._hub_location import HubLocation, locate_images
 from twoplayer.data._images import Images
 from twoplayer.data._path_source import ScannableSource
 
@@ -17,4 +17,4 @@ class Stl10(ScannableSource):
     """5,000 to train on, 8,000 held out; the unlabelled part is left out."""
 
     def scan(self, settings: DataSettings) -> Images:
-        return known("stl10", settings, side=96, hub=HubLocation("tanganke/stl10"))
+        return locate_images("stl10", settings, side=96, hub=HubLocation("tanganke/stl10"))

@@ -7,7 +7,7 @@ feature learning".
 from __future__ import annotations
 
 from twoplayer.data._base import DataSettings
-from twoplayer.data._hub_location import HubLocation, known
+from twoplayer.data._hub_location import HubLocation, locate_images
 from twoplayer.data._images import Images
 from twoplayer.data._path_source import ScannableSource
 
@@ -18,4 +18,4 @@ class Svhn(ScannableSource):
     """73,257 to train on, 26,032 held out."""
 
     def scan(self, settings: DataSettings) -> Images:
-        return known("svhn", settings, side=32, hub=HubLocation("ufldl-stanford/svhn", "cropped_digits"))
+        return locate_images("svhn", settings, side=32, hub=HubLocation("ufldl-stanford/svhn", "cropped_digits"))

@@ -16,7 +16,7 @@ from twoplayer.data._arrays import MAX_BYTES_IN_MEMORY, pixel_conversion
 from twoplayer.data._base import DataSettings
 from twoplayer.data._identity import digest
 from twoplayer.data._images import Images
-from twoplayer.data._labels import UNLABELLED, Labels, encode, named
+from twoplayer.data._labels import UNLABELLED, Labels, encode_labels, labels_from_indices
 from twoplayer.data._path_source import ScannableSource, slug
 from twoplayer.data._points import PointTable
 from twoplayer.data._reader import ItemReader
@@ -129,14 +129,14 @@ class TorchDataset(ScannableSource):
     def _labels(self, values: list[Any]) -> Labels:
         if not values:
             return UNLABELLED
-        labels = encode(values, len(values), self.name)
+        labels = encode_labels(values, len(values), self.name)
         classes = _classes(self.dataset)
         if (
             classes
             and all(isinstance(value, int) for value in values)
             and 0 <= min(values) <= max(values) < len(classes)
         ):
-            return named(np.asarray(values), classes)
+            return labels_from_indices(np.asarray(values), classes)
         return labels
 
     def _item(self, index: int) -> _Item:

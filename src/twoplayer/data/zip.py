@@ -8,10 +8,10 @@ from pathlib import Path
 
 from twoplayer.core.errors import UserError
 from twoplayer.data._base import DataSettings
-from twoplayer.data._files import KINDS, is_image, is_table
+from twoplayer.data._files import IMAGE_ENDINGS, is_image, is_table
 from twoplayer.data._identity import digest
 from twoplayer.data._images import Images
-from twoplayer.data._listing import choose_table, plain, tabled
+from twoplayer.data._listing import choose_table, listing_from_table, listing_without_table
 from twoplayer.data._path_source import ListedImages, slug
 from twoplayer.data._reader import EncodedReader
 
@@ -33,10 +33,14 @@ class Zip(ListedImages):
     def scan(self, settings: DataSettings) -> Images:
         members, others = self._members()
         if not members:
-            raise UserError(f"the zip file {self.path} holds no images: put {', '.join(KINDS)} files into it")
+            raise UserError(f"the zip file {self.path} holds no images: put {', '.join(IMAGE_ENDINGS)} files into it")
         names = list(members)
         table = choose_table(list(others), self.table, str(self.path))
-        listing = plain(names) if table is None else tabled(names, table, self._content(others[table]), self.wanted)
+        listing = (
+            listing_without_table(names)
+            if table is None
+            else listing_from_table(names, table, self._content(others[table]), self.wanted)
+        )
 
         def read() -> EncodedReader:
             archive = zipfile.ZipFile(self.path)

@@ -1,4 +1,4 @@
-"""The diagnosis: what a run suffers from, one disease a file, discovered by name, each with its evidence."""
+"""Diagnosis: the failure modes of a run, one per file, discovered by name, each with its evidence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from twoplayer.diagnosis._diagnosis import Diagnosis
     from twoplayer.runs.run_dir import RunFolder
 
-__all__ = ["create", "describe", "diagnose", "family", "names", "watch"]
+__all__ = ["create", "describe", "diagnose", "family", "monitor", "names"]
 
 
 def diagnose(
@@ -22,29 +22,49 @@ def diagnose(
     only: Sequence[str] | None = None,
     data: Any = None,
     device: str = "auto",
-    say: Callable[[str], None] | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Diagnosis:
-    """Look at a run folder (a path or a `Run`) for every disease, or for those named in `only`, worst first.
+    """Check a run for every failure mode.
 
-    Pictures and the findings are written to ``RUN/diagnosis``; the run itself stays as it is. An unfinished or damaged
-    run is looked at as far as it goes, and what could not be checked is named with the reason. `data` is what the run
-    was trained on where that was in memory only: an array, or (array, labels). `say` hears of what takes its time.
+    The findings and their pictures are written to ``RUN/diagnosis``; nothing else in the run folder changes. An
+    unfinished or damaged run is checked as far as possible; the diagnosis lists what could not be checked, with the
+    reason.
 
-    Raises `UserError` for a folder without a run, an unknown disease, and data that are not the run's.
+    Args:
+        run: a run folder (a path) or a `Run`.
+        only: names of the failure modes to check, as ``twoplayer diagnose`` lists them; by default all. With it,
+            ``diagnosis.json`` is not written.
+        data: what the run was trained on where that was in memory only: an array, or (array, labels).
+        device: where to compute: ``"auto"``, ``"cpu"``, ``"cuda"``.
+        progress: is called with a line of text before a measurement that takes long.
+
+    Returns:
+        The findings, most severe first.
+
+    Raises:
+        UserError: for a folder without a run, an unknown failure mode, and data that the run was not trained on.
     """
     from twoplayer.diagnosis._diagnosis import examine
 
-    return examine(run, only=only, data=data, device=device, say=say)
+    return examine(run, only=only, data=data, device=device, progress=progress)
 
 
-def watch(
-    folder: RunFolder, config: Config, dataset: Dataset, say: Callable[[str], None]
+def monitor(
+    folder: RunFolder, config: Config, dataset: Dataset, warn: Callable[[str], None]
 ) -> Callable[[Any], str | None]:
-    """A watch over a training: looks at the data now, and at every line of progress that it is called with.
+    """Monitor a training run for failure modes.
 
-    Each thing it sees is told once in a run, resumed or not, through `say`. Where the config says ``on_failure: stop``,
-    the call that sees a failing run returns what is wrong with it.
+    The data are checked at once, and every line of progress when the returned function is called with it.
+
+    Args:
+        folder: the run folder.
+        config: the run's settings; with ``on_failure: stop`` a failing run is to be stopped.
+        dataset: the training data.
+        warn: is called with the text of a warning, once per run and failure mode, even if the run is resumed.
+
+    Returns:
+        A function of a line of progress. It returns the reason why the run is to be stopped, else None.
     """
     from twoplayer.diagnosis._monitor import Monitor
 
-    return Monitor(folder, config, dataset, say).look
+    return Monitor(folder, config, dataset, warn).check

@@ -1,4 +1,7 @@
-"""How wide the samples of a run lie: a generator that never was diverse has not collapsed, it has not begun."""
+"""The diversity of a run's samples over training: the width of the samples over the width of the data.
+
+A generator whose samples were never diverse has not collapsed: it may not have learned yet.
+"""
 
 from __future__ import annotations
 
@@ -7,42 +10,47 @@ from collections.abc import Iterable
 
 from twoplayer.diagnosis._rolling_median import RollingMedian
 
-__all__ = ["WINDOW", "YOUNG", "growing", "lost", "spread", "widths"]
+__all__ = ["MIN_STEPS", "WINDOW_LINES", "is_growing", "lost_diversity", "was_diverse", "width_medians"]
 
-WIDE = 0.5
-"""Share of the data's width at which samples are diverse."""
-GONE = 0.05
-"""Share of its own peak below which a diversity is gone, however small it was."""
-YOUNG = 500
-"""Rounds in which a generator that never was diverse may be a beginner.
+DIVERSE_WIDTH = 0.5
+"""Share of the data's width from which on samples count as diverse."""
+LOST_SHARE = 0.05
+"""Share of its own peak below which a diversity counts as lost, however small the peak was."""
+MIN_STEPS = 500
+"""Steps before which a generator whose samples were never diverse may still be at its beginning.
 
-The slowest of 45 healthy runs of ten methods on images passed a fifth of the data's width in its round 255.
+The slowest of 45 normal runs of ten methods on images passed a fifth of the data's width in step 255.
 """
-GROWING = 1.1
-"""How many times its width half the way back a generator has that is about to become diverse."""
-WINDOW = 20
-"""Lines of a log whose median counts."""
+GROWTH_FACTOR = 1.1
+"""Width over that in the middle of the log from which on the samples count as still spreading."""
+WINDOW_LINES = 20
+"""Lines of the log per median."""
 
 
-def widths(deviations: Iterable[float], width: float) -> RollingMedian:
-    """Logged deviations over the data's width, by medians over as many lines as there are where there are few."""
+def width_medians(deviations: Iterable[float], width: float) -> RollingMedian:
+    """Medians of the samples' relative width; over fewer than `WINDOW_LINES` lines where there are fewer.
+
+    Args:
+        deviations: root mean square distance of the samples from their mean, one per line of the log.
+        width: the same of the training data.
+    """
     shares = [x / width if width > 0 else math.nan for x in deviations]
-    trail = RollingMedian(max(1, min(WINDOW, len(shares))))
+    medians = RollingMedian(max(1, min(WINDOW_LINES, len(shares))))
     for share in shares:
-        trail.hear(share)
-    return trail
+        medians.append(share)
+    return medians
 
 
-def spread(trail: RollingMedian) -> bool:
-    """Whether the samples ever were diverse."""
-    return trail.peak >= WIDE
+def was_diverse(medians: RollingMedian) -> bool:
+    """Whether the samples were diverse at any time."""
+    return medians.peak >= DIVERSE_WIDTH
 
 
-def lost(trail: RollingMedian) -> bool:
-    """Whether samples are a sliver of what they were, diverse or not."""
-    return trail.now < GONE * trail.peak
+def lost_diversity(medians: RollingMedian) -> bool:
+    """Whether the current width is a small share of the largest one."""
+    return medians.current < LOST_SHARE * medians.peak
 
 
-def growing(trail: RollingMedian) -> bool:
-    """Whether samples are wider than they were half the way back."""
-    return trail.now > GROWING * trail.halfway
+def is_growing(medians: RollingMedian) -> bool:
+    """Whether the samples are wider than in the middle of the log."""
+    return medians.current > GROWTH_FACTOR * medians.halfway

@@ -1,4 +1,4 @@
-"""The root of the disease family: what a detector promises."""
+"""The root of the family: what the detector of a failure mode implements."""
 
 from __future__ import annotations
 
@@ -16,20 +16,28 @@ __all__ = ["FailureMode"]
 
 
 class FailureMode(ABC):
-    """A detector. The module's docstring gives title and source; thresholds are constants of the module."""
+    """A detector of one failure mode.
+
+    The docstring of a member's module gives its title and source; its thresholds are constants of the module, in pairs
+    of the threshold itself and the value at which the failure is certain.
+    """
 
     severity: ClassVar[int]
-    """3: nothing that comes out can be used; 2: what comes out is worse than it need be; 1: it may become so."""
-    outshines: ClassVar[tuple[str, ...]] = ()
-    """Diseases that need not be told where this one is."""
+    """3: the samples are unusable; 2: the samples are worse than need be; 1: the samples may become worse."""
+    supersedes: ClassVar[tuple[str, ...]] = ()
+    """Failure modes that are not reported where this one is."""
 
     @abstractmethod
-    def cases(self, patient: RunContext) -> Sequence[FailureCase]:
-        """The ways in which this run may have the disease, measured; none where it cannot have it.
+    def cases(self, context: RunContext) -> Sequence[FailureCase]:
+        """Measure the ways in which this run may show the failure mode; none where it cannot show it.
 
-        Raises `Unavailable` where something that is needed is not to be had.
+        Args:
+            context: the run under examination.
+
+        Raises:
+            Unavailable: if something that the measurement needs cannot be read or computed.
         """
 
     @abstractmethod
-    def picture(self, patient: RunContext) -> Figure:
-        """What shows the disease, for a run that has it."""
+    def picture(self, context: RunContext) -> Figure:
+        """Draw the evidence, for a run that shows the failure mode."""

@@ -1,4 +1,4 @@
-"""The family itself, for whoever looks for every member."""
+"""The registry of failure modes, for modules that need every member."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How samples are shared out: over the modes of a known density, over classes, and in the features of a classifier."""
+"""The distribution of samples over the modes of a known density or over classes, and features of samples and data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from twoplayer.diagnosis import _probes as measured
+from twoplayer.diagnosis._probes import flat_samples
 from twoplayer.diagnosis._time_series import Array
 
 if TYPE_CHECKING:
@@ -17,60 +17,76 @@ if TYPE_CHECKING:
 
     from twoplayer.data._base import Dataset
 
-__all__ = ["FeaturePair", "ModeCoverage", "ModeHistogram", "classes", "features", "modes", "places", "sureness"]
+__all__ = [
+    "FeaturePair",
+    "ModeCoverage",
+    "ModeHistogram",
+    "class_histogram",
+    "classifier_confidence",
+    "features",
+    "mode_coverage",
+    "mode_labels",
+]
 
 
 class ModeHistogram(NamedTuple):
-    """The share of the samples at each mode or in each class, and what the data give it."""
+    """The share of the samples at each mode or in each class, and the share of the data."""
 
     unit: str
+    """``"mode"`` or ``"class"``."""
     names: list[str]
-    found: Array
-    due: Array
+    sample_shares: Array
+    """``(M,)``, as are `data_shares`."""
+    data_shares: Array
 
 
 class ModeCoverage(NamedTuple):
-    """The modes of a known density, and how many of them `twoplayer evaluate` counts as covered."""
+    """How samples are distributed over the modes of a known density."""
 
-    shares: ModeHistogram
-    """By the nearest mode, however far."""
+    histogram: ModeHistogram
+    """By the nearest mode, at any distance."""
     covered: int
+    """Modes covered, as the metric ``modes-covered`` counts them."""
     high_quality: float
-    """The share of the samples that cover a mode."""
+    """The share of samples within 3 standard deviations of a mode, as the metric ``high-quality-share``."""
 
 
 class FeaturePair(NamedTuple):
-    """Samples and training data in a space in which distances mean something, ``(N, F)`` each."""
+    """Features ``(N, F)`` of samples and of training data, in a space in which distances are meaningful."""
 
     samples: Array
     real: Array
-    classes: ModeHistogram | None
-    sure: float = 1.0
-    """The probability that a classifier of the data gives its guess for a sample, their median."""
+    histogram: ModeHistogram | None
+    """Over classes, where a classifier of single labels was used."""
+    confidence: float = 1.0
+    """The median over samples of the largest class probability; 1 without a classifier."""
 
 
-def modes(dataset: Dataset, samples: Array) -> ModeCoverage | None:
-    """Counted as the metrics count them. None where there are no separate modes."""
+def mode_coverage(dataset: Dataset, samples: Array) -> ModeCoverage | None:
+    """Assign samples ``(N, D)`` to the modes of the data's density; None for data without separate modes."""
     from twoplayer.measurement._selection import modes_of
     from twoplayer.metrics._modes import assign
     from twoplayer.metrics.high_quality_share import high_quality_share
     from twoplayer.metrics.modes_covered import modes_covered
 
-    known = modes_of(dataset)
-    if known is None or len(known.centres) < 2:
+    modes = modes_of(dataset)
+    if modes is None or len(modes.centres) < 2:
         return None
-    count, samples = len(known.centres), np.asarray(samples, np.float64)
-    owners = assign(samples, known).nearest
-    found = np.bincount(owners, minlength=count) / len(samples)
+    samples = np.asarray(samples, np.float64)
+    counts = np.bincount(assign(samples, modes).nearest, minlength=len(modes.centres))
     return ModeCoverage(
-        ModeHistogram("mode", places(known.centres), found, known.weights),
-        round(modes_covered(samples, known).value),
-        high_quality_share(samples, known).value,
+        ModeHistogram("mode", mode_labels(modes.centres), counts / len(samples), modes.weights),
+        round(modes_covered(samples, modes).value),
+        high_quality_share(samples, modes).value,
     )
 
 
-def places(centres: Array) -> list[str]:
-    """Centres ``(M, D)`` in words, to three figures of their largest coordinate: what is zero but for rounding is 0."""
+def mode_labels(centres: Array) -> list[str]:
+    """Centres ``(M, D)`` as text, to three significant digits of their largest coordinate.
+
+    >>> mode_labels(np.array([[6.12e-17, 1], [-0.70710678, 0.70710678]]))
+    ['(0, 1)', '(-0.71, 0.71)']
+    """
     size = float(np.abs(centres).max()) or 1.0
     rounded = np.round(centres, 2 - math.floor(math.log10(size))) + 0.0  # not -0
     return [f"({', '.join(f'{x:.6g}' for x in centre)})" for centre in rounded]
@@ -83,36 +99,63 @@ def features(
     *,
     to_network: Callable[[Array], Tensor],
     device: torch.device,
-    say: Callable[[str], None] | None,
+    progress: Callable[[str], None] | None,
 ) -> FeaturePair:
-    """By a classifier of the data's own labels where there are any, which is made if need be; else the values."""
+    """Features of samples and training data.
+
+    For images with labels the features of a classifier of these labels, which is trained if there is none yet; else
+    the flattened values.
+
+    Args:
+        dataset: the data set.
+        samples: samples in stored form.
+        real: training data in stored form.
+        to_network: maps stored samples to the form in which the networks receive them.
+        device: where the classifier computes.
+        progress: is called with a line of text while a classifier is trained.
+    """
     labels = dataset.train_labels
     if dataset.kind != "images" or labels is None or len(np.unique(labels)) < 2:
-        points, real_points = (np.asarray(measured.coordinates(to_network(x)).cpu()) for x in (samples, real))
-        return FeaturePair(points, real_points, None)
+        sample_rows, real_rows = (np.asarray(flat_samples(to_network(x)).cpu()) for x in (samples, real))
+        return FeaturePair(sample_rows, real_rows, None)
     from twoplayer import extractors
     from twoplayer.extractors._base import ExtractorContext
 
-    where = ExtractorContext(device=device, say=say)
     name = "stacked-classifier" if getattr(dataset, "stacked", False) else "classifier"
-    extractor = extractors.create(name, dataset, where)
+    extractor = extractors.create(name, dataset, ExtractorContext(device=device, say=progress))
     of_samples, of_real = extractor.extract(samples), extractor.extract(real)
     logits = of_samples.logits
-    shares = None
+    histogram = None
     if logits is not None and of_real.logits is not None and name == "classifier":
-        shares = classes(dataset.class_names, logits, of_real.logits)
-    return FeaturePair(of_samples.features, of_real.features, shares, 1.0 if logits is None else sureness(logits))
+        histogram = class_histogram(dataset.class_names, logits, of_real.logits)
+    confidence = 1.0 if logits is None else classifier_confidence(logits)
+    return FeaturePair(of_samples.features, of_real.features, histogram, confidence)
 
 
-def sureness(logits: Array) -> float:
-    """The median of the largest class probability, of logits ``(N, K)``."""
-    above = np.asarray(logits, np.float64) - logits.max(1, keepdims=True)
-    return float(np.median(1 / np.exp(above).sum(1)))
+def classifier_confidence(logits: Array) -> float:
+    """The median over samples of the largest class probability.
+
+    Args:
+        logits: ``(N, K)``.
+
+    >>> classifier_confidence(np.zeros((3, 4)))
+    0.25
+    """
+    shifted = np.asarray(logits, np.float64) - logits.max(1, keepdims=True)
+    return float(np.median(1 / np.exp(shifted).sum(1)))
 
 
-def classes(known: Sequence[str], samples: Array, real: Array) -> ModeHistogram:
-    """By the classifier on both sides, so that what it mistakes is mistaken alike."""
-    count = samples.shape[1]
-    found, due = (np.bincount(x.argmax(1), minlength=count) / len(x) for x in (samples, real))
-    names = [known[i] if i < len(known) else str(i) for i in range(count)]
-    return ModeHistogram("class", names, found, due)
+def class_histogram(class_names: Sequence[str], sample_logits: Array, real_logits: Array) -> ModeHistogram:
+    """Shares of the predicted classes; predictions on both sides, so that the classifier's errors affect both alike.
+
+    Args:
+        class_names: names by index; a class beyond them is called by its index.
+        sample_logits: ``(N, K)``.
+        real_logits: ``(M, K)``.
+    """
+    count = sample_logits.shape[1]
+    sample_shares, data_shares = (
+        np.bincount(x.argmax(1), minlength=count) / len(x) for x in (sample_logits, real_logits)
+    )
+    names = [class_names[i] if i < len(class_names) else str(i) for i in range(count)]
+    return ModeHistogram("class", names, sample_shares, data_shares)

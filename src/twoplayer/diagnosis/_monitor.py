@@ -1,9 +1,10 @@
-"""A watch over a training: cheap looks at what is logged anyway, and quiet warnings, each told once.
+"""Monitoring of a training run: cheap checks of what is logged, and one warning per failure mode.
 
-It looks at the data before the first round and at every line of progress, which no weight and no random number depends
-on. A game begins badly, so nothing is said of how it stands: only of what it had and lost, of what grows beyond what is
-usual for it, and of what is still missing when it is no longer young. What is said lies in
-``RUN/diagnosis/warnings.jsonl``, with the round from which on it no longer holds; a resumed run does not say it again.
+The data are checked before the first step, and the log at every few lines of progress; no weight and no random number
+depends on it. Since the first steps of a game say little about its end, the monitor warns only of three kinds of
+events: a run loses what it had, a quantity grows far beyond its usual size, or samples are still not diverse late in
+the run. Warnings are stored in ``RUN/diagnosis/warnings.jsonl``, with the step from which on they no longer hold; a
+resumed run does not repeat them.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ import numpy as np
 from twoplayer.config.schema import Config
 from twoplayer.core.files import read_json_lines
 from twoplayer.data._base import Dataset
-from twoplayer.diagnosis import _data as data
-from twoplayer.diagnosis._diversity import WINDOW, YOUNG, growing, lost, spread
+from twoplayer.diagnosis._data import constant_channels, duplicate_share
+from twoplayer.diagnosis._diversity import MIN_STEPS, WINDOW_LINES, is_growing, lost_diversity, was_diverse
+from twoplayer.diagnosis._logged_values import GENERATOR_GRADIENT, GRADIENT_NORMS
 from twoplayer.diagnosis._rolling_median import RollingMedian
-from twoplayer.diagnosis._signals import growth, swings
+from twoplayer.diagnosis._signals import final_growth, oscillations
 from twoplayer.diagnosis._time_series import Array
 from twoplayer.diagnosis._warnings import WarningLog
 from twoplayer.runs.run_dir import RunFolder
@@ -29,27 +31,28 @@ from twoplayer.training.build import target
 
 __all__ = ["Monitor"]
 
-LINES = 400
-"""Lines that are looked back upon."""
-SETTLED = 0.15
-"""Share of a run before which nothing is said of the game."""
-LATE = 0.5
-"""Share of a run after which samples that never were diverse are no longer put down to its beginning."""
-EVERY = 5
-"""Lines between two looks at them, which keeps a look at every round, where rounds are short, from being felt."""
-LOOKED_AT = 64 * 2**20
-"""Bytes of training data that are looked at before the first round."""
+MAX_LINES = 400
+"""Lines of progress that are stored."""
+MIN_FRACTION = 0.15
+"""Share of a run before which no warning about the game is issued."""
+LATE_FRACTION = 0.5
+"""Share of a run after which samples that were never diverse are no longer excused by its beginning."""
+CHECK_EVERY_LINES = 5
+"""Lines between two checks, so that checks take no noticeable time where steps are short."""
+MAX_CHECKED_BYTES = 64 * 2**20
+"""Bytes of training data that are checked before the first step."""
 
 
 class MonitorWarning(NamedTuple):
-    """What is wrong, and whether it makes the run a failing one."""
+    """A warning about the game."""
 
-    text: str
+    message: str
     failing: bool
+    """Whether the run is to be stopped where the config says ``on_failure: stop``."""
 
 
 class MonitoredValues(NamedTuple):
-    """What a watch wants of a line of progress; values by their names in ``progress.jsonl``."""
+    """The parts of a line of progress that the monitor reads; values by their names in ``progress.jsonl``."""
 
     step: int
     values: Mapping[str, Any]
@@ -58,128 +61,145 @@ class MonitoredValues(NamedTuple):
 
 @final
 class Monitor:
-    """Looks at a run's data when it is made, and at a line of progress when `look` is called."""
+    """Checks a run's data on construction, and a line of progress when `check` is called.
 
-    def __init__(self, folder: RunFolder, config: Config, dataset: Dataset, say: Callable[[str], None]) -> None:
-        self.folder, self.config, self.say = folder, config, say
+    Args:
+        folder: the run folder, to which warnings are written.
+        config: the run's settings.
+        dataset: the training data.
+        warn: is called with the text of a warning.
+    """
+
+    def __init__(self, folder: RunFolder, config: Config, dataset: Dataset, warn: Callable[[str], None]) -> None:
+        self.folder, self.config, self.warn = folder, config, warn
         self.warnings = WarningLog(folder.path)
-        self.lines: deque[MonitoredValues] = deque(maxlen=LINES)
-        self.widths, self.gradients = RollingMedian(WINDOW), RollingMedian(WINDOW)
-        self.heard = 0
+        self.lines: deque[MonitoredValues] = deque(maxlen=MAX_LINES)
+        self.widths, self.gradient_norms = RollingMedian(WINDOW_LINES), RollingMedian(WINDOW_LINES)
+        self.line_count = 0
         dataset = target(config, dataset)
-        some = dataset.train[: max(64, LOOKED_AT // max(1, dataset.train[:1].nbytes))]
-        for disease, text in of_data(dataset, some):
-            self._tell(0, disease, text)
-        self.width = _width(dataset)
+        subset = dataset.train[: max(64, MAX_CHECKED_BYTES // max(1, dataset.train[:1].nbytes))]
+        for failure_mode, message in data_warnings(dataset, subset):
+            self._issue(0, failure_mode, message)
+        self.data_width = _data_width(dataset)
 
-    def look(self, progress: Any) -> str | None:
-        """Say what this line of progress shows. Returns what is wrong where the config wants a failing run stopped."""
-        if not self.heard:
-            for line in _earlier(self.folder, progress.step):
-                self._hear(line)
-        self._hear(MonitoredValues(progress.step, progress.values, progress.samples))
-        if progress.fraction < SETTLED or self.heard < WINDOW or self.heard % EVERY:
+    def check(self, progress: Any) -> str | None:
+        """Add a line of progress and issue warnings.
+
+        Args:
+            progress: with the attributes `step`, `fraction` (share of the run in [0, 1]), `values` (logged numbers by
+                name) and `samples` (count, mean and deviation of the step's samples).
+
+        Returns:
+            The reason why the run is to be stopped; None where it is to go on.
+        """
+        if not self.line_count:
+            for line in _earlier_lines(self.folder, progress.step):
+                self._append(line)
+        self._append(MonitoredValues(progress.step, progress.values, progress.samples))
+        due = self.line_count >= WINDOW_LINES and self.line_count % CHECK_EVERY_LINES == 0
+        if progress.fraction < MIN_FRACTION or not due:
             return None
-        stop = None
-        for disease, seen in self._of_game(progress.step, progress.fraction):
-            if seen is None:
-                self.warnings.end(progress.step, disease)
+        reason = None
+        for failure_mode, warning in self._game_warnings(progress.step, progress.fraction):
+            if warning is None:
+                self.warnings.resolve(progress.step, failure_mode)
                 continue
-            self._tell(progress.step, disease, seen.text)
-            if seen.failing and self.config.on_failure == "stop":
-                stop = stop or f"{seen.text} ({disease})"
-        return stop
+            self._issue(progress.step, failure_mode, warning.message)
+            if warning.failing and self.config.on_failure == "stop":
+                reason = reason or f"{warning.message} ({failure_mode})"
+        return reason
 
-    def _hear(self, line: MonitoredValues) -> None:
+    def _append(self, line: MonitoredValues) -> None:
         self.lines.append(line)
-        self.heard += 1
-        self.widths.hear(_number(line.samples, "deviation") / self.width if self.width > 0 else math.nan)
-        self.gradients.hear(_number(line.values, "generator_gradient_norm"))
+        self.line_count += 1
+        width = _number(line.samples, "deviation") / self.data_width if self.data_width > 0 else math.nan
+        self.widths.append(width)
+        self.gradient_norms.append(_number(line.values, GENERATOR_GRADIENT))
 
-    def _tell(self, step: int, disease: str, text: str) -> None:
-        if self.warnings.begin(step, disease, text):
-            self.say(f"{disease}: {text}; see twoplayer diagnose {self.folder.path}")
+    def _issue(self, step: int, failure_mode: str, message: str) -> None:
+        if self.warnings.issue(step, failure_mode, message):
+            self.warn(f"{failure_mode}: {message}; see twoplayer diagnose {self.folder.path}")
 
-    def _of_game(self, step: int, fraction: float) -> Iterator[tuple[str, MonitorWarning | None]]:
-        """Every disease that is looked for now, and what is seen of it."""
+    def _game_warnings(self, step: int, fraction: float) -> Iterator[tuple[str, MonitorWarning | None]]:
+        """The failure modes that are checked at this step, each with its warning or None."""
         yield "mode-collapse", self._collapse(step, fraction)
         yield "divergence", self._explosion(step)
-        yield "strong-critic", self._vanishing()
-        if len(self.lines) >= LINES // 4 and self.heard % WINDOW == 0:
+        yield "strong-critic", self._vanishing_gradient()
+        if len(self.lines) >= MAX_LINES // 4 and self.line_count % WINDOW_LINES == 0:
             yield "oscillation", self._oscillation()
 
     def _collapse(self, step: int, fraction: float) -> MonitorWarning | None:
-        """Samples that are narrow and were not, or that are no longer young and still do not spread."""
-        from twoplayer.diagnosis.mode_collapse import NARROW
+        """Samples that are narrow and once were diverse, or that are still narrow late in the run."""
+        from twoplayer.diagnosis.mode_collapse import WIDTH_THRESHOLD
 
-        if not self.widths.most < NARROW:
+        if not self.widths.current_max < WIDTH_THRESHOLD:
             return None
-        now = f"the generator's samples are all but one: {self.widths.now:.2g} of the data's width"
-        if spread(self.widths) or lost(self.widths):
-            return MonitorWarning(f"{now}, after {self.widths.peak:.2g} earlier", True)
-        if step >= YOUNG and fraction >= LATE and not growing(self.widths):
-            return MonitorWarning(f"{now}, never more than {self.widths.peak:.2g}, and not growing", True)
-        return MonitorWarning(now, True) if "mode-collapse" in self.warnings.present else None
+        message = f"the generator's samples are almost identical: {self.widths.current:.2g} of the data's width"
+        if was_diverse(self.widths) or lost_diversity(self.widths):
+            return MonitorWarning(f"{message}, after {self.widths.peak:.2g} earlier", True)
+        if step >= MIN_STEPS and fraction >= LATE_FRACTION and not is_growing(self.widths):
+            return MonitorWarning(f"{message}, never more than {self.widths.peak:.2g}, and not growing", True)
+        return MonitorWarning(message, True) if "mode-collapse" in self.warnings.present else None
 
     def _explosion(self, step: int) -> MonitorWarning | None:
-        """Not of the first rounds, in which a network that began with hardly a gradient finds one."""
-        from twoplayer.diagnosis.divergence import GROWN
+        """Gradients far beyond their usual size; not in the first steps, where a small gradient may become normal."""
+        from twoplayer.diagnosis.divergence import GROWTH_THRESHOLD
 
-        if step < YOUNG:
+        if step < MIN_STEPS:
             return None
-        for player in ("critic", "generator"):
-            times = growth(self._values(f"{player}_gradient_norm"))
-            if times > GROWN:
-                return MonitorWarning(f"the {player}'s gradient is {times:.3g} times what it was", True)
+        for player, name in GRADIENT_NORMS.items():
+            growth = final_growth(self._series(name))
+            if growth > GROWTH_THRESHOLD:
+                return MonitorWarning(f"the {player}'s gradient is {growth:.3g} times its usual size", True)
         return None
 
-    def _vanishing(self) -> MonitorWarning | None:
-        """A gradient that is gone in all of the latest lines, until it is back."""
-        from twoplayer.diagnosis.strong_critic import VANISHED
+    def _vanishing_gradient(self) -> MonitorWarning | None:
+        """A generator's gradient that is vanishing in all of the latest lines, until it recovers."""
+        from twoplayer.diagnosis.strong_critic import VANISHED_SHARE
 
-        norms = self.gradients
-        known = "strong-critic" in self.warnings.present
-        before = norms.peak if known else norms.usual
-        if not norms.most < VANISHED * before:
+        norms = self.gradient_norms
+        earlier = norms.peak if "strong-critic" in self.warnings.present else norms.usual
+        if not norms.current_max < VANISHED_SHARE * earlier:
             return None
-        return MonitorWarning(f"the generator's gradient has fallen to {norms.now / before:.2g} of what it was", True)
+        share = norms.current / earlier
+        return MonitorWarning(f"the generator's gradient has fallen to {share:.2g} of its usual size", True)
 
     def _oscillation(self) -> MonitorWarning | None:
-        from twoplayer.diagnosis.oscillation import FAR, OFTEN
+        from twoplayer.diagnosis.oscillation import AMPLITUDE_THRESHOLD, MIN_CROSSINGS
 
         lines = [line.samples for line in self.lines if line.samples]
         lines = lines[len(lines) // 2 :]
-        places = np.array([line["mean"] for line in lines], np.float64)
-        if not len(lines) or not np.isfinite(places).all():
+        means = np.array([line["mean"] for line in lines], np.float64)
+        if not len(lines) or not np.isfinite(means).all():
             return None
         noise = float(np.median([line["deviation"] / math.sqrt(line["count"]) for line in lines]))
-        moved = swings(places, noise, self.width)
-        if moved is None or moved.reach <= FAR or moved.count < OFTEN:
+        movement = oscillations(means, noise, self.data_width)
+        if movement is None or movement.amplitude <= AMPLITUDE_THRESHOLD or movement.crossings < MIN_CROSSINGS:
             return None
-        return MonitorWarning(f"the samples swing to and fro by {moved.reach:.2g} of the data's width", False)
+        return MonitorWarning(f"the samples oscillate by {movement.amplitude:.2g} of the data's width", False)
 
-    def _values(self, name: str) -> Array:
+    def _series(self, name: str) -> Array:
         return np.array([_number(line.values, name) for line in self.lines], np.float64)
 
 
-def of_data(dataset: Dataset, some: Array) -> Iterator[tuple[str, str]]:
-    """What is wrong with the data, by some of the training samples: diseases, and what is said of them."""
+def data_warnings(dataset: Dataset, subset: Array) -> Iterator[tuple[str, str]]:
+    """Failure modes of the data, each with its message, judged by some of the training samples in stored form."""
     from twoplayer.diagnosis.data_range import range_cases
-    from twoplayer.diagnosis.duplicated_data import MANY
+    from twoplayer.diagnosis.duplicated_data import REPEATED_THRESHOLD
 
-    if constant := data.constant_channels(some):
+    if constant := constant_channels(subset):
         unit = "channel" if dataset.kind == "images" else "coordinate"
-        yield "constant-channels", f"{unit} {', '.join(map(str, constant))} of the data never varies"
-    share = data.copies(some)
-    if share > MANY:
+        yield "constant-channels", f"{unit} {', '.join(map(str, constant))} of the data is constant"
+    share = duplicate_share(subset)
+    if share > REPEATED_THRESHOLD:
         yield "duplicated-data", f"{share:.0%} of the training samples repeat others exactly"
-    for case in range_cases(dataset, some[:1024]):
+    for case in range_cases(dataset, subset[:1024]):
         if case.confidence > 0.5:
             yield "data-range", case.verdict
 
 
-def _earlier(folder: RunFolder, step: int) -> Iterator[MonitoredValues]:
-    """The lines before that round, which a resumed run wrote when it was another process."""
+def _earlier_lines(folder: RunFolder, step: int) -> Iterator[MonitoredValues]:
+    """The logged lines before that step, which an earlier process wrote before the run was resumed."""
     samples = {line.get("step"): line for line in read_json_lines(folder.statistics)}
     for line in read_json_lines(folder.progress):
         if line.get("step", step) < step:
@@ -191,12 +211,12 @@ def _number(values: Mapping[str, Any], name: str) -> float:
     return math.nan if value is None else float(value)
 
 
-def _width(dataset: Dataset) -> float:
+def _data_width(dataset: Dataset) -> float:
     """Root mean square distance of the embedded training samples from their mean."""
     import torch
 
     from twoplayer.training.batches import to_network
     from twoplayer.training.sample_statistics import embed, place_and_width
 
-    some = torch.from_numpy(np.array(dataset.train[:1024]))
-    return float(place_and_width(embed(to_network(some, dataset)))[1])
+    subset = torch.from_numpy(np.array(dataset.train[:1024]))
+    return float(place_and_width(embed(to_network(subset, dataset)))[1])

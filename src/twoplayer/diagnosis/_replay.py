@@ -1,6 +1,6 @@
-"""The failing rounds of a diverged run, played again from its last good checkpoint with every layer watched.
+"""Replay of the last steps of a diverged run from its last good checkpoint, with every layer observed.
 
-On a CPU they are the same rounds to the bit, since nothing in training depends on what was drawn before.
+On a CPU they are the same steps to the bit, since the random numbers of a step depend on nothing before it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import math
 import re
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,96 +20,110 @@ from torch import Tensor, nn
 
 from twoplayer.core.rng import derive
 from twoplayer.diagnosis._base import Unavailable
-from twoplayer.diagnosis._probes import leaves
+from twoplayer.diagnosis._probes import leaf_modules
 from twoplayer.diagnosis._run_context import RunContext
 from twoplayer.training.trainer import Trainer
 
 __all__ = ["Replay", "replay"]
 
-LIMIT = 180.0
-"""Seconds that the failing rounds may take again."""
-LATE = 8
-"""Rounds played beyond the one that failed, where rounds are not repeated to the bit."""
-STATED = re.compile(r"^at round ([\d,]+) ")
+MAX_SECONDS = 180.0
+"""Time that the replay may take."""
+EXTRA_STEPS = 8
+"""Steps replayed beyond the one that failed, for devices on which steps are not repeated to the bit."""
+MAX_STEPS_WITHOUT_FAILED_STEP = 1_000
+FORMER_MESSAGE = re.compile(r"^at (?:round|step) ([\d,]+) ")
+"""The beginning of the message of a diverged run whose ``status.json`` has no ``failed_step``."""
+OUTPUT, GRADIENT, WEIGHT = "its output", "the gradient of its weights", "a weight"
+"""Which tensor of a layer is not finite."""
 
 
 @dataclass
 class Replay:
-    """What was seen of the failing rounds."""
+    """What was observed in the replayed steps."""
 
-    first: int
-    """The first round that was played again."""
-    failed: int | None
-    """The round in which it failed when it was trained, if that is known."""
+    first_step: int
+    failed_step: int | None
+    """The step at which training stopped itself, if it is known."""
     norms: dict[str, list[float]] = field(default_factory=dict)
-    """The largest gradient norm of each layer's parameters in each round, by player and path."""
-    broken: str | None = None
-    """The first layer with a number that was not finite, by player and path."""
-    what: str = ""
-    """What of that layer: its output, the gradient of its weights, or the weights themselves."""
-    broke: int | None = None
-    """The round in which that was."""
+    """The largest gradient norm of each layer's parameters in each step, by player and path."""
+    broken_layer: str | None = None
+    """The first layer with a number that is not finite, by player and path."""
+    broken_tensor: str = ""
+    """The tensor of `broken_layer` that is not finite: its output, the gradient of its weights, or a weight."""
+    broken_step: int | None = None
 
     @property
-    def rounds(self) -> int:
+    def step_count(self) -> int:
         return max(map(len, self.norms.values()), default=0)
 
     def growth(self, layer: str) -> float:
-        """How many times the layer's gradient grew from its median over the rounds to its last finite value."""
-        values = sorted(v for v in self.norms[layer] if math.isfinite(v))
+        """The largest of the last three finite gradient norms of a layer over its median; NaN without any."""
         finite = [v for v in self.norms[layer] if math.isfinite(v)]
-        if not finite or values[len(values) // 2] <= 0:
+        ordered = sorted(finite)
+        if not finite or ordered[len(ordered) // 2] <= 0:
             return math.nan
-        return max(finite[-3:]) / values[len(values) // 2]
+        return max(finite[-3:]) / ordered[len(ordered) // 2]
 
     @property
-    def steepest(self) -> str | None:
+    def fastest_growing_layer(self) -> str | None:
         """The layer whose gradient grew most."""
-        grown = {layer: g for layer in self.norms if not math.isnan(g := self.growth(layer))}
-        return max(grown, key=grown.__getitem__, default=None)
+        growth = {layer: g for layer in self.norms if not math.isnan(g := self.growth(layer))}
+        return max(growth, key=growth.__getitem__, default=None)
 
 
-def replay(patient: RunContext) -> Replay:
-    """Play the rounds after the last good checkpoint again, to the first number that is not finite.
+def replay(context: RunContext) -> Replay:
+    """Repeat the steps after the last good checkpoint up to the first number that is not finite.
 
-    Raises `Unavailable` where the data, the checkpoint or the time is missing.
+    Raises:
+        Unavailable: if the data or the checkpoint is missing, or the steps take more than 180 s.
     """
-    stated = STATED.match(str(patient.status.get("message") or ""))
-    failed = int(stated[1].replace(",", "")) if stated else None
-    trainer = patient.restored()
-    last = trainer.step + 1000 if failed is None else failed + LATE
-    found = Replay(trainer.step + 1, failed)
-    patient.say(f"playing rounds {found.first:,} to {last:,} again, at most {LIMIT:g} s")
-    began = time.monotonic()
-    with _watched(trainer, found), torch.random.fork_rng(devices=[]):
-        while trainer.step < last and found.broken is None:
-            _round(trainer, found)
-            if time.monotonic() - began > LIMIT:
-                if found.broken is None and failed is not None and trainer.step < failed:
-                    raise Unavailable(f"the rounds from {found.first:,} to {failed:,} take more than {LIMIT:g} s again")
+    failed_step = _failed_step(context.status)
+    trainer = context.restored()
+    last_step = trainer.step + MAX_STEPS_WITHOUT_FAILED_STEP if failed_step is None else failed_step + EXTRA_STEPS
+    result = Replay(trainer.step + 1, failed_step)
+    context.progress(f"repeating steps {result.first_step:,} to {last_step:,}, for at most {MAX_SECONDS:g} s")
+    started = time.monotonic()
+    with _observed(trainer, result), torch.random.fork_rng(devices=[]):
+        while trainer.step < last_step and result.broken_layer is None:
+            _repeat_step(trainer, result)
+            if time.monotonic() - started > MAX_SECONDS:
+                if result.broken_layer is None and failed_step is not None and trainer.step < failed_step:
+                    raise Unavailable(
+                        f"repeating the steps from {result.first_step:,} to {failed_step:,} takes more than "
+                        f"{MAX_SECONDS:g} s"
+                    )
                 break
-    return found
+    return result
 
 
-def _round(trainer: Trainer, found: Replay) -> None:
-    """One round as the trainer plays it, without a trace in the run folder."""
+def _failed_step(status: Mapping[str, Any]) -> int | None:
+    """The step at which training stopped itself; of a run folder of an earlier version, from its message."""
+    if isinstance(step := status.get("failed_step"), int):
+        return step
+    message = FORMER_MESSAGE.match(str(status.get("message") or ""))
+    return int(message[1].replace(",", "")) if message else None
+
+
+def _repeat_step(trainer: Trainer, result: Replay) -> None:
+    """One step as the trainer takes it, without a trace in the run folder."""
     trainer.batches.rounds = trainer.step
     torch.manual_seed(derive(trainer.config.seed, "round", trainer.step))
-    for values in found.norms.values():
+    for values in result.norms.values():
         values.append(0.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         trainer.algorithm.round(trainer.batches)
     trainer.step += 1
     for player, name, parameter in _parameters(trainer):
-        if found.broken is None and not bool(torch.isfinite(parameter).all()):
-            _break(found, trainer, f"{player}: {name.rpartition('.')[0]}", "a weight")
+        if result.broken_layer is None and not bool(torch.isfinite(parameter).all()):
+            _record_broken(result, trainer, f"{player}: {name.rpartition('.')[0]}", WEIGHT)
 
 
-def _break(found: Replay, trainer: Trainer, layer: str, what: str) -> None:
-    if found.broken is None:
-        # Hooks run inside a round, before it is counted.
-        found.broken, found.what, found.broke = layer, what, trainer.step + (what != "a weight")
+def _record_broken(result: Replay, trainer: Trainer, layer: str, tensor: str) -> None:
+    if result.broken_layer is None:
+        # Hooks run within a step, before it is counted.
+        step = trainer.step + (tensor != WEIGHT)
+        result.broken_layer, result.broken_tensor, result.broken_step = layer, tensor, step
 
 
 def _parameters(trainer: Trainer) -> Iterator[tuple[str, str, nn.Parameter]]:
@@ -119,28 +133,28 @@ def _parameters(trainer: Trainer) -> Iterator[tuple[str, str, nn.Parameter]]:
 
 
 @contextmanager
-def _watched(trainer: Trainer, found: Replay) -> Iterator[None]:
-    """Look at every leaf's output and at every parameter's gradient while it is entered."""
+def _observed(trainer: Trainer, result: Replay) -> Iterator[None]:
+    """Record every leaf module's output and every parameter's gradient within the context."""
     handles: list[Any] = []
 
-    def output(player: str, name: str, part: nn.Module, given: Any, result: Any) -> None:
-        if isinstance(result, Tensor) and not bool(torch.isfinite(result).all()):
-            _break(found, trainer, f"{player}: {name}", "its output")
+    def check_output(player: str, name: str, part: nn.Module, arguments: Any, output: Any) -> None:
+        if isinstance(output, Tensor) and not bool(torch.isfinite(output).all()):
+            _record_broken(result, trainer, f"{player}: {name}", OUTPUT)
 
-    def gradient(layer: str, value: Tensor) -> None:
+    def record_gradient(layer: str, value: Tensor) -> None:
         norm = float(value.detach().float().norm())
         if not math.isfinite(norm):
-            _break(found, trainer, layer, "the gradient of its weights")
-        found.norms[layer][-1] = max(found.norms[layer][-1], norm)
+            _record_broken(result, trainer, layer, GRADIENT)
+        result.norms[layer][-1] = max(result.norms[layer][-1], norm)
 
     for player, module in trainer.game.players.items():
-        for name, part in leaves(module).items():
-            handles.append(part.register_forward_hook(partial(output, player, name)))
+        for name, part in leaf_modules(module).items():
+            handles.append(part.register_forward_hook(partial(check_output, player, name)))
     for player, name, parameter in _parameters(trainer):
         layer = f"{player}: {name.replace('parametrizations.', '').rpartition('.')[0]}"
-        found.norms.setdefault(layer, [])
+        result.norms.setdefault(layer, [])
         if parameter.requires_grad:
-            handle = parameter.register_hook(partial(gradient, layer))  # type: ignore[no-untyped-call]
+            handle = parameter.register_hook(partial(record_gradient, layer))  # type: ignore[no-untyped-call]
             handles.append(handle)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What numbers over rounds, and scores of samples, say of a game: pure functions of arrays."""
+"""Statistics of logged time series and of critic outputs: pure functions of arrays."""
 
 from __future__ import annotations
 
@@ -9,80 +9,100 @@ import numpy as np
 
 from twoplayer.diagnosis._time_series import Array
 
-__all__ = ["Oscillations", "fall", "growth", "separation", "swings"]
+__all__ = ["Oscillations", "final_growth", "final_share", "oscillations", "roc_auc"]
 
-FEW = 12
-"""With fewer values nothing is said of a course."""
+MIN_VALUES = 12
+"""Length below which nothing is computed of a time series."""
 
 
-def separation(high: Array, low: Array) -> float:
-    """The chance that one of `high` exceeds one of `low`, ties counting half: the area under the ROC curve."""
-    if not len(high) or not len(low):
+def roc_auc(positive: Array, negative: Array) -> float:
+    """The area under the ROC curve: the chance that a positive value exceeds a negative one, ties counting half.
+
+    Args:
+        positive: scores ``(N,)``.
+        negative: scores ``(M,)``.
+
+    >>> roc_auc(np.array([2.0, 3.0]), np.array([1.0, 2.0]))
+    0.875
+    """
+    if not len(positive) or not len(negative):
         return math.nan
-    low = np.sort(low)
-    below, not_above = np.searchsorted(low, high, "left"), np.searchsorted(low, high, "right")
-    return float((below + not_above).mean() / (2 * len(low)))
+    negative = np.sort(negative)
+    below = np.searchsorted(negative, positive, "left")
+    not_above = np.searchsorted(negative, positive, "right")
+    return float((below + not_above).mean() / (2 * len(negative)))
 
 
-def growth(values: Array) -> float:
-    """How many times its usual size a positive quantity has at the end: NaN for fewer than 12 finite values.
+def final_growth(values: Array) -> float:
+    """The value of a positive quantity at the end of a time series over its usual value.
 
-    Usual is the median over the second to sixth tenth of the course, which leaves the start out and what may have
-    gone wrong at the end too; the end is the median of the last twentieth, three values at least.
+    The usual value is the median over the second to sixth tenth of the series, which excludes the start and whatever
+    goes wrong at the end; the final one is the median of the last twentieth, of three values at least.
+
+    Args:
+        values: ``(N,)``; values that are not finite are left out.
+
+    Returns:
+        The quotient; NaN for fewer than 12 finite values.
     """
     values = values[np.isfinite(values)]
     count = len(values)
-    if count < FEW:
+    if count < MIN_VALUES:
         return math.nan
     usual = float(np.median(values[count // 10 : 6 * count // 10]))
     end = float(np.median(values[-max(3, count // 20) :]))
     return end / usual if usual > 0 else math.inf if end > 0 else math.nan
 
 
-def fall(values: Array) -> float:
-    """The end's share of what a positive quantity once was: the last tenth's median over the best tenth's."""
+def final_share(values: Array) -> float:
+    """The median of the last tenth of a positive time series over the largest median of any tenth.
+
+    Args:
+        values: ``(N,)``; values that are not finite are left out.
+
+    Returns:
+        A share in [0, 1]; NaN for fewer than 12 finite values.
+    """
     values = values[np.isfinite(values)]
     width = len(values) // 10
-    if len(values) < FEW or not width:
+    if len(values) < MIN_VALUES or not width:
         return math.nan
     medians = [float(np.median(values[i : i + width])) for i in range(0, len(values) - width + 1, width)]
-    best = max(medians)
-    return medians[-1] / best if best > 0 else math.nan
+    largest = max(medians)
+    return medians[-1] / largest if largest > 0 else math.nan
 
 
 @dataclass(frozen=True)
 class Oscillations:
-    """How the place of a distribution moves."""
+    """How the mean of a distribution moves, in units of the data's width."""
 
-    reach: float
-    """Root mean square distance from its mean place, less what sampling alone would show, over the data's width."""
-    count: int
-    """Times it went from one side to the other and stayed clear of the middle."""
+    amplitude: float
+    """Root mean square distance from its time average, less what sampling error alone would give."""
+    crossings: int
+    """Changes from one side of the principal axis to the other, outside half a standard deviation."""
     drift: float
-    """How far the first half's mean place is from the second half's, over the data's width."""
+    """Distance between the average of the first half and that of the second half."""
 
 
-def swings(places: Array, noise: float, width: float) -> Oscillations | None:
-    """How places ``(rounds, K)`` move: NaN-free rows, measured with the root mean square error `noise`.
+def oscillations(means: Array, noise: float, width: float) -> Oscillations | None:
+    """How the means of a distribution move over time.
 
-    Swings are counted along the principal axis, between half a standard deviation on either side. None for fewer than
-    12 rounds or without a width to compare with.
+    Args:
+        means: ``(steps, K)`` without NaN.
+        noise: root mean square sampling error of one of them.
+        width: root mean square distance of the data from their mean.
+
+    Returns:
+        None for fewer than 12 steps or a width of 0.
     """
-    if len(places) < FEW or not width > 0:
+    if len(means) < MIN_VALUES or not width > 0:
         return None
-    apart = places - places.mean(0)
-    square = float((apart**2).sum(1).mean())
-    half = len(places) // 2
-    drift = float(np.linalg.norm(places[:half].mean(0) - places[half:].mean(0)))
-    reach = math.sqrt(max(0.0, square - noise**2))
-    return Oscillations(reach / width, _sides(apart @ _axis(apart)), drift / width)
-
-
-def _axis(apart: Array) -> Array:
-    return np.asarray(np.linalg.svd(apart, full_matrices=False)[2][0])
-
-
-def _sides(along: Array) -> int:
-    clear = np.sign(along) * (np.abs(along) > 0.5 * along.std())
-    visited = clear[clear != 0]
-    return int((np.diff(visited) != 0).sum())
+    centred = means - means.mean(0)
+    square = float((centred**2).sum(1).mean())
+    half = len(means) // 2
+    drift = float(np.linalg.norm(means[:half].mean(0) - means[half:].mean(0)))
+    amplitude = math.sqrt(max(0.0, square - noise**2))
+    along = centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
+    sides = np.sign(along) * (np.abs(along) > 0.5 * along.std())
+    crossings = int((np.diff(sides[sides != 0]) != 0).sum())
+    return Oscillations(amplitude / width, crossings, drift / width)

@@ -1,4 +1,4 @@
-"""Numbers over rounds, as the lines of a log tell them."""
+"""Logged numbers as arrays over steps."""
 
 from __future__ import annotations
 
@@ -14,9 +14,15 @@ Array = np.ndarray[Any, Any]
 
 
 class TimeSeries:
-    """One array per name, over the rounds in `steps`; NaN where a line lacks the number or it was not finite.
+    """One array per logged name over the steps in `steps`; NaN where a line lacks the number or it was not finite.
 
-    Of lines that a resumed run wrote twice the later one counts.
+    Args:
+        lines: records of a log, each with its ``step``. Of lines with the same step, which a resumed run writes, the
+            last one counts; lines without a step are ignored.
+
+    >>> series = TimeSeries([{"step": 1, "loss": 0.7}, {"step": 2}])
+    >>> series["loss"]
+    array([0.7, nan])
     """
 
     def __init__(self, lines: Sequence[Mapping[str, Any]]) -> None:
@@ -31,16 +37,9 @@ class TimeSeries:
         return any(_is_number(line.get(name)) for line in self.lines)
 
     def __getitem__(self, name: str) -> Array:
-        """float64 ``(rounds,)``."""
+        """float64 ``(steps,)``."""
         values = (line.get(name) for line in self.lines)
         return np.array([float(v) if _is_number(v) else math.nan for v in values], np.float64)  # type: ignore[arg-type]
-
-    def vectors(self, name: str) -> Array:
-        """float64 ``(rounds, K)`` of a number list that every line has; rows with anything missing are left out."""
-        rows = [line.get(name) for line in self.lines]
-        whole = [row for row in rows if isinstance(row, list) and row and all(_is_number(v) for v in row)]
-        size = len(whole[-1]) if whole else 0
-        return np.array([row for row in whole if len(row) == size], np.float64).reshape(-1, size)
 
     def late(self, name: str, share: float = 1 / 3) -> Array:
         """The finite values in the last `share` of the lines, at least three lines."""

@@ -1,10 +1,10 @@
-"""A channel of the images, or a coordinate of the points, has one value throughout.
+"""A channel of the images, or a coordinate of the points, is constant.
 
-Such a channel is nothing to learn and everything to a critic: any generated value other than that one gives a sample
-away.
+A constant channel carries no information, but a critic separates samples from data by it: any generated value that
+differs from the constant identifies a sample.
 
 Source: Arjovsky & Bottou 2017, "Towards Principled Methods for Training Generative Adversarial Networks", theorem 2.1:
-data on a lower-dimensional set are parted from samples perfectly.
+data on a lower-dimensional set can be separated from samples perfectly.
 """
 
 from __future__ import annotations
@@ -26,37 +26,35 @@ if TYPE_CHECKING:
 
 __all__ = ["ConstantChannels"]
 
+MAX_LISTED = 10
+"""Channels listed in the verdict."""
+MAX_BARS = 32
+
 
 @final
 class ConstantChannels(FailureMode):
-    """Data that are flat in some direction."""
+    """Training data with a constant channel or coordinate."""
 
     severity: ClassVar[int] = 1
 
-    def cases(self, patient: RunContext) -> Sequence[FailureCase]:
-        constant, count = data.constant_channels(patient.stored), patient.stored.shape[-1]
-        unit = "channel" if patient.kind == "images" else "coordinate"
-        sign = Indicator(f"{unit}s that never vary", len(constant), 0.0, 1.0, "0")
-        verdict = f"{len(constant)} of {count} {unit}s never vary: {', '.join(map(str, constant[:10]))}."
-        return [
-            FailureCase(
-                verdict, (sign,), Advice("what never varies is better left out", data=_repair(patient, constant))
-            )
-        ]
+    def cases(self, context: RunContext) -> Sequence[FailureCase]:
+        stored = context.stored_train
+        constant, count = data.constant_channels(stored), stored.shape[-1]
+        unit = "channel" if context.kind == "images" else "coordinate"
+        indicator = Indicator(f"constant {unit}s", len(constant), 0.0, 1.0, "0")
+        listed = ", ".join(map(str, constant[:MAX_LISTED]))
+        verdict = f"{len(constant)} of {count} {unit}s are constant: {listed}."
+        if context.kind == "points":
+            repair = f"np.delete(x, {constant}, axis=1)"
+        else:  # one channel that varies, since images have one or three
+            varying = np.setdiff1d(np.arange(count), constant)
+            repair = f"x[..., [{int(varying[0]) if len(varying) else 0}]]"
+        return [FailureCase(verdict, (indicator,), Advice(f"a constant {unit} is better left out", data=repair))]
 
-    def picture(self, patient: RunContext) -> Figure:
+    def picture(self, context: RunContext) -> Figure:
         figure, (left, right) = panels(2)
-        rows = patient.stored.reshape(-1, patient.stored.shape[-1])
-        labels = [str(i) for i in range(rows.shape[1])][:32]
-        bars(left, labels, [float(v) for v in rows.std(0)[:32]], "Standard deviation of each")
-        samples(right, patient.stored, "Data")
+        rows = context.stored_train.reshape(-1, context.stored_train.shape[-1])
+        labels = [str(i) for i in range(rows.shape[1])][:MAX_BARS]
+        bars(left, labels, [float(v) for v in rows.std(0)[:MAX_BARS]], "Standard deviation of each")
+        samples(right, context.stored_train, "Data")
         return figure
-
-
-def _repair(patient: RunContext, constant: list[int]) -> str:
-    """The other coordinates; of images one channel that varies, since those have one or three."""
-    if patient.kind == "points":
-        return f"np.delete(x, {constant}, axis=1)"
-    varying = np.setdiff1d(np.arange(patient.stored.shape[-1]), constant)
-    keep = int(varying[0]) if len(varying) else 0
-    return f"x[..., [{keep}]]"

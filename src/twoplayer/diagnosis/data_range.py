@@ -1,7 +1,7 @@
-"""The data are not in the range that the players are made for.
+"""The data are outside the range for which the networks are built.
 
-Images are trained in [-1, 1], the range of the generator's tanh, and points in units of about one. Values in [0, 255]
-or [0, 1] that were taken for something else fill a sliver of that range, half of it, or lie far outside.
+Images are trained in [-1, 1], the range of the generator's tanh, and points in units of about one. Images stored in
+[0, 255] or [0, 1] whose range was misinterpreted fill a small part of that range, half of it, or lie far outside.
 
 Source: Radford et al. 2016, "Unsupervised Representation Learning with Deep Convolutional Generative Adversarial
 Networks", section 4: images scaled to the range of the tanh.
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from twoplayer.diagnosis import _data as data
 from twoplayer.diagnosis._base import Advice, FailureCase, Indicator
+from twoplayer.diagnosis._data import ValueRange, value_range
 from twoplayer.diagnosis._failure_mode import FailureMode
 from twoplayer.diagnosis._plots import histograms, panels, samples
 
@@ -28,78 +28,94 @@ if TYPE_CHECKING:
 
 __all__ = ["DataRange", "range_cases"]
 
-SLIVER, THIN = 0.25, 0.05
-"""Length of the range that 99 of 100 values keep to; that of all networks' values is 2."""
-BEYOND, FAR = 1.1, 2.0
-"""Largest absolute value, where tanh reaches 1."""
-WIDE, WIDEST = 20.0, 100.0
-"""Standard deviation of points, in which networks begin with about one."""
-NARROW, LEAST = 0.02, 0.002
+WIDTH_THRESHOLD, WIDTH_CERTAIN = 0.25, 0.05
+"""Length of the range that contains 99 of 100 values of images; the full range is 2 long."""
+LOW_QUANTILE_THRESHOLD, LOW_QUANTILE_CERTAIN = -0.25, -0.02
+"""0.5 % quantile of the values of images."""
+MAGNITUDE_THRESHOLD, MAGNITUDE_CERTAIN = 1.1, 2.0
+"""Largest absolute value of images; a tanh reaches 1."""
+LARGE_DEVIATION_THRESHOLD, LARGE_DEVIATION_CERTAIN = 20.0, 100.0
+"""Largest standard deviation of a coordinate of points; networks are initialized for about 1."""
+SMALL_DEVIATION_THRESHOLD, SMALL_DEVIATION_CERTAIN = 0.02, 0.002
+"""Smallest standard deviation of a coordinate of points."""
+MAX_HISTOGRAM_VALUES = 200_000
 
 
 @final
 class DataRange(FailureMode):
-    """Data that a generator cannot, or can hardly, reach."""
+    """Training data that the generator cannot, or can hardly, reproduce because of their range."""
 
     severity: ClassVar[int] = 3
 
-    def cases(self, patient: RunContext) -> Sequence[FailureCase]:
-        return range_cases(patient.dataset, patient.stored)
+    def cases(self, context: RunContext) -> Sequence[FailureCase]:
+        return range_cases(context.dataset, context.stored_train)
 
-    def picture(self, patient: RunContext) -> Figure:
+    def picture(self, context: RunContext) -> Figure:
         figure, (left, right) = panels(2)
-        seen = {"data": np.asarray(patient.seen(patient.stored).cpu()).ravel()[:200_000]}
-        seen["generated"] = np.asarray(patient.shown.cpu()).ravel()[:200_000]
-        histograms(left, seen, "Values as the networks see them", "value")
-        samples(right, patient.stored, "Data")
+        tensors = {"data": context.to_network(context.stored_train), "generated": context.network_samples}
+        values = {name: np.asarray(x.cpu()).ravel()[:MAX_HISTOGRAM_VALUES] for name, x in tensors.items()}
+        histograms(left, values, "Values as the networks receive them", "value")
+        samples(right, context.stored_train, "Data")
         return figure
 
 
 def range_cases(dataset: Dataset, stored: Array) -> list[FailureCase]:
-    """The ways in which these training samples may be out of range."""
+    """The ways in which training samples (in stored form) may be out of range."""
     import torch
 
     from twoplayer.training.batches import to_network
 
-    found = data.span(np.asarray(to_network(torch.from_numpy(np.array(stored)), dataset)))
-    return _of_images(found, stored) if dataset.kind == "images" else _of_points(found)
+    values = value_range(np.asarray(to_network(torch.from_numpy(np.array(stored)), dataset)))
+    return _image_cases(values, stored) if dataset.kind == "images" else _point_cases(values)
 
 
-def _of_images(found: data.ValueRange, stored: Array) -> list[FailureCase]:
-    whole = "((x - x.min()) / (np.ptp(x) or 1) * 255).round().astype(np.uint8)"
-    thin = Indicator("range of the values, of 2", found.middle, SLIVER, THIN, "0.6 to 2", logarithmic=True)
-    lower = Indicator("value that all but one in 200 exceed", found.lower, -0.25, -0.02, "-1 to -0.5")
-    beyond = Indicator("largest absolute value", max(-found.low, found.high), BEYOND, FAR, "0.5 to 1", logarithmic=True)
-    kept = "what networks see of them then fills [-1, 1]"
-    looks = " (they look like numbers in [0, 1] stored as bytes)" if int(stored.max()) <= 1 else ""
+def _image_cases(values: ValueRange, stored: Array) -> list[FailureCase]:
+    magnitude = max(-values.low, values.high)
+    narrow = Indicator(
+        "range of the values, of 2", values.central_width, WIDTH_THRESHOLD, WIDTH_CERTAIN, "0.6 to 2", logarithmic=True
+    )
+    lower = Indicator(
+        "0.5 % quantile of the values", values.low_quantile, LOW_QUANTILE_THRESHOLD, LOW_QUANTILE_CERTAIN,
+        "-1 to -0.5",
+    )  # fmt: skip
+    beyond = Indicator(
+        "largest absolute value", magnitude, MAGNITUDE_THRESHOLD, MAGNITUDE_CERTAIN, "0.5 to 1", logarithmic=True
+    )
+    advice = Advice(
+        "images scaled to the full range of their type fill [-1, 1]",
+        data="((x - x.min()) / (np.ptp(x) or 1) * 255).round().astype(np.uint8)",
+    )
+    explanation = " (they look like numbers in [0, 1] stored as bytes)" if int(stored.max()) <= 1 else ""
     return [
         FailureCase(
-            f"The images fill {found.low:.3g} to {found.high:.3g} of [-1, 1]{looks}: to a network all are the same.",
-            (thin,), Advice(kept, data=whole),
+            f"The images fill {values.low:.3g} to {values.high:.3g} of [-1, 1]{explanation}: to a network they all "
+            "look alike.",
+            (narrow,), advice,
         ),
         FailureCase(
-            f"Hardly a value of the images is below {found.lower:.3g} of [-1, 1]: they look like numbers in [0, 1] "
-            "that were taken for [-1, 1].",
-            (lower,), Advice(kept, data=whole), (thin,),
+            f"Almost no value of the images is below {values.low_quantile:.3g} of [-1, 1]: they look like numbers in "
+            "[0, 1] that were taken for [-1, 1].",
+            (lower,), advice, (narrow,),
         ),
         FailureCase(
-            f"The images reach to {max(-found.low, found.high):.3g}, and the generator's tanh ends at 1.",
-            (beyond,), Advice(kept, data=whole),
+            f"The values of the images reach {magnitude:.3g}, and those of the generator's tanh end at 1.",
+            (beyond,), advice,
         ),
     ]  # fmt: skip
 
 
-def _of_points(found: data.ValueRange) -> list[FailureCase]:
-    wide = Indicator("largest deviation of a coordinate", found.widest, WIDE, WIDEST, "0.3 to 5", logarithmic=True)
-    narrow = Indicator(
-        "smallest deviation of a coordinate", found.narrowest, NARROW, LEAST, "0.3 to 5", logarithmic=True
-    )
+def _point_cases(values: ValueRange) -> list[FailureCase]:
+    large = Indicator(
+        "largest standard deviation of a coordinate", values.largest_deviation, LARGE_DEVIATION_THRESHOLD,
+        LARGE_DEVIATION_CERTAIN, "0.3 to 5", logarithmic=True,
+    )  # fmt: skip
+    small = Indicator(
+        "smallest standard deviation of a coordinate", values.smallest_deviation, SMALL_DEVIATION_THRESHOLD,
+        SMALL_DEVIATION_CERTAIN, "0.3 to 5", logarithmic=True,
+    )  # fmt: skip
     advice = Advice("points from a file are standardized before training", data="x")
+    verdict = "A coordinate of the points has a standard deviation of {:.3g}; networks are initialized for about 1."
     return [
-        FailureCase(
-            f"The points spread over {found.widest:.3g}, and networks begin at about 1.", (wide,), advice, (narrow,)
-        ),
-        FailureCase(
-            f"The points spread over {found.narrowest:.3g}, and networks begin at about 1.", (narrow,), advice, (wide,)
-        ),
+        FailureCase(verdict.format(values.largest_deviation), (large,), advice, (small,)),
+        FailureCase(verdict.format(values.smallest_deviation), (small,), advice, (large,)),
     ]

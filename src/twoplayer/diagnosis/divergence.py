@@ -1,11 +1,11 @@
 """Gradients explode, or numbers are no longer finite.
 
-Where training stopped itself, the rounds after the last good checkpoint are played again with every layer watched, and
-the first layer and round are named in which an output, a gradient or a weight is no longer finite, or else the layer
-whose gradient grew most. Where it goes on, the gradient norms of its log are held against what is usual for it.
+If training stopped itself, the steps after the last good checkpoint are repeated with every layer observed; the finding
+names the first layer and step with an output, gradient or weight that is not finite, or else the layer whose gradient
+grew most. If training went on, the logged gradient norms are compared with their usual size.
 
-Source: Huang et al. 2024, "The GAN is dead; long live the GAN! A Modern Baseline GAN", section 2: in divergence the
-critic's slope at generated samples explodes first.
+Source: Huang et al. 2024, "The GAN is dead; long live the GAN! A Modern Baseline GAN", section 2: in a divergence the
+critic's gradient at generated samples explodes first.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from twoplayer.diagnosis._advice import GENTLE, calmer
+from twoplayer.diagnosis._advice import GENTLE_LEARNING_RATE, stabilize
 from twoplayer.diagnosis._base import Advice, FailureCase, Indicator, Unavailable
 from twoplayer.diagnosis._failure_mode import FailureMode
+from twoplayer.diagnosis._logged_values import CRITIC_LOSS, GRADIENT_NORMS, SCORES
 from twoplayer.diagnosis._plots import curves, panels
-from twoplayer.diagnosis._signals import growth
+from twoplayer.diagnosis._signals import final_growth
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,93 +32,98 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainingDivergence"]
 
-GROWN, ALL = 1e3, 1e5
-"""How many times its usual size a gradient has at the end."""
-LAYERS = 8
-"""Layers that a picture shows, those that grew most."""
+GROWTH_THRESHOLD, GROWTH_CERTAIN = 1e3, 1e5
+"""Gradient norm at the end over its usual size."""
+MAX_PLOTTED_LAYERS = 8
 
 
 @final
 class TrainingDivergence(FailureMode):
-    """A run that stopped itself, or whose gradients grow without end."""
+    """A run that stopped itself, or whose gradients explode."""
 
     severity: ClassVar[int] = 3
 
     def __init__(self) -> None:
         self.replayed: Replay | None = None
 
-    def cases(self, patient: RunContext) -> Sequence[FailureCase]:
-        if patient.status.get("state") == "diverged":
-            return [self._diverged(patient)]
-        grown = [
-            Indicator(
-                f"{player}'s gradient at the end over its usual size",
-                growth(patient.progress[f"{player}_gradient_norm"]), GROWN, ALL, "0.1 to 10", logarithmic=True,
+    def cases(self, context: RunContext) -> Sequence[FailureCase]:
+        if context.status.get("state") == "diverged":
+            return [self._diverged(context)]
+        indicators = {
+            player: Indicator(
+                f"{player}'s gradient at the end over its usual size", final_growth(context.training_log[name]),
+                GROWTH_THRESHOLD, GROWTH_CERTAIN, "0.1 to 10", logarithmic=True,
             )
-            for player in ("critic", "generator")
-        ]  # fmt: skip
-        verdict = "The {}'s gradient explodes: the run is about to end in numbers that are not finite."
+            for player, name in GRADIENT_NORMS.items()
+        }  # fmt: skip
         return [
-            FailureCase(verdict.format(player), (sign,), _calmer(patient), tuple(s for s in grown if s is not sign))
-            for player, sign in zip(("critic", "generator"), grown, strict=True)
+            FailureCase(
+                f"The {player}'s gradient explodes: the run is about to reach numbers that are not finite.",
+                (indicator,),
+                _stabilize(context),
+                tuple(i for i in indicators.values() if i is not indicator),
+            )
+            for player, indicator in indicators.items()
         ]
 
-    def picture(self, patient: RunContext) -> Figure:
+    def picture(self, context: RunContext) -> Figure:
         figure, (left, right) = panels(2, width=10)
-        names = ["critic_gradient_norm", "generator_gradient_norm", "critic_loss"]
-        curves(left, patient.course, names, "Over the run", logarithmic=True)
-        if self.replayed is not None and self.replayed.rounds:
-            _layers(right, self.replayed)
+        log = context.training_log_if_any
+        curves(left, log, [*GRADIENT_NORMS.values(), CRITIC_LOSS], "Over the run", logarithmic=True)
+        if self.replayed is not None and self.replayed.step_count:
+            _plot_layers(right, self.replayed)
         else:
-            curves(right, patient.course, ["real_score", "fake_score"], "What the critic says")
+            curves(right, log, SCORES, "Critic outputs")
         return figure
 
-    def _diverged(self, patient: RunContext) -> FailureCase:
+    def _diverged(self, context: RunContext) -> FailureCase:
         stopped = Indicator("training stopped itself (1: yes)", 1.0, 0.5, 1.0, "0")
-        stated = str(patient.status.get("message") or "").partition("; ")[0].strip()
+        message = str(context.status.get("message") or "").partition("; ")[0].strip()
+        message = message[:1].upper() + message[1:]
         try:
             from twoplayer.diagnosis._replay import replay
 
-            self.replayed = replay(patient)
+            self.replayed = replay(context)
         except Unavailable as reason:
-            verdict = f"{stated[:1].upper()}{stated[1:]}. Which layer it was is not known: {reason}."
-            return FailureCase(verdict, (stopped,), _calmer(patient))
-        verdict, beside = _told(self.replayed, stated)
-        return FailureCase(verdict, (stopped,), _calmer(patient), beside)
+            verdict = f"{message}. The layer that caused it is not known: {reason}."
+            return FailureCase(verdict, (stopped,), _stabilize(context))
+        replayed = self.replayed
+        layer = replayed.broken_layer if replayed.broken_layer in replayed.norms else replayed.fastest_growing_layer
+        growth: tuple[Indicator, ...] = ()
+        if layer is not None and not math.isnan(factor := replayed.growth(layer)):
+            name = f"growth of the gradient of {layer}"
+            growth = (Indicator(name, factor, GROWTH_THRESHOLD, GROWTH_CERTAIN, "below 10", logarithmic=True),)
+        if replayed.broken_layer is not None:
+            verdict = (
+                f"In step {replayed.broken_step:,} {replayed.broken_tensor} was the first number that is not finite, "
+                f"in {replayed.broken_layer}."
+            )
+        elif layer is None:
+            verdict = f"{message}; when its steps were repeated, all numbers were finite."
+        else:
+            verdict = f"{message}; the gradient grew most in {layer}."
+        return FailureCase(verdict, (stopped,), _stabilize(context), growth)
 
 
-def _told(found: Replay, stated: str) -> tuple[str, tuple[Indicator, ...]]:
-    """What the rounds played again say, in words and in numbers."""
-    grew = found.broken if found.broken in found.norms else found.steepest
-    beside: tuple[Indicator, ...] = ()
-    if grew is not None and not math.isnan(times := found.growth(grew)):
-        beside = (Indicator(f"growth of the gradient of {grew}", times, GROWN, ALL, "below 10", logarithmic=True),)
-    if found.broken is not None:
-        return f"In round {found.broke:,} {found.what} was first no longer finite in {found.broken}.", beside
-    if grew is None:
-        return f"{stated[:1].upper()}{stated[1:]}; played again, all of its numbers were finite.", beside
-    return f"{stated[:1].upper()}{stated[1:]}; the gradient grew most in {grew}.", beside
+def _plot_layers(axes: Axes, replayed: Replay) -> None:
+    """The gradient norms of the layers that grew most, the one that broke first."""
 
+    def rank(layer: str) -> float:
+        growth = replayed.growth(layer)
+        return math.inf if layer == replayed.broken_layer else 0.0 if math.isnan(growth) else growth
 
-def _layers(axes: Axes, found: Replay) -> None:
-    order = sorted(found.norms, key=lambda layer: -_rank(found, layer))
-    for layer in order[:LAYERS]:
-        values = np.array(found.norms[layer], float)
-        rounds = np.arange(found.first, found.first + len(values))
-        axes.plot(rounds, np.where(np.isfinite(values), values, np.nan), label=layer)
+    for layer in sorted(replayed.norms, key=rank, reverse=True)[:MAX_PLOTTED_LAYERS]:
+        values = np.array(replayed.norms[layer], float)
+        steps = np.arange(replayed.first_step, replayed.first_step + len(values))
+        axes.plot(steps, np.where(np.isfinite(values), values, np.nan), label=layer)
     axes.set_yscale("log")
-    axes.set(title="Gradients by layer, played again", xlabel="round")
+    axes.set(title="Gradient norms by layer in the repeated steps", xlabel="step")
     axes.legend(fontsize=6)
 
 
-def _rank(found: Replay, layer: str) -> float:
-    times = found.growth(layer)
-    return math.inf if layer == found.broken else 0.0 if math.isnan(times) else times
-
-
-def _calmer(patient: RunContext) -> Advice:
-    """`calmer`, also where the settings of the run cannot be read any more."""
+def _stabilize(context: RunContext) -> Advice:
+    """`stabilize`, or a small learning rate if the run's settings cannot be read."""
     try:
-        return calmer(patient.config)
+        return stabilize(context.config)
     except Unavailable:
-        return Advice("smaller steps", {"learning-rate": f"{GENTLE:g}"})
+        return Advice("smaller steps", {"learning-rate": f"{GENTLE_LEARNING_RATE:g}"})

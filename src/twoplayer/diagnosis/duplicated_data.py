@@ -1,10 +1,9 @@
-"""Samples repeat others exactly, in the training data, or in both training and held-out data.
+"""Samples repeat others exactly, within the training data or between training and held-out data.
 
-Copies weigh double in what is learnt, and a held-out sample that was trained on makes every test against held-out data
-say that all is well.
+Duplicates get a multiple weight in training, and measurements on held-out samples that were trained on are too good.
 
 Source: Barz & Denzler 2020, "Do We Train on Test Data? Purging CIFAR of Near-Duplicates"; Lee et al. 2022,
-"Deduplicating Training Data Makes Language Models Better", for memorization that follows.
+"Deduplicating Training Data Makes Language Models Better", for the memorization that follows.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from twoplayer.diagnosis import _data as data
 from twoplayer.diagnosis._base import Advice, FailureCase, Indicator
+from twoplayer.diagnosis._data import duplicate_share
 from twoplayer.diagnosis._failure_mode import FailureMode
 from twoplayer.diagnosis._plots import bars, panels, samples
 
@@ -27,50 +26,58 @@ if TYPE_CHECKING:
 
 __all__ = ["DuplicatedData"]
 
-MANY, MOST = 0.05, 0.5
+REPEATED_THRESHOLD, REPEATED_CERTAIN = 0.05, 0.5
 """Share of the training samples that repeat an earlier one."""
-LEAKED, ALL = 0.05, 0.5
+LEAKED_THRESHOLD, LEAKED_CERTAIN = 0.05, 0.5
 """Share of the held-out samples that are training samples too."""
-LOOKED_AT = 512 * 2**20
-"""Bytes of training data that are looked at."""
-SHOWN = 36
+MAX_CHECKED_BYTES = 512 * 2**20
+"""Bytes of training data that are checked."""
+MAX_SHOWN = 36
+MAX_COUNT = 10
+"""Repetitions from which on samples share a bar of the picture."""
 
 
 @final
 class DuplicatedData(FailureMode):
-    """Copies among the data."""
+    """Exact duplicates in the data."""
 
     severity: ClassVar[int] = 1
 
-    def cases(self, patient: RunContext) -> Sequence[FailureCase]:
-        train, held_out = _rows(patient.dataset.train), patient.dataset.held_out
-        share = data.copies(train)
+    def cases(self, context: RunContext) -> Sequence[FailureCase]:
+        train, held_out = _checked_rows(context.dataset.train), context.dataset.held_out
+        share = duplicate_share(train)
         repeated = Indicator(
-            "share of training samples that repeat others", share, MANY, MOST, "0 to 0.01", logarithmic=True
-        )
-        leaked = Indicator(
-            "share of held-out samples trained on", data.copies(held_out, train), LEAKED, ALL, "0 to 0.01",
+            "share of training samples that repeat others", share, REPEATED_THRESHOLD, REPEATED_CERTAIN, "0 to 0.01",
             logarithmic=True,
         )  # fmt: skip
-        advice = Advice("each sample is wanted once", data="np.unique(x, axis=0)")
-        verdict = f"{share:.0%} of the training samples repeat others exactly."
-        other = f"{leaked.value:.0%} of the held-out samples were trained on: figures measured on them flatter."
+        leaked = Indicator(
+            "share of held-out samples that were trained on", duplicate_share(held_out, train), LEAKED_THRESHOLD,
+            LEAKED_CERTAIN, "0 to 0.01", logarithmic=True,
+        )  # fmt: skip
+        advice = Advice("each sample is needed only once", data="np.unique(x, axis=0)")
         return [
-            FailureCase(verdict, (repeated,), advice, (leaked,)),
-            FailureCase(other, (leaked,), advice, (repeated,)),
-        ]
+            FailureCase(
+                f"{share:.0%} of the training samples repeat others exactly.", (repeated,), advice, (leaked,)
+            ),
+            FailureCase(
+                f"{leaked.value:.0%} of the held-out samples were trained on: what is measured on them is too good.",
+                (leaked,), advice, (repeated,),
+            ),
+        ]  # fmt: skip
 
-    def picture(self, patient: RunContext) -> Figure:
+    def picture(self, context: RunContext) -> Figure:
         figure, (left, right) = panels(2)
-        rows = _rows(patient.dataset.train)
+        rows = _checked_rows(context.dataset.train)
         _, first, counts = np.unique(rows.reshape(len(rows), -1), axis=0, return_index=True, return_counts=True)
-        often = np.argsort(-counts, kind="stable")[:SHOWN]
-        samples(left, np.asarray(rows[first[often]]), "The samples that repeat most", real=patient.stored)
-        times = np.bincount(np.minimum(counts, 10))[1:]
-        labels = [*map(str, range(1, len(times))), "10+" if len(times) == 10 else str(len(times))]
-        bars(right, labels, [float(n) for n in times], "How many samples are there how often")
+        most_frequent = np.argsort(-counts, kind="stable")[:MAX_SHOWN]
+        repeated = np.asarray(rows[first[most_frequent]])
+        samples(left, repeated, "The samples that repeat most", real=context.stored_train)
+        samples_by_count = np.bincount(np.minimum(counts, MAX_COUNT))[1:]
+        last = f"{MAX_COUNT}+" if len(samples_by_count) == MAX_COUNT else str(len(samples_by_count))
+        labels = [*map(str, range(1, len(samples_by_count))), last]
+        bars(right, labels, [float(n) for n in samples_by_count], "Distinct samples by how often they occur")
         return figure
 
 
-def _rows(train: Array) -> Array:
-    return np.asarray(train[: max(2, LOOKED_AT // max(1, train[:1].nbytes))])
+def _checked_rows(train: Array) -> Array:
+    return np.asarray(train[: max(2, MAX_CHECKED_BYTES // max(1, train[:1].nbytes))])

@@ -1,9 +1,9 @@
-"""Memorization: samples are nearer to the training data than fresh real data are.
+"""Memorization: samples are nearer to the training data than new real data are.
 
-As many training as held-out samples are laid side by side, and each generated sample finds its nearest one: where
-nothing is memorized it is a training sample as often as not, whatever the samples look like. The error of that share
-counts a training sample that many samples share once. C_T, which compares distances to the training data with those of
-held-out data, stands beside it, since either misleads alone.
+For each generated sample the nearest neighbour is searched among as many training as held-out samples: without
+memorization it is a training sample half of the time, whatever the quality of the samples. The standard error of that
+share counts a neighbour that many samples have in common once. C_T, which compares distances to the training data with
+those of held-out data, is reported with it, since either statistic alone can mislead.
 
 Source: Meehan, Chaudhuri & Dasgupta 2020, "A non-parametric test to detect data-copying in generative models", for C_T;
 Xu et al. 2018, "An empirical study on evaluation metrics of generative adversarial networks", section 3.2, for nearest
@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, final
 
 import numpy as np
 
-from twoplayer.diagnosis import _probes as measured
 from twoplayer.diagnosis._base import Advice, FailureCase, Indicator, Unavailable
 from twoplayer.diagnosis._failure_mode import FailureMode
-from twoplayer.diagnosis._plots import histograms, pairs, panels, scatter
+from twoplayer.diagnosis._plots import histograms, image_rows, panels, scatter
+from twoplayer.diagnosis._probes import flat_samples
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,100 +31,114 @@ if TYPE_CHECKING:
 
 __all__ = ["Memorization"]
 
-OFTEN, ALWAYS = 0.65, 0.9
-"""Share of the samples whose nearest real neighbour is a training sample, of as many training as held-out ones."""
-ERRORS, MANY = 3.0, 6.0
+SHARE_THRESHOLD, SHARE_CERTAIN = 0.65, 0.9
+"""Share of samples whose nearest real neighbour is a training sample, of as many training as held-out samples."""
+ERRORS_THRESHOLD, ERRORS_CERTAIN = 3.0, 6.0
 """The same, in standard errors above one half."""
-FEWEST = 16
-"""Held-out samples below which nothing can be said."""
-COLUMNS = 10
-"""Samples in a picture."""
+C_T_THRESHOLD, C_T_CERTAIN = -4.0, -12.0
+MIN_HELD_OUT = 16
+"""Held-out samples below which the comparison is not made."""
+MAX_COLUMNS = 10
+"""Samples in the picture."""
 
 
 class NeighbourDistances(NamedTuple):
-    """Where each generated sample has its nearest real neighbours, and how far."""
+    """The nearest real neighbours of each generated sample."""
 
     share: float
     """Of samples that are nearer to a training sample than to any of as many held-out ones."""
-    errors: float
-    """How many standard errors that is above one half."""
-    nearest: Array
-    """Row of the nearest training sample."""
+    standard_errors: float
+    """By how many standard errors the share exceeds one half."""
+    nearest_train: Array
+    """Index of the nearest training sample, ``(N,)``."""
     to_train: Array
+    """Distances, ``(N,)``."""
     to_held_out: Array
 
 
 @final
 class Memorization(FailureMode):
-    """A generator that gives its training data back."""
+    """A generator that reproduces its training data."""
 
     severity: ClassVar[int] = 2
 
-    def cases(self, patient: RunContext) -> Sequence[FailureCase]:
-        found = _look(patient)
-        often = Indicator(
-            "share of samples nearer to training than to held-out data", found.share, OFTEN, ALWAYS, "0.45 to 0.6"
-        )
-        sure = Indicator("the same in standard errors above one half", found.errors, ERRORS, MANY, "-2 to 2")
-        samples, train, held_out = _rows(patient)
+    def cases(self, context: RunContext) -> Sequence[FailureCase]:
         from twoplayer.metrics.memorization_test import memorization_test
 
-        test = memorization_test(samples, train, held_out, cells=1).value
-        beside = Indicator("C_T: below 0 where samples are nearer than held-out data", test, -4.0, -12.0, "-3 to 30")
+        distances = _neighbour_distances(context)
+        often = Indicator(
+            "share of samples nearer to training than to held-out data", distances.share, SHARE_THRESHOLD,
+            SHARE_CERTAIN, "0.45 to 0.6",
+        )  # fmt: skip
+        significant = Indicator(
+            "the same in standard errors above one half", distances.standard_errors, ERRORS_THRESHOLD, ERRORS_CERTAIN,
+            "-2 to 2",
+        )  # fmt: skip
+        c_t = Indicator(
+            "C_T: below 0 where samples are nearer than held-out data",
+            memorization_test(*_rows(context), cells=1).value, C_T_THRESHOLD, C_T_CERTAIN, "-3 to 30",
+        )  # fmt: skip
         verdict = (
-            f"The generator has learnt training samples by heart: {found.share:.0%} of its samples are nearer to one "
-            "of them than to any of as many held-out ones, where chance is 50 %."
+            f"The generator has memorized training samples: {distances.share:.0%} of its samples are nearer to one of "
+            "them than to any of as many held-out ones, where 50 % are expected by chance."
         )
-        return [FailureCase(verdict, (often, sure), _advice(patient), (beside,))]
+        return [FailureCase(verdict, (often, significant), _advice(context), (c_t,))]
 
-    def picture(self, patient: RunContext) -> Figure:
-        found = _look(patient)
+    def picture(self, context: RunContext) -> Figure:
+        distances = _neighbour_distances(context)
         figure, (left, right) = panels(2, width=12, height=4)
-        distances = {"to training data": found.to_train, "to held-out data": found.to_held_out}
-        histograms(right, distances, "Distance of samples to their nearest", "distance")
-        if patient.kind == "points":
-            scatter(left, patient.stored, patient.samples, "Samples over training data")
+        named = {"to training data": distances.to_train, "to held-out data": distances.to_held_out}
+        histograms(right, named, "Distances of samples to their nearest neighbours", "distance")
+        if context.kind == "points":
+            scatter(left, context.stored_train, context.samples, "Samples over training data")
             return figure
-        closest = np.argsort(found.to_train)[:: max(1, len(found.to_train) // COLUMNS)][:COLUMNS]
-        rows = [patient.samples[closest], patient.stored[found.nearest[closest]]]
-        pairs(left, rows, "Samples, and beneath each the nearest training image")
+        stride = max(1, len(distances.to_train) // MAX_COLUMNS)
+        shown = np.argsort(distances.to_train)[::stride][:MAX_COLUMNS]
+        rows = [context.samples[shown], context.stored_train[distances.nearest_train[shown]]]
+        image_rows(left, rows, "Samples, and below each the nearest training image")
         return figure
 
 
-def _look(patient: RunContext) -> NeighbourDistances:
+def _neighbour_distances(context: RunContext) -> NeighbourDistances:
     from twoplayer.metrics._nearest import nearest
 
-    samples, train, held_out = _rows(patient)
-    known, others = nearest(samples, train, 1), nearest(samples, held_out, 1)
-    to_train, to_held_out = known.distances[:, 0], others.distances[:, 0]
+    samples, train, held_out = _rows(context)
+    train_neighbours, held_out_neighbours = nearest(samples, train, 1), nearest(samples, held_out, 1)
+    to_train, to_held_out = train_neighbours.distances[:, 0], held_out_neighbours.distances[:, 0]
+    nearest_train, nearest_held_out = train_neighbours.indices[:, 0], held_out_neighbours.indices[:, 0]
     nearer = (to_train < to_held_out) + 0.5 * (to_train == to_held_out)
-    share, independent = float(nearer.mean()), _independent(known.indices[:, 0], others.indices[:, 0], nearer)
-    errors = (share - 0.5) / (0.5 / math.sqrt(independent))
-    return NeighbourDistances(share, errors, known.indices[:, 0], to_train, to_held_out)
+    share = float(nearer.mean())
+    standard_error = 0.5 / math.sqrt(effective_sample_size(nearest_train, nearest_held_out, nearer))
+    return NeighbourDistances(share, (share - 0.5) / standard_error, nearest_train, to_train, to_held_out)
 
 
-def _independent(known: Array, others: Array, nearer: Array) -> float:
-    """How many independent samples these are worth: those that share a neighbour say the same thing."""
-    owner = np.where(nearer >= 0.5, known, -1 - others)
+def effective_sample_size(nearest_train: Array, nearest_held_out: Array, nearer: Array) -> float:
+    """The number of independent samples that N samples are worth if some share a neighbour: (Σ n)² / Σ n².
+
+    Args:
+        nearest_train: index of each sample's nearest training sample, ``(N,)``.
+        nearest_held_out: index of each sample's nearest held-out sample, ``(N,)``.
+        nearer: 1 where the training sample is the nearer one, 0 where the held-out sample is, ``(N,)``.
+    """
+    owner = np.where(nearer >= 0.5, nearest_train, -1 - nearest_held_out)
     counts = np.unique(owner, return_counts=True)[1].astype(float)
     return float(counts.sum() ** 2 / (counts**2).sum())
 
 
-def _rows(patient: RunContext) -> tuple[Array, Array, Array]:
-    """Samples, and as many training as held-out ones, in the coordinates in which distances are taken."""
-    if len(patient.dataset.held_out) < FEWEST:
-        raise Unavailable(
-            f"fewer than {FEWEST} samples were held out of training, and nothing else is a fair comparison"
-        )
-    count = min(len(patient.stored), len(patient.stored_held_out))
-    sides = (patient.shown, patient.seen(patient.stored[:count]), patient.seen(patient.stored_held_out[:count]))
-    samples, train, held_out = (np.asarray(measured.coordinates(x).cpu()) for x in sides)
-    return samples, train, held_out
+def _rows(context: RunContext) -> tuple[Array, Array, Array]:
+    """Generated samples, and as many training as held-out samples, as rows for distances."""
+    if len(context.dataset.held_out) < MIN_HELD_OUT:
+        raise Unavailable(f"fewer than {MIN_HELD_OUT} samples were held out of training, which the comparison needs")
+    count = min(len(context.stored_train), len(context.stored_held_out))
+    train, held_out = (context.to_network(rows[:count]) for rows in (context.stored_train, context.stored_held_out))
+    sides = (context.network_samples, train, held_out)
+    sample_rows, train_rows, held_out_rows = (np.asarray(flat_samples(x).cpu()) for x in sides)
+    return sample_rows, train_rows, held_out_rows
 
 
-def _advice(patient: RunContext) -> Advice:
-    images = patient.status.get("images_seen") or 0
-    epochs = images / max(1, len(patient.dataset.train))
-    fewer = max(1, int(images // 4))
-    why = f"each of {len(patient.dataset.train):,} training samples was seen {epochs:,.0f} times: stop sooner"
-    return Advice(why, {"images": str(fewer)}, without=("steps", "budget"))
+def _advice(context: RunContext) -> Advice:
+    images = context.status.get("images_seen") or 0
+    count = len(context.dataset.train)
+    epochs = images / max(1, count)
+    reason = f"each of {count:,} training samples was seen {epochs:,.0f} times: stop sooner"
+    return Advice(reason, {"images": str(max(1, int(images // 4)))}, removed_flags=("steps", "max-time", "budget"))

@@ -1,11 +1,11 @@
-"""The samples' distribution swings to and fro, or goes round and round, while the losses look settled.
+"""The samples' distribution oscillates, while the losses may look converged.
 
-Training logs where the mean of each logged round's samples lies, in a few coordinates. Over the second half of the run,
-where it is past its start, the mean of a game that settles moves by what a minibatch's sampling shows; in a game that
-cycles it crosses the data from side to side.
+Training logs the mean of the samples of each logged step in a few coordinates. Over the second half of a run that
+converges, the mean moves by no more than the sampling error of a minibatch; in a game that cycles it moves from one
+side of the data to the other.
 
 Source: Mescheder et al. 2018, "Which Training Methods for GANs do actually Converge?", section 2 (the Dirac-GAN);
-Metz et al. 2017, "Unrolled Generative Adversarial Networks", section 3.1, where samples hop from mode to mode.
+Metz et al. 2017, "Unrolled Generative Adversarial Networks", section 3.1, where samples alternate between modes.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 
-from twoplayer.diagnosis._advice import calmer
+from twoplayer.diagnosis._advice import stabilize
 from twoplayer.diagnosis._base import FailureCase, Indicator, Unavailable
 from twoplayer.diagnosis._failure_mode import FailureMode
+from twoplayer.diagnosis._logged_values import CRITIC_LOSS, LOSSES
 from twoplayer.diagnosis._plots import curves, panels
-from twoplayer.diagnosis._signals import swings
+from twoplayer.diagnosis._signals import oscillations
+from twoplayer.pages.plot_style import GRID_COLOUR
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,69 +32,77 @@ if TYPE_CHECKING:
 
 __all__ = ["ModeOscillation"]
 
-FAR, ACROSS = 0.4, 0.9
-"""Root mean square way of the samples' mean, over the data's width."""
-OFTEN, ALWAYS = 5, 12
-"""Times it went from one side to the other: two whole cycles and more."""
-SETTLED = 0.5
-"""Share of the run that is looked at, its end."""
+AMPLITUDE_THRESHOLD, AMPLITUDE_CERTAIN = 0.4, 0.9
+"""Root mean square deviation of the samples' mean from its time average, over the data's width."""
+MIN_CROSSINGS, CROSSINGS_CERTAIN = 5, 12
+"""Changes from one side to the other: two cycles and more."""
+LATE_SHARE = 0.5
+"""Share of the run that is examined, at its end."""
+MIN_LOSSES = 12
+"""Logged losses below which nothing is said of their trend."""
 
 
 @final
 class ModeOscillation(FailureMode):
-    """A game that goes in circles."""
+    """A game whose generated distribution oscillates."""
 
     severity: ClassVar[int] = 2
 
-    def cases(self, patient: RunContext) -> Sequence[FailureCase]:
-        places, lines = _late(patient)
+    def cases(self, context: RunContext) -> Sequence[FailureCase]:
+        means, lines = _late_means(context)
         noise = float(np.median([line["deviation"] / math.sqrt(line["count"]) for line in lines]))
-        moved = swings(places, noise, patient.place.deviation)
-        if moved is None:
-            raise Unavailable("too few rounds are logged to see a cycle")
-        far = Indicator("way of the samples' mean over the data's width", moved.reach, FAR, ACROSS, "0 to 0.25")
-        often = Indicator("times it went from side to side", moved.count, OFTEN - 1, ALWAYS, "any, if the way is short")
+        movement = oscillations(means, noise, context.data_location.deviation)
+        if movement is None:
+            raise Unavailable("too few steps are logged to see a cycle")
+        amplitude = Indicator(
+            "amplitude of the samples' mean over the data's width", movement.amplitude, AMPLITUDE_THRESHOLD,
+            AMPLITUDE_CERTAIN, "0 to 0.25",
+        )  # fmt: skip
+        crossings = Indicator(
+            "changes from one side to the other", movement.crossings, MIN_CROSSINGS - 1, CROSSINGS_CERTAIN,
+            "any, if the amplitude is small",
+        )  # fmt: skip
         verdict = (
-            f"The distribution of the samples swings: in the second half of the run its mean went from one side to the "
-            f"other {moved.count} times, {moved.reach:.0%} of the data's width each way{_losses(patient)}."
+            "The distribution of the samples oscillates: in the second half of the run its mean changed sides "
+            f"{movement.crossings} times, with an amplitude of {movement.amplitude:.0%} of the data's width"
+            f"{', while the loss of the critic looks converged' if _loss_looks_converged(context) else ''}."
         )
-        return [FailureCase(verdict, (far, often), calmer(patient.config))]
+        return [FailureCase(verdict, (amplitude, crossings), stabilize(context.config))]
 
-    def picture(self, patient: RunContext) -> Figure:
+    def picture(self, context: RunContext) -> Figure:
         figure, axes = panels(3, width=12)
-        places, lines = _late(patient)
-        apart = places - places.mean(0)
-        axis = np.linalg.svd(apart, full_matrices=False)[2][:2]
-        along, rounds = apart @ axis.T, [line["step"] for line in lines]
-        axes[0].plot(rounds, along[:, 0])
-        axes[0].axhspan(-patient.place.deviation, patient.place.deviation, color="#e5e1d8")
-        axes[0].set(title="Where the samples' mean is (band: the data's width)", xlabel="round")
+        means, lines = _late_means(context)
+        centred = means - means.mean(0)
+        along = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+        axes[0].plot([line["step"] for line in lines], along[:, 0])
+        axes[0].axhspan(-context.data_location.deviation, context.data_location.deviation, color=GRID_COLOUR)
+        axes[0].set(title="Mean of the samples (band: the data's width)", xlabel="step")
         if along.shape[1] > 1:
             axes[1].plot(along[:, 0], along[:, 1], linewidth=0.8, marker=".", markersize=3)
-        axes[1].set_title("Its way in the plane")
-        curves(axes[2], patient.course, ["critic_loss", "generator_loss"], "Losses")
+        axes[1].set_title("Its path in the principal plane")
+        curves(axes[2], context.training_log_if_any, LOSSES, "Losses")
         return figure
 
 
-def _late(patient: RunContext) -> tuple[Array, list[Mapping[str, Any]]]:
-    """Where the samples of the later rounds were, and the lines that say so."""
-    lines = [line for line in patient.statistics.lines if _whole(line)]
-    lines = lines[int((1 - SETTLED) * len(lines)) :]
+def _late_means(context: RunContext) -> tuple[Array, list[Mapping[str, Any]]]:
+    """Means of the samples ``(steps, K)`` in the second half of the run, and the lines of the log with them."""
+    lines = [line for line in context.sample_log.lines if _is_complete(line)]
+    lines = lines[int((1 - LATE_SHARE) * len(lines)) :]
     if len(lines) < 2:
-        raise Unavailable("too few rounds are logged to see a cycle")
+        raise Unavailable("too few steps are logged to see a cycle")
     return np.array([line["mean"] for line in lines], np.float64), lines
 
 
-def _whole(line: Mapping[str, Any]) -> bool:
+def _is_complete(line: Mapping[str, Any]) -> bool:
     mean = line.get("mean")
     return isinstance(mean, list) and None not in mean and line.get("deviation") is not None and bool(line.get("count"))
 
 
-def _losses(patient: RunContext) -> str:
-    """Whether the losses would have told: their trend over their scatter."""
-    values = patient.progress.late("critic_loss", SETTLED)
-    if len(values) < 12 or not values.std() > 0:
-        return ""
+def _loss_looks_converged(context: RunContext) -> bool:
+    """Whether the critic's loss has a trend smaller than its scatter, so that it does not show the oscillation."""
+    values = context.training_log.late(CRITIC_LOSS, LATE_SHARE)
+    if len(values) < MIN_LOSSES or not values.std() > 0:
+        return False
     half = len(values) // 2
     trend = abs(float(values[:half].mean() - values[half:].mean())) / float(values.std())
-    return ", while the critic's loss looks settled" if trend < 1 else ""
+    return trend < 1

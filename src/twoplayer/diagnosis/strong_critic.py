@@ -1,9 +1,9 @@
 """The critic is too strong, or the generator's gradient vanishes.
 
-Against a critic that tells everything, the saturating loss is flat, and the others have noisy gradients (Arjovsky and
-Bottou). Looked at: by how much the generator's loss would change if its samples moved by the data's own width; how well
-the critic parts held-out data from samples; its loss as a share of what it would pay for knowing nothing; and whether a
-small fresh network parts them as well, since a critic that only just wins is no harm.
+Against a critic that separates samples from data perfectly, the saturating loss is flat, and other losses have noisy
+gradients (Arjovsky and Bottou). Measured: the change of the generator's loss if its samples moved by the data's width;
+how well the critic separates held-out data from samples; its loss over that of a critic with constant output; and
+whether a small classifier separates them as well, since a critic that is only just ahead does no harm.
 
 Source: Arjovsky & Bottou 2017, "Towards Principled Methods for Training Generative Adversarial Networks", theorems 2.4
 to 2.6; Goodfellow et al. 2014, "Generative Adversarial Networks", section 3.
@@ -17,81 +17,88 @@ from typing import TYPE_CHECKING, ClassVar, final
 import numpy as np
 import torch
 
-from twoplayer.diagnosis._advice import critic_steps, with_rules
+from twoplayer.diagnosis._advice import add_regularizers, critic_steps
 from twoplayer.diagnosis._base import Advice, FailureCase, Indicator
-from twoplayer.diagnosis._diversity import YOUNG
+from twoplayer.diagnosis._diversity import MIN_STEPS
 from twoplayer.diagnosis._failure_mode import FailureMode
+from twoplayer.diagnosis._logged_values import CRITIC_LOSS, GENERATOR_GRADIENT
 from twoplayer.diagnosis._plots import curves, histograms, panels
-from twoplayer.diagnosis._signals import separation
+from twoplayer.diagnosis._signals import roc_auc
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from twoplayer.config.schema import Config
     from twoplayer.diagnosis._run_context import RunContext
-    from twoplayer.diagnosis._time_series import TimeSeries
     from twoplayer.objectives._base import Objective
 
 __all__ = ["StrongCritic"]
 
-VANISHED = 1e-3
-"""Share of its usual size below which the generator's gradient is in all of the latest lines when a watch warns."""
-FLAT, FLATTEST = 3e-3, 3e-5
-"""Change of the generator's loss when its samples move by the data's width: below the first it learns nothing."""
-PARTED, WHOLLY = 0.95, 0.999
+VANISHED_SHARE = 1e-3
+"""Share of its usual size below which the generator's gradient makes the monitor warn."""
+SENSITIVITY_THRESHOLD, SENSITIVITY_CERTAIN = 3e-3, 3e-5
+"""Change of the generator's loss if its samples moved by the data's width."""
+AUC_THRESHOLD, AUC_CERTAIN = 0.95, 0.999
 """Chance that a real sample scores above a generated one."""
-LOSS, LEAST = 0.05, 0.005
-"""The critic's loss over that of a critic that knows nothing."""
-PLAIN, PLAINEST = 0.95, 1.0
-"""The same chance for a small fresh network, which sees coarse differences only."""
+LOSS_THRESHOLD, LOSS_CERTAIN = 0.05, 0.005
+"""The critic's loss over that of a critic with constant output."""
+CLASSIFIER_AUC_THRESHOLD, CLASSIFIER_AUC_CERTAIN = 0.95, 1.0
+"""The same chance for a small classifier, which detects coarse differences only."""
 
 
 @final
 class StrongCritic(FailureMode):
-    """Both ways in which a critic leaves the generator nothing to learn from."""
+    """A critic from which the generator cannot learn because it is too good."""
 
     severity: ClassVar[int] = 2
 
-    def cases(self, patient: RunContext) -> Sequence[FailureCase]:
-        scores = patient.scores
-        real = scores.held_out if len(scores.held_out) else scores.train
-        parted = Indicator(
-            "chance that real scores above generated", separation(real, scores.fake), PARTED, WHOLLY, "0.5 to 0.95"
-        )
-        flat = Indicator(
-            "change of the generator's loss per data width moved", patient.reach, FLAT, FLATTEST, "0.03 to 50",
-            logarithmic=True,
+    def cases(self, context: RunContext) -> Sequence[FailureCase]:
+        outputs = context.critic_outputs
+        real = outputs.held_out if len(outputs.held_out) else outputs.train
+        auc = Indicator(
+            "chance that real scores above generated", roc_auc(real, outputs.fake), AUC_THRESHOLD, AUC_CERTAIN,
+            "0.5 to 0.95",
         )  # fmt: skip
-        advice = _advice(patient.config)
-        found = [
-            FailureCase(
-                "The generator's gradient has vanished: wherever its samples move, its loss stays, and the critic "
-                "tells them from the data.",
-                (flat, parted), advice,
-            )
-        ]  # fmt: skip
-        chance = chance_loss(patient.objective)
-        if chance > 0:
-            plain = Indicator("the same by a fresh network", patient.tellable, PLAIN, PLAINEST, "0.5 to 0.95")
-            share = float(np.median(patient.progress.late("critic_loss"))) / chance
+        sensitivity = Indicator(
+            "change of the generator's loss if samples moved by the data's width", context.loss_sensitivity,
+            SENSITIVITY_THRESHOLD, SENSITIVITY_CERTAIN, "0.03 to 50", logarithmic=True,
+        )  # fmt: skip
+        advice = _advice(context.config)
+        verdict = (
+            "The generator's gradient has vanished: its loss hardly changes with its samples, and the critic separates "
+            "them from the data."
+        )
+        cases = [FailureCase(verdict, (sensitivity, auc), advice)]
+        constant_loss = constant_critic_loss(context.objective)
+        if constant_loss > 0:
+            classifier = Indicator(
+                "the same chance for a small classifier", context.classifier_auc, CLASSIFIER_AUC_THRESHOLD,
+                CLASSIFIER_AUC_CERTAIN, "0.5 to 0.95",
+            )  # fmt: skip
             loss = Indicator(
-                "critic's loss over that of knowing nothing", share, LOSS, LEAST, "0.2 to 1", logarithmic=True
-            )
-            verdict = f"The critic has won: it is all but certain of every sample.{_often(patient.course)}"
-            found.append(FailureCase(verdict, (loss, parted, plain), advice, (flat,)))
-        return found
+                "critic's loss over that of a constant critic",
+                float(np.median(context.training_log.late(CRITIC_LOSS))) / constant_loss, LOSS_THRESHOLD, LOSS_CERTAIN,
+                "0.2 to 1", logarithmic=True,
+            )  # fmt: skip
+            verdict = "The critic is too strong: it is almost certain of every sample."
+            log = context.training_log_if_any
+            if len(log) and (steps := int(log.steps[-1])) < MIN_STEPS:
+                verdict += f" After {steps:,} steps that is common and may pass."
+            cases.append(FailureCase(verdict, (loss, auc, classifier), advice, (sensitivity,)))
+        return cases
 
-    def picture(self, patient: RunContext) -> Figure:
+    def picture(self, context: RunContext) -> Figure:
         figure, (left, right) = panels(2)
-        scores = patient.scores
-        named = {"training data": scores.train, "held out": scores.held_out, "generated": scores.fake}
-        histograms(left, {k: v for k, v in named.items() if len(v)}, "What the critic says", "score")
-        curves(right, patient.course, ["generator_gradient_norm", "critic_loss"], "Over the run", logarithmic=True)
+        outputs = context.critic_outputs
+        named = {"training data": outputs.train, "held out": outputs.held_out, "generated": outputs.fake}
+        histograms(left, {name: v for name, v in named.items() if len(v)}, "Critic outputs", "D(x)")
+        names = [GENERATOR_GRADIENT, CRITIC_LOSS]
+        curves(right, context.training_log_if_any, names, "Over the run", logarithmic=True)
         return figure
 
 
-def chance_loss(objective: Objective) -> float:
-    """The least loss of a critic that gives every sample the same score; NaN where the output is an energy."""
+def constant_critic_loss(objective: Objective) -> float:
+    """The least loss of a critic with constant output; NaN for objectives whose critic outputs an energy."""
     if objective.critic_output == "energy":
         return float("nan")
     with torch.no_grad():
@@ -100,24 +107,20 @@ def chance_loss(objective: Objective) -> float:
     return min(losses)
 
 
-def _often(course: TimeSeries) -> str:
-    if not len(course) or (rounds := int(course.steps[-1])) >= YOUNG:
-        return ""
-    return f" After {rounds:,} rounds that is common, and may pass."
-
-
 def _advice(config: Config) -> Advice:
-    steps, usual = critic_steps(config)
-    rate, own = config.optimizer.learning_rate, config.optimizer.critic_learning_rate
+    """The first change of settings worth a try against a critic that is too strong."""
+    steps, default_steps = critic_steps(config)
+    rate, critic_rate = config.optimizer.learning_rate, config.optimizer.critic_learning_rate
     if config.objective["name"] == "minimax":
-        why = "the saturating loss is flat where the critic wins, and the non-saturating one is not"
-        return Advice(why, {"objective": "non-saturating"})
-    if steps > usual and config.objective["name"] != "wasserstein":
-        return Advice(f"the critic moves {steps} times for each move of the generator", {"critic-steps": str(usual)})
-    if own is not None and own > rate:
-        return Advice(f"the critic learns {own / rate:.3g} times faster", {"critic-learning-rate": f"{rate:g}"})
+        reason = "the saturating loss is flat for samples that the critic rejects, and the non-saturating loss is not"
+        return Advice(reason, {"objective": "non-saturating"})
+    if steps > default_steps and config.objective["name"] != "wasserstein":
+        reason = f"the critic is updated {steps} times per update of the generator"
+        return Advice(reason, {"critic-steps": str(default_steps)})
+    if critic_rate is not None and critic_rate > rate:
+        reason = f"the critic's learning rate is {critic_rate / rate:.3g} times the generator's"
+        return Advice(reason, {"critic-learning-rate": f"{rate:g}"})
     if "instance-noise" not in config.regularizers:
-        return with_rules(
-            config, "instance-noise", why="noise on both sides makes them overlap, so that there is a slope"
-        )
-    return Advice("a slower critic", {"critic-learning-rate": f"{(own or rate) / 4:g}"})
+        reason = "noise on both sides makes the distributions overlap, so that the critic's gradient is informative"
+        return add_regularizers(config, "instance-noise", reason=reason)
+    return Advice("a critic that is trained more slowly", {"critic-learning-rate": f"{(critic_rate or rate) / 4:g}"})

@@ -130,17 +130,17 @@ def _held_out(dataset: Dataset) -> tuple[tuple[str, ...], Array]:
 def _matcher(dataset: Dataset, folder: Path, say: Callable[[str], None] | None) -> ContrastiveTextEncoder:
     """A matcher with an architecture and a seed that no run's own encoder has, trained once for the data."""
     from twoplayer import text_encoders
-    from twoplayer.text_encoders._cache import recalled, remember
+    from twoplayer.text_encoders._cache import load_cached, save_cached
 
     assert dataset.train_captions is not None
     matcher: ContrastiveTextEncoder = text_encoders.create("characters", dimension=DIMENSION)
     key = hashlib.sha256(repr((RECIPE, "matcher", DIMENSION, SEED, dataset.key)).encode()).hexdigest()[:32]
-    known = recalled(folder, key)
+    known = load_cached(folder, key)
     if known is not None:
         matcher.restore_both(known, dataset.train)
         return matcher
     if say:
         say(f"training a judge of images and captions on {dataset.name}, once for all")
     matcher.fit(dataset.train_captions, dataset.train, SEED)
-    remember(folder, key, matcher.state_of_both(), "the judge of images and captions")
+    save_cached(folder, key, matcher.state_of_both(), "the judge of images and captions")
     return matcher

@@ -136,7 +136,7 @@ class _Kind:
 
 
 def _kinds(traits: tuple[Attribute, ...], dataset: Dataset) -> list[_Kind]:
-    from twoplayer.data._attributes import places
+    from twoplayer.data._attributes import attribute_slices
     from twoplayer.games._attribute_codes import AttributeCodes
 
     kinds = []
@@ -144,7 +144,7 @@ def _kinds(traits: tuple[Attribute, ...], dataset: Dataset) -> list[_Kind]:
     others = np.arange(len(dataset.held_out))
     other = AttributeCodes.of_held_out(traits, dataset)(others) if len(others) else None
     own = {attribute.name for attribute in dataset.attributes}
-    for trait, place in places(traits):
+    for trait, place in attribute_slices(traits):
         edges = np.array([]) if trait.range is None else _edges(codes[:, place.start])
         names = trait.values or tuple(f"part {part + 1}" for part in range(len(edges) + 1))
         kind = _Kind(trait, place, dataset, edges)

@@ -13,7 +13,7 @@ from twoplayer.core.errors import UserError
 from twoplayer.data._base import Dataset, DataSettings
 from twoplayer.data._images import Images
 from twoplayer.data._open import short_name
-from twoplayer.data._open import source as source_of
+from twoplayer.data._open import source_for as source_of
 from twoplayer.data._path_source import ScannableSource
 from twoplayer.data._types import Array
 from twoplayer.evaluation.sample_source import SampleSource, own_size

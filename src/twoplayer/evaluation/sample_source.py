@@ -14,11 +14,11 @@ import numpy as np
 from twoplayer.core.errors import UserError
 from twoplayer.core.rng import numpy_generator
 from twoplayer.data import _open
-from twoplayer.data._base import DataSettings, Skipped
+from twoplayer.data._base import DataSettings, SkippedImage
 from twoplayer.data._images import Images
 from twoplayer.data._path_source import ScannableSource
 from twoplayer.data._reader import ImageReader
-from twoplayer.data._stream import ResizePlan, fit, stream
+from twoplayer.data._stream import ResizePlan, plan_resize, stream_images
 from twoplayer.data._types import Array
 from twoplayer.inference.trained_run import TrainedRun
 
@@ -81,7 +81,7 @@ def collect(
         return _of_run(what if isinstance(what, TrainedRun) else TrainedRun(what, device=device), n, seed)
     if _is_in_pieces(what):
         return _of_pieces(iter(what))
-    source = _open.source(what)
+    source = _open.source_for(what)
     if not isinstance(source, ScannableSource):
         return _of_points(_open.short_name(what), source.open(DataSettings(held_out=0.0)).train)
     found = source.scan(DataSettings(resolution))
@@ -95,7 +95,7 @@ def own_size(source: Any, found: Images, reader: ImageReader, resolution: int | 
     """What images are brought to: `resolution`, else what a known name stands for, else their own size."""
     # Folders and zips are shrunk to 64 pixels for training where nobody says how large: not what is measured.
     named = found.default_side if source.own_resolution else None
-    return fit(found, reader, resolution or named)
+    return plan_resize(found, reader, resolution or named)
 
 
 def _of_images(found: Images, reader: ImageReader, how: ResizePlan) -> SampleSource:
@@ -104,8 +104,10 @@ def _of_images(found: Images, reader: ImageReader, how: ResizePlan) -> SampleSou
     notes = list(how.notes)
 
     def read(rows: Array | None) -> Iterator[Array]:
-        skipped: list[Skipped] = []
-        yield from stream(found, reader, (how.side, channels), np.arange(count) if rows is None else rows, skipped)
+        skipped: list[SkippedImage] = []
+        yield from stream_images(
+            found, reader, (how.side, channels), np.arange(count) if rows is None else rows, skipped
+        )
         if skipped:
             first, number = skipped[0], len(skipped)
             notes.append(f"{number} images of {found.name} cannot be read, such as {first.path} ({first.reason}).")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twoplayer.core.version import __version__
-from twoplayer.data._attributes import Attribute, places
+from twoplayer.data._attributes import Attribute, attribute_slices
 from twoplayer.games._conditioned_inputs import ConditionedInputs
 from twoplayer.games._inputs import LatentInputs, SamplerInputs
 from twoplayer.games._sentence_inputs import SentenceInputs
@@ -94,7 +94,7 @@ def _latents(inputs: LatentInputs | ConditionedInputs | SentenceInputs) -> dict[
 
 
 def _traits(inputs: ConditionedInputs) -> list[dict[str, Any]]:
-    return [_trait(trait, inputs.dimension + place.start) for trait, place in places(inputs.traits)]
+    return [_trait(trait, inputs.dimension + place.start) for trait, place in attribute_slices(inputs.traits)]
 
 
 def _trait(trait: Attribute, first: int) -> dict[str, Any]:

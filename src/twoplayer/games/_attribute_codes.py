@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from twoplayer.core.errors import UserError, did_you_mean
-from twoplayer.data._attributes import Attribute, places, width
+from twoplayer.data._attributes import Attribute, attribute_slices, total_width
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
@@ -27,7 +27,7 @@ class AttributeCodes:
         self, traits: Sequence[Attribute], labels: np.ndarray | None, dataset: Dataset, attributes: np.ndarray | None
     ) -> None:
         self.traits, self.labels, self.attributes = tuple(traits), labels, attributes
-        self.columns = {attribute.name: place for attribute, place in places(dataset.attributes)}
+        self.columns = {attribute.name: place for attribute, place in attribute_slices(dataset.attributes)}
 
     @classmethod
     def of_training(cls, traits: Sequence[Attribute], dataset: Dataset) -> AttributeCodes:
@@ -48,8 +48,8 @@ class AttributeCodes:
 
     def __call__(self, rows: np.ndarray, random: np.random.Generator | None = None) -> np.ndarray:
         """Float32 ``(B, width)`` for the rows with those indices; nothing here is random."""
-        codes = np.zeros((len(rows), width(self.traits)), np.float32)
-        for trait, place in places(self.traits):
+        codes = np.zeros((len(rows), total_width(self.traits)), np.float32)
+        for trait, place in attribute_slices(self.traits):
             if trait.name in self.columns:
                 assert self.attributes is not None
                 codes[:, place] = self.attributes[rows][:, self.columns[trait.name]]
@@ -103,7 +103,7 @@ def disagreement(answers: Tensor, given: Tensor, traits: Sequence[Attribute]) ->
     """
     answers = answers.float()
     total = answers.new_zeros(())
-    for trait, place in places(traits):
+    for trait, place in attribute_slices(traits):
         guess, truth = answers[:, place], given[:, place]
         wrong = (guess - truth).square() if trait.range is not None else -truth * guess.log_softmax(1)
         total = total + wrong.sum(1).mean()

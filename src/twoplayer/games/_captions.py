@@ -17,7 +17,7 @@ from twoplayer.core.errors import UserError
 from twoplayer.core.rng import numpy_generator
 from twoplayer.games._factory import KEPT, StoredConditions
 from twoplayer.text_encoders._base import EncoderState, TextEncoder
-from twoplayer.text_encoders._cache import recalled, remember
+from twoplayer.text_encoders._cache import load_cached, save_cached
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
@@ -97,7 +97,9 @@ def encoder_of(encoder: str, model: str | None, dimension: int) -> TextEncoderSp
     if encoder == "sentence-transformers":
         return TextEncoderSpec(encoder, {} if model is None else {"model": _spelled(model)})
     if model is not None:
-        raise UserError(f"{encoder} learns from the captions and takes no model: set encoder to sentence-transformers")
+        raise UserError(
+            f"{encoder} learns from the captions and takes no model: set text_encoder to sentence-transformers"
+        )
     return TextEncoderSpec(encoder, {"dimension": dimension})
 
 
@@ -114,13 +116,13 @@ def fitted(named: TextEncoderSpec, dataset: Dataset, seed: int = 0) -> TextEncod
     encoder: TextEncoder = text_encoders.create(named.name, **named.options)
     folder = cache_root() / "texts"
     key = _key(named, dataset, seed)
-    known = recalled(folder, key)
+    known = load_cached(folder, key)
     if known is not None:
         encoder.restore(known)
         return encoder
     encoder.fit(dataset.train_captions, dataset.train, seed)
     if encoder.state().tensors:
-        remember(folder, key, encoder.state(), "the text encoder")
+        save_cached(folder, key, encoder.state(), "the text encoder")
     return encoder
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from twoplayer.core.rng import numpy_generator
-from twoplayer.data._attributes import Attribute, encode, places
+from twoplayer.data._attributes import Attribute, attribute_slices, encode_attributes
 from twoplayer.games._attribute_codes import LABEL, AttributeCodes, spelled
 from twoplayer.games._inputs import GridInputs, SamplerInputs, first_shown, latents, shown
 
@@ -56,8 +56,8 @@ class ConditionedInputs(SamplerInputs):
         """The conditions that `draw` puts beside its latents, float32 ``(count, width)``."""
         random = numpy_generator(seed, f"conditions for {purpose}")
         drawn = self._alike[random.integers(len(self._alike), size=count)]
-        wished = encode(self.traits, self.wishes, drawn[0])
-        for trait, place in places(self.traits):
+        wished = encode_attributes(self.traits, self.wishes, drawn[0])
+        for trait, place in attribute_slices(self.traits):
             if trait.name in self.wishes:
                 drawn[:, place] = wished[place]
         return drawn
@@ -102,9 +102,9 @@ class ConditionedInputs(SamplerInputs):
         """The rows that are like the wishes, or all where none is."""
         if not self.wishes:
             return self.rows
-        wished = encode(self.traits, self.wishes, self.rows[0])
+        wished = encode_attributes(self.traits, self.wishes, self.rows[0])
         alike = np.ones(len(self.rows), dtype=bool)
-        for trait, place in places(self.traits):
+        for trait, place in attribute_slices(self.traits):
             if trait.name in self.wishes:
                 alike &= (np.abs(self.rows[:, place] - wished[place]) <= NEAR).all(1)
         return self.rows[alike] if alike.any() else self.rows

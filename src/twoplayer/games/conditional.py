@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from twoplayer.core.errors import UserError
 from twoplayer.core.ranges import Count, Positive
 from twoplayer.core.rng import numpy_generator
-from twoplayer.data._attributes import Attribute, width
+from twoplayer.data._attributes import Attribute, total_width
 from twoplayer.games._adversarial import AdversarialGame, needs_scores
 from twoplayer.games._attribute_codes import AttributeCodes, disagreement, traits_of
 from twoplayer.games._base import Batch, Loss, SlopedGame, in_precision, prior_rows
@@ -49,7 +49,9 @@ __all__ = ["ConditionalGame"]
 
 KEPT_BYTES = 2**24
 """Of the rows that a run keeps, at most."""
-UNHEARD = "this game's checker: set checker to none, and into_critic to concatenation or projection"
+UNHEARD = (
+    "this game's checker: set auxiliary_classifier to none, and critic_conditioning to concatenation or projection"
+)
 MOST_MAPS = 16
 """Channels, or features, that a condition adds to a sample at most."""
 
@@ -59,11 +61,12 @@ class ConditionalGame(AdversarialGame, SlopedGame, ConfigurableGame):
     """Both players are told what the real samples of the batch are like; the generator is to make others like them.
 
     `conditions` names what counts, the class as ``label``; None is the class and all attributes. Into the generator
-    they go by `into_generator`: embedded in `condition_dim` numbers beside the latents, or as gain and bias of every
-    normalization. Into the critic by `into_critic`: embedded beside the samples, by projection on its features, or not
-    at all. The `checker` finds them again, ``shared`` off the critic's features, ``own`` as a network by itself; the
-    generator has to please it, with `checker_weight`. It learns from ``real`` samples, or, as in AC-GAN, from ``both``:
-    then it may agree with the generator on what a class looks like, against the data.
+    they go by `generator_conditioning`: embedded in `condition_dim` numbers beside the latents, or as gain and bias of
+    every normalization. Into the critic by `critic_conditioning`: embedded beside the samples, by projection on its
+    features, or not at all. The `auxiliary_classifier` finds them again, ``shared`` off the critic's features, ``own``
+    as a network by itself; the generator has to please it, with `auxiliary_classifier_weight`. It learns from ``real``
+    samples, or, as in AC-GAN, from ``both``: then it may agree with the generator on what a class looks like, against
+    the data.
 
     Raises `UserError` where nobody would look at the conditions, or networks cannot take them.
     """
@@ -73,31 +76,36 @@ class ConditionalGame(AdversarialGame, SlopedGame, ConfigurableGame):
         kit: GameFactory,
         *,
         conditions: list[str] | None = None,
-        into_generator: Literal["concatenation", "normalization"] = "concatenation",
-        into_critic: Literal["concatenation", "projection", "none"] = "concatenation",
-        checker: Literal["none", "shared", "own"] = "none",
-        checker_learns: Literal["real", "both"] = "real",
-        checker_weight: Positive = 1.0,
+        generator_conditioning: Literal["concatenation", "normalization"] = "concatenation",
+        critic_conditioning: Literal["concatenation", "projection", "none"] = "concatenation",
+        auxiliary_classifier: Literal["none", "shared", "own"] = "none",
+        auxiliary_classifier_data: Literal["real", "both"] = "real",
+        auxiliary_classifier_weight: Positive = 1.0,
         condition_dim: Count = 64,
     ) -> None:
-        if into_critic == "none" and checker == "none":
+        if critic_conditioning == "none" and auxiliary_classifier == "none":
             raise UserError(
-                "nobody would look at the conditions: set into_critic to concatenation or projection, or checker to "
-                "shared or own"
+                "nobody would look at the conditions: set critic_conditioning to concatenation or projection, or "
+                "auxiliary_classifier to shared or own"
             )
-        if into_critic == "concatenation" and checker == "shared":
+        if critic_conditioning == "concatenation" and auxiliary_classifier == "shared":
             raise UserError(
-                "a shared checker would read the conditions off the critic's own input: set into_critic to projection "
-                "or none, or checker to own"
+                "a shared checker would read the conditions off the critic's own input: set critic_conditioning to "
+                "projection or none, or auxiliary_classifier to own"
             )
         needs_scores(kit.objective)
         super().__init__(kit.objective, kit.regularizers)
         self.traits = tuple(Attribute.of(document) for document in kit.facts.given["attributes"])
         self.prior, self.latent_dim, self.shape = kit.prior, kit.latent_dim, kit.facts.shape
-        self.told_from, self.unheard = kit.latent_dim, None if checker == "none" else UNHEARD
-        self.checker_weight, self.checker_learns = checker_weight, checker_learns
-        self.generator = _generator(kit, self.traits, into_generator, condition_dim)
-        self.critic: CriticWithClassifier = CriticWithClassifier(*_critics(kit, self.traits, into_critic, checker))
+        self.told_from, self.unheard = kit.latent_dim, None if auxiliary_classifier == "none" else UNHEARD
+        self.auxiliary_classifier_weight, self.auxiliary_classifier_data = (
+            auxiliary_classifier_weight,
+            auxiliary_classifier_data,
+        )
+        self.generator = _generator(kit, self.traits, generator_conditioning, condition_dim)
+        self.critic: CriticWithClassifier = CriticWithClassifier(
+            *_critics(kit, self.traits, critic_conditioning, auxiliary_classifier)
+        )
         self.players = {"generator": self.generator, "critic": self.critic}
         self.rule(self.critic)
 
@@ -107,7 +115,7 @@ class ConditionalGame(AdversarialGame, SlopedGame, ConfigurableGame):
     ) -> ConditioningData:
         traits = traits_of(dataset, options.get("conditions"))
         codes = AttributeCodes.of_training(traits, dataset)
-        count = min(KEPT, max(1, KEPT_BYTES // (4 * width(traits))))
+        count = min(KEPT, max(1, KEPT_BYTES // (4 * total_width(traits))))
         rows = numpy_generator(seed, "kept rows").permutation(len(dataset.train))[:count]
         kept = StoredConditions({"given": torch.from_numpy(codes(rows))})
         return ConditioningData(codes, {"attributes": [asdict(trait) for trait in traits]}, kept)
@@ -145,7 +153,7 @@ class ConditionalGame(AdversarialGame, SlopedGame, ConfigurableGame):
         seen = torch.cat(told.features)
         loss = self.judged(told, scored, batch, ahead=ahead)
         wrong = self._wrong_on(scored.real, seen[: len(real)], batch, "checker_real")
-        if self.checker_learns == "both":
+        if self.auxiliary_classifier_data == "both":
             wrong |= self._wrong_on(scored.fake, seen[len(real) :], batch, "checker_fake")
         return _with(loss, wrong, 1.0)
 
@@ -165,7 +173,7 @@ class ConditionalGame(AdversarialGame, SlopedGame, ConfigurableGame):
         real = told(self.perturbed(batch.real, batch, "real again")) if self.objective.uses_real_outputs else None
         value = self.objective.generator_loss(score, real)
         wrong = self._wrong_on(fake, told.features[0], batch, "checker_generated")
-        return _with(Loss(value, {"generator_loss": value.detach()}), wrong, self.checker_weight)
+        return _with(Loss(value, {"generator_loss": value.detach()}), wrong, self.auxiliary_classifier_weight)
 
     def latents(self, batch: Batch, times: int = 1) -> Tensor:
         free = prior_rows(batch, self.latent_dim, self.prior, times)
@@ -207,7 +215,7 @@ class CriticWithClassifier(nn.Module):
 
 
 def _generator(kit: GameFactory, traits: tuple[Attribute, ...], entry: str, condition_dim: int) -> Generator:
-    inputs, shape = width(traits), kit.facts.shape
+    inputs, shape = total_width(traits), kit.facts.shape
     if entry == "normalization":
         return ModulatedGenerator(kit.generator(kit.latent_dim, shape), kit.latent_dim, inputs)
     base = kit.generator(kit.latent_dim + condition_dim, shape)
@@ -218,7 +226,7 @@ def _critics(
     kit: GameFactory, traits: tuple[Attribute, ...], entry: str, checker: str
 ) -> tuple[ConditionalCritic, nn.Module | None, bool]:
     """The critic, the checker, and whether it shares the critic's features."""
-    inputs, shape = width(traits), kit.facts.shape
+    inputs, shape = total_width(traits), kit.facts.shape
     told: ConditionalCritic
     if entry == "concatenation":
         more = min(inputs, MOST_MAPS)

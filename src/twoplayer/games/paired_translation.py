@@ -29,11 +29,11 @@ __all__ = ["PairedTranslationGame"]
 class PairedTranslationGame(TranslationGame):
     """The translator makes of an image what the critic cannot tell from its true partner, beside the same image.
 
-    `direction` says which side is given; `l1` weighs the mean absolute difference from the true partner, in units of
-    [-1, 1]. With `adversarial` 0 the critic has no say, which is the pure L1 regression that translations are to be
-    compared with. In training both pictures of a pair are enlarged by the share `jitter` and cropped back at the same
-    random place, and with `mirror` half of the pairs are mirrored: the paper's jitter is 30/256, and it mirrors where
-    left and right mean nothing.
+    `direction` says which side is given; `l1_weight` weighs the mean absolute difference from the true partner, in
+    units of [-1, 1]. With `adversarial_weight` 0 the critic has no say, which is the pure L1 regression that
+    translations are to be compared with. In training both pictures of a pair are enlarged by the share `jitter` and
+    cropped back at the same random place, and with `mirror` half of the pairs are mirrored: the paper's jitter is
+    30/256, and it mirrors where left and right mean nothing.
     """
 
     def __init__(
@@ -44,15 +44,18 @@ class PairedTranslationGame(TranslationGame):
         regularizers: Sequence[Regularizer] = (),
         *,
         direction: Direction = "AtoB",
-        l1: NonNegative = 100.0,
-        adversarial: NonNegative = 1.0,
+        l1_weight: NonNegative = 100.0,
+        adversarial_weight: NonNegative = 1.0,
         jitter: Enlargement = 0.0,
         mirror: bool = False,
     ) -> None:
         super().__init__(objective, regularizers)
         self.translator, self.critic = translator, PatchScores(critic)
         self.direction = direction
-        self.l1, self.adversarial = within(NonNegative, l1=l1), within(NonNegative, adversarial=adversarial)
+        self.l1_weight, self.adversarial_weight = (
+            within(NonNegative, l1_weight=l1_weight),
+            within(NonNegative, adversarial_weight=adversarial_weight),
+        )
         self.jitter, self.mirror = within(Enlargement, jitter=jitter), mirror
         self.players = {"generator": translator, "critic": self.critic}
         self.rule(self.critic)
@@ -100,7 +103,7 @@ class PairedTranslationGame(TranslationGame):
             real = self.critic(self._seen(given, wanted, batch, "real again"))
         value = self.objective.generator_loss(fake, real)
         parts = {"generator_loss": value.detach(), "l1": difference.detach()}
-        return Loss(self.adversarial * value + self.l1 * difference, parts)
+        return Loss(self.adversarial_weight * value + self.l1_weight * difference, parts)
 
     def _sides(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """What is given, and what is wanted."""

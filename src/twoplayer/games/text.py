@@ -44,14 +44,14 @@ class TextGame(AdversarialGame, ConfigurableGame):
     """Images of what sentences say; the critic must tell a real image with another's sentence from a real pair.
 
     Half of what the critic calls fake are real images with wrong sentences, which is how it learns to match: each of
-    another image, and none that says the same as one of its own. With `interpolate` the generator also answers for
-    sentences half-way between the two, which nobody wrote.
+    another image, and none that says the same as one of its own. With `interpolate_texts` the generator also answers
+    for sentences half-way between the two, which nobody wrote.
 
-    `encoder` makes vectors of sentences: "bag-of-words" and "characters" learn `text_dim` numbers with the data's own
-    images, before training, and are kept in the cache; "sentence-transformers" takes the `model` of that name or
-    folder. The vector's embedding of `embedded` numbers joins the latents; with `conditioning_augmentation` above 0,
-    which weighs what it costs to be far from N(0, 1), a draw around it does. Into the critic the vector comes by
-    "projection" of its features, or by "concatenation" with the image.
+    `text_encoder` makes vectors of sentences: "bag-of-words" and "characters" learn `text_embedding_dim` numbers with
+    the data's own images, before training, and are kept in the cache; "sentence-transformers" takes the
+    `text_encoder_model` of that name or folder. The vector's embedding of `condition_dim` numbers joins the latents;
+    with `conditioning_augmentation` above 0, which weighs what it costs to be far from N(0, 1), a draw around it does.
+    Into the critic the vector comes by "projection" of its features, or by "concatenation" with the image.
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class TextGame(AdversarialGame, ConfigurableGame):
         objective: Objective,
         regularizers: Sequence[Regularizer] = (),
         *,
-        encoder: Literal["bag-of-words", "characters", "sentence-transformers"] = "bag-of-words",
-        model: str | None = None,
-        text_dim: Count = 64,
-        embedded: Count = 64,
-        into_critic: Literal["projection", "concatenation"] = "projection",
-        interpolate: bool = True,
+        text_encoder: Literal["bag-of-words", "characters", "sentence-transformers"] = "bag-of-words",
+        text_encoder_model: str | None = None,
+        text_embedding_dim: Count = 64,
+        condition_dim: Count = 64,
+        critic_conditioning: Literal["projection", "concatenation"] = "projection",
+        interpolate_texts: bool = True,
         conditioning_augmentation: NonNegative = 0.0,
     ) -> None:
         needs_scores(objective)
@@ -78,7 +78,7 @@ class TextGame(AdversarialGame, ConfigurableGame):
             raise UserError("conditioning_augmentation draws from a normal distribution: set prior to normal")
         self.generator = generator
         self.critic: ConditionalCritic = critic
-        self.given, self.prior, self.interpolate = given, prior, interpolate
+        self.given, self.prior, self.interpolate_texts = given, prior, interpolate_texts
         self.players = {"generator": generator, "critic": critic}
         self.rule(critic)
 
@@ -86,7 +86,11 @@ class TextGame(AdversarialGame, ConfigurableGame):
     def study(
         cls, dataset: Dataset, seed: int, before: ConditioningData | None = None, **options: Any
     ) -> ConditioningData:
-        named = encoder_of(options.get("encoder", "bag-of-words"), options.get("model"), options.get("text_dim", 64))
+        named = encoder_of(
+            options.get("text_encoder", "bag-of-words"),
+            options.get("text_encoder_model"),
+            options.get("text_embedding_dim", 64),
+        )
         if before is None or before.kept is None:
             encoder = fitted(named, dataset)  # one for all seeds of a method, so that runs can be asked the same
         else:
@@ -104,19 +108,19 @@ class TextGame(AdversarialGame, ConfigurableGame):
     @classmethod
     def assemble(cls, kit: GameFactory, **options: Any) -> TextGame:
         given, shape = dict(kit.facts.given), kit.facts.shape
-        width, embedded = int(given["width"]), int(options.get("embedded", 64))
-        base = kit.generator(kit.latent_dim + embedded, shape)
+        width, condition_dim = int(given["width"]), int(options.get("condition_dim", 64))
+        base = kit.generator(kit.latent_dim + condition_dim, shape)
         generator: AugmentedGenerator | ConcatenatedGenerator
         if options.get("conditioning_augmentation"):
-            generator = AugmentedGenerator(base, kit.latent_dim + embedded, width, embedded)
+            generator = AugmentedGenerator(base, kit.latent_dim + condition_dim, width, condition_dim)
         else:
-            generator = ConcatenatedGenerator(base, kit.latent_dim, width, embedding(width, embedded, width))
+            generator = ConcatenatedGenerator(base, kit.latent_dim, width, embedding(width, condition_dim, width))
         critic: ConditionalCritic
-        if options.get("into_critic", "projection") == "projection":
+        if options.get("critic_conditioning", "projection") == "projection":
             critic = ProjectedCritic(kit.critic(shape), shape, width)
         else:
-            wide = (shape[0] + embedded, *shape[1:])
-            critic = ConcatenatedCritic(kit.critic(wide), shape, embedding(width, embedded, width))
+            wide = (shape[0] + condition_dim, *shape[1:])
+            critic = ConcatenatedCritic(kit.critic(wide), shape, embedding(width, condition_dim, width))
         return cls(generator, critic, given, kit.prior, kit.objective, kit.regularizers, **options)
 
     @classmethod
@@ -155,7 +159,7 @@ class TextGame(AdversarialGame, ConfigurableGame):
     def generator_loss(self, batch: Batch, generated: Tensor) -> Loss:
         total = value = self._fooled(batch, generated, batch.given, "again")
         parts = {"generator_loss": value.detach()}
-        if self.interpolate:
+        if self.interpolate_texts:
             between = (batch.given + batch.mismatched) / 2  # eq. 5 with beta 1/2
             more = self._fooled(batch, self._made(batch, between), between, "between")
             total, parts["generator_loss_between"] = (value + more) / 2, more.detach()

@@ -62,11 +62,12 @@ class TwoCritics(nn.Module):
 class UnpairedTranslationGame(TranslationGame):
     """Translators of A to B and of B to A; there and back again an image is to be what it was.
 
-    `cycle` weighs the mean absolute difference after both translators: 10, as in the paper, whose generators' losses
-    are not halved; beside least-squares, which halves them, 5 is as much. `identity` weighs, as a share of it, what a
-    translator changes in an image that is on its side already, where both sides have as many channels. `history` is
-    how many earlier translations either critic is reminded of. `direction` is the one that samples and figures show;
-    both are trained. Images seen are those of one side, since either critic learns from as many of its own.
+    `cycle_weight` weighs the mean absolute difference after both translators: 10, as in the paper, whose generators'
+    losses are not halved; beside least-squares, which halves them, 5 is as much. `identity_weight` weighs, as a share
+    of it, what a translator changes in an image that is on its side already, where both sides have as many channels.
+    `image_pool_size` is how many earlier translations either critic is reminded of. `direction` is the one that samples
+    and figures show; both are trained. Images seen are those of one side, since either critic learns from as many of
+    its own.
     """
 
     def __init__(
@@ -78,18 +79,23 @@ class UnpairedTranslationGame(TranslationGame):
         regularizers: Sequence[Regularizer] = (),
         *,
         direction: Direction = "AtoB",
-        cycle: NonNegative = 10.0,
-        identity: NonNegative = 0.5,
-        history: NonNegativeCount = 50,
+        cycle_weight: NonNegative = 10.0,
+        identity_weight: NonNegative = 0.5,
+        image_pool_size: NonNegativeCount = 50,
     ) -> None:
         super().__init__(objective, regularizers)
-        at_least(0, history=history)
-        self.cycle, self.identity = within(NonNegative, cycle=cycle), within(NonNegative, identity=identity)
+        at_least(0, image_pool_size=image_pool_size)
+        self.cycle_weight, self.identity_weight = (
+            within(NonNegative, cycle_weight=cycle_weight),
+            within(NonNegative, identity_weight=identity_weight),
+        )
         self.direction = direction
         self.generator = TwoWayTranslator(*translators, direction)
         self.critic: TwoCritics = TwoCritics(*(PatchScores(critic) for critic in critics))
         self.alike = shapes[0][0] == shapes[1][0]
-        self.histories = nn.ModuleDict({"a": ImagePool(history, shapes[0]), "b": ImagePool(history, shapes[1])})
+        self.histories = nn.ModuleDict(
+            {"a": ImagePool(image_pool_size, shapes[0]), "b": ImagePool(image_pool_size, shapes[1])}
+        )
         self.players = {"generator": self.generator, "critic": self.critic}
         self.rule(self.critic.a)
         self.rule(self.critic.b)
@@ -131,12 +137,12 @@ class UnpairedTranslationGame(TranslationGame):
         value = self._fooled("a", self.critic.a, generated.a, batch.real, batch)
         value = value + self._fooled("b", self.critic.b, generated.b, batch.partner, batch)
         parts = {"generator_loss": value.detach() / 2, "cycle": cycle.detach() / 2}
-        total = value + self.cycle * cycle
-        if self.identity and self.alike:
+        total = value + self.cycle_weight * cycle
+        if self.identity_weight and self.alike:
             same = _apart(self.generator.BtoA(batch.real), batch.real)
             same = same + _apart(self.generator.AtoB(batch.partner), batch.partner)
             parts["identity"] = same.detach() / 2
-            total = total + self.cycle * self.identity * same
+            total = total + self.cycle_weight * self.identity_weight * same
         return Loss(total, parts)
 
     def _critic_loss(self, side: str, critic: nn.Module, real: Tensor, fake: Tensor, batch: Batch, ahead: bool) -> Loss:

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from twoplayer.core.errors import UserError
-from twoplayer.data._base import Dataset, DataSettings, Skipped
+from twoplayer.data._base import Dataset, DataSettings, SkippedImage
 from twoplayer.data._images import Images
 from twoplayer.data._labels import Labels
-from twoplayer.data._open import source
+from twoplayer.data._open import source_for
 from twoplayer.data._path_source import ScannableSource
 from twoplayer.data._points import PointTable
 
@@ -43,7 +43,7 @@ class OrderedSamples:
         for start in range(0, self.count, PIECE):
             indices = np.arange(start, min(start + PIECE, self.count))
             rows = list(self.rows(indices))
-            good = [not isinstance(row, Skipped) for row in rows]
+            good = [not isinstance(row, SkippedImage) for row in rows]
             if any(good):
                 samples = np.stack([row for row, whole in zip(rows, good, strict=True) if whole])
                 yield indices[good], samples
@@ -55,7 +55,7 @@ def in_order(what: Any, shape: tuple[int, ...], kind: str) -> OrderedSamples:
     Images are brought to the run's size and channels. Raises `UserError` for points where images are wanted, and the
     other way round, and for points of another dimension.
     """
-    made = source(what)
+    made = source_for(what)
     found = (
         made.scan(DataSettings(minimum=1))
         if isinstance(made, ScannableSource)

@@ -98,7 +98,8 @@ class TrainedRun:
 
     @property
     def kept(self) -> dict[str, Any] | None:
-        """The checkpoint that ``--stop`` kept as the best: its round, criterion and value; None without ``--stop``."""
+        """The checkpoint that ``--early-stopping`` kept as the best: its round, criterion and value; None without
+        ``--early-stopping``."""
         kept: dict[str, Any] | None = self.status.get("kept")
         return kept
 
@@ -110,7 +111,7 @@ class TrainedRun:
     @property
     def images_seen(self) -> int:
         """Real samples that the critic had consumed by then."""
-        return int(self._state.get("seen", self._state["read"])) * self.config.batch
+        return int(self._state.get("seen", self._state["read"])) * self.config.batch_size
 
     @cached_property
     def _built(self) -> tuple[ConfigurableGame, nn.Module]:

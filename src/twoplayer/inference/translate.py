@@ -112,7 +112,7 @@ def translate_files(
     be written to one name, one over a picture that is given, or one over a file that nobody has said to `overwrite`;
     then nothing is written.
     """
-    from twoplayer.data._pixels import whole
+    from twoplayer.data._pixels import read_image
 
     given, _ = channels(run, direction)
     found = _found(paths, output)
@@ -120,9 +120,9 @@ def translate_files(
     _check_targets([path for path, _ in found], written)
     check_free(written, overwrite=overwrite)
     for path, _ in found:
-        _check(whole(path, given), given, str(path))
+        _check(read_image(path, given), given, str(path))
     for start in range(0, len(found), READ):
-        pictures = [whole(path, given) for path, _ in found[start : start + READ]]
+        pictures = [read_image(path, given) for path, _ in found[start : start + READ]]
         made = translate(run, pictures, direction=direction, dropout=dropout)
         for path, picture in zip(written[start : start + READ], made, strict=True):
             _write(path, picture)

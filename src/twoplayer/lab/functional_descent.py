@@ -79,7 +79,7 @@ class FunctionalDescent(Demonstration):
             NonSaturating(),
             generator=Linear(),
             critic=MLP(filters=64, activation="softplus"),
-            algorithm=partial(CFG, levels=self.levels, critic_steps=40, pool=SAMPLES, step_size=0.1),
+            algorithm=partial(CFG, functional_steps=self.levels, critic_steps=40, pool_size=SAMPLES, step_size=0.1),
             latent_dim=density.dimension,
             rate=3e-3,
             seed=seed,

@@ -67,7 +67,7 @@ class VanishingGradients(Demonstration):
     def show(self, findings: DemonstrationResult) -> None:
         scene = _Scene(self.distance, self.deviation, findings.seed)
         times = _times(self.steps)
-        noise = InstanceNoise(deviation=self.deviation, fade=0)
+        noise = InstanceNoise(std=self.deviation, fade_steps=0)
         seeds = [derive(findings.seed, "critic", k) for k in range(self.critics)]
         plain = [self._watch(scene, Minimax(), (), times, seed) for seed in seeds]
         noisy = self._watch(scene, Minimax(), (noise,), times, seeds[0])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from twoplayer.core.number_format import shown
+from twoplayer.core.number_format import format_number
 from twoplayer.metrics._base import MetricValue
 
-__all__ = ["count_label", "sample_count", "shown", "table"]
+__all__ = ["count_label", "sample_count", "table"]
 
 DIRECTION = {True: "higher", False: "lower", None: "like real"}
 
@@ -34,6 +34,13 @@ def table(figures: Sequence[MetricValue]) -> list[str]:
     rows = [("", "value", f"held-out real data{of}", "better")]
     for f in figures:
         few = f" ({f.real_count:,})" if not of and f.real_count is not None else ""
-        rows.append((f.name, shown(f.value, f.error), shown(f.real, f.real_error) + few, DIRECTION[f.higher_is_better]))
+        rows.append(
+            (
+                f.name,
+                format_number(f.value, f.error, ascii=True),
+                format_number(f.real, f.real_error, ascii=True) + few,
+                DIRECTION[f.higher_is_better],
+            )
+        )
     name, value, real, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
     return [f"  {a:<{name}}  {b:>{value}}  {c:>{real}}  {d}".rstrip() for a, b, c, d in rows]

@@ -1,4 +1,4 @@
-"""The nonlinearities of every architecture, and the weight gain that keeps a signal's size through each."""
+"""The activations of every architecture, and the weight gain that preserves the signal's variance through each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 __all__ = ["ACTIVATIONS", "activation", "expansion", "gain"]
 
-SLOPE = 0.2
+LEAKY_RELU_SLOPE = 0.2
 
 
 class ShiftedSoftplus(nn.Module):
@@ -32,7 +32,7 @@ class Gated(nn.Module):
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
-    "leaky-relu": functools.partial(nn.LeakyReLU, SLOPE),
+    "leaky-relu": functools.partial(nn.LeakyReLU, LEAKY_RELU_SLOPE),
     "tanh": nn.Tanh,
     "softplus": ShiftedSoftplus,
     "elu": nn.ELU,
@@ -41,12 +41,12 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 
 def activation(name: str) -> nn.Module:
-    """A new module of that activation; `name` has been checked."""
+    """A new module of the activation called `name`, which must be one of `ACTIVATIONS`."""
     return ACTIVATIONS[name]()
 
 
 def expansion(name: str) -> int:
-    """How many times its output width a layer must have that feeds this activation: 2 for gated, else 1."""
+    """The factor by which a layer must be wider than the output of this activation: 2 for gated, else 1."""
     return 2 if name == "gated" else 1
 
 

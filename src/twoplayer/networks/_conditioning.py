@@ -135,7 +135,7 @@ class ModulatedGenerator(Generator):
         if not modulate(base, self.current, width):
             raise UserError(
                 "this generator normalizes nothing that a condition could modulate: set generator.normalization to "
-                "batch, or into_generator to concatenation"
+                "batch, or generator_conditioning to concatenation"
             )
         self.base = base
         self.base_dim, self.latent_dim, self.shape = base_dim, base_dim + width, base.shape

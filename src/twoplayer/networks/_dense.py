@@ -1,4 +1,4 @@
-"""What the fully connected architectures share: all but their hidden layers."""
+"""The common part of the fully connected architectures: all but their hidden layers."""
 
 from __future__ import annotations
 

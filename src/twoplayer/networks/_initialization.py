@@ -6,14 +6,13 @@ from torch import Tensor, nn
 
 __all__ = ["draw_dense", "draw_normal", "draw_scaled"]
 
-WEIGHTED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+LAYERS_WITH_WEIGHTS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
 def draw_dense(module: nn.Module, gain: float) -> None:
-    """`draw_scaled`, with every bias uniform in ±1/√fan-in: with biases of 0 all kinks start at the origin.
+    """`draw_scaled`, with every bias uniform in ±1/√fan-in: with biases of 0 the kinks of all units lie at the origin.
 
-    On a ring of 8 Gaussians (3,000 rounds, two seeds) the generator then finds 8 and 8 modes, instead of 6
-    and 4.
+    On a ring of 8 Gaussians (3,000 steps, two seeds) the generator then covers 8 and 8 modes, instead of 6 and 4.
     """
     draw_scaled(module, gain)
     for layer in module.modules():
@@ -23,18 +22,18 @@ def draw_dense(module: nn.Module, gain: float) -> None:
 
 
 def draw_normal(module: nn.Module, deviation: float) -> None:
-    """Every weight from N(0, deviation²) and every bias 0; normalization layers keep scale 1."""
+    """Draw every weight from N(0, deviation²) and set every bias to 0; normalization layers keep scale 1."""
     for layer in module.modules():
-        if isinstance(layer, WEIGHTED):
+        if isinstance(layer, LAYERS_WITH_WEIGHTS):
             nn.init.normal_(layer.weight, std=deviation)
             _zero(layer.bias)
 
 
 def draw_scaled(module: nn.Module, gain: float) -> None:
-    """Every weight from N(0, gain²/fan-in) (He et al. 2015, eq. 10) and every bias 0.
+    """Draw every weight from N(0, gain²/fan-in) (He et al. 2015, eq. 10) and set every bias to 0.
 
-    With the gain of the activation before a layer, its outputs have unit variance where its inputs'
-    pre-activations had. Not for transposed convolutions, whose fan-in is another.
+    With the gain of the activation before a layer, its outputs have unit variance if the pre-activations of its inputs
+    have. Transposed convolutions are skipped, since their fan-in is computed differently.
     """
     for layer in module.modules():
         if isinstance(layer, (nn.Linear, nn.Conv2d)):

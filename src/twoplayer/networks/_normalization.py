@@ -17,9 +17,9 @@ NORMALIZATIONS = ("batch", "layer", "instance", "none")
 class BatchNorm(_BatchNorm):
     """Batch normalization (Ioffe & Szegedy 2015, Algorithm 1) of ``(B, C)`` or ``(B, C, H, W)``.
 
-    In one process this is `torch.nn.BatchNorm1d` / `2d` to the bit. While training on several, mean and
-    variance are those of the whole batch, differentiably to any order, so that n processes with equal shares
-    of a batch compute what one process computes with all of it.
+    In one process this is `torch.nn.BatchNorm1d` or `BatchNorm2d` to the bit. In training with several processes, mean
+    and variance are those of the whole batch, differentiable to any order, so that n processes with equal shares of a
+    batch compute what one process computes with all of it.
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -53,10 +53,13 @@ class BatchNorm(_BatchNorm):
 
 
 def normalization(name: str, channels: int, maps: bool) -> nn.Module:
-    """A module for ``(B, channels, H, W)`` if `maps`, else for ``(B, channels)``; `name` has been checked.
+    """A module that normalizes feature maps or vectors.
 
-    Layer normalization takes statistics over (C, H, W) and scales per channel. A vector is one instance, so
-    its instance normalization is its layer normalization.
+    Args:
+        name: One of `NORMALIZATIONS`. Layer normalization takes statistics over (C, H, W) and scales per channel.
+        channels: C.
+        maps: Whether inputs are ``(B, C, H, W)``, else ``(B, C)``. A vector is a single instance, so that its instance
+            normalization is its layer normalization.
     """
     match name:
         case "batch":

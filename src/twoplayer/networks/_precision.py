@@ -1,4 +1,4 @@
-"""Where autocast must not reach: a critic's output, and points, whose digits bfloat16 would lose."""
+"""Protection from autocast for critic outputs and for points, whose digits bfloat16 would lose."""
 
 from __future__ import annotations
 

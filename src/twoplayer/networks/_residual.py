@@ -39,42 +39,47 @@ class SumPool(nn.Module):
 
 @dataclass(frozen=True)
 class BlockStyle:
-    """What the blocks of one network share: activation, normalization, and how many of them there are.
+    """Builds the residual blocks of one network.
 
-    Blocks map trunks: a trunk of width w has `wide(w)` channels, 2w where the activation is gated.
+    A trunk of width w has `expanded(w)` channels: w, or 2w where the activation is gated.
+
+    Args:
+        act: The name of the activation.
+        norm: The name of the normalization.
+        blocks: The number of blocks, by which initial branches are scaled.
     """
 
     act: str
     norm: str
     blocks: int
 
-    def wide(self, width: int) -> int:
+    def expanded(self, width: int) -> int:
         return width * expansion(self.act)
 
     def activated(self, width: int) -> list[nn.Module]:
-        """Normalization and activation of a trunk: `wide(width)` channels in, `width` out."""
-        return [normalization(self.norm, self.wide(width), maps=True), activation(self.act)]
+        """Normalization and activation of a trunk: `expanded(width)` channels in, `width` out."""
+        return [normalization(self.norm, self.expanded(width), maps=True), activation(self.act)]
 
     def block(self, width: int) -> ResidualBlock:
-        """A block that keeps size and width."""
+        """A block that preserves size and width."""
         return self._residual(width, self._conv(width), width, self._conv(width), nn.Identity())
 
-    def growing_block(self, inputs: int, outputs: int, before: int, after: int) -> ResidualBlock:
-        """A generator's block from side `before` to side `after`."""
-        grow = UpsampleConv(inputs, self.wide(outputs), before, after, bias=self._bias)
-        shortcut = nn.Sequential(self._project(self.wide(inputs), outputs), Upsample(after))
+    def upsampling_block(self, inputs: int, outputs: int, before: int, after: int) -> ResidualBlock:
+        """A block of the generator, from side `before` to side `after`."""
+        grow = UpsampleConv(inputs, self.expanded(outputs), before, after, bias=self._bias)
+        shortcut = nn.Sequential(self._project(self.expanded(inputs), outputs), Upsample(after))
         return self._residual(inputs, grow, outputs, self._conv(outputs), shortcut)
 
-    def shrinking_block(self, inputs: int, outputs: int) -> ResidualBlock:
-        """A critic's block, from side s to s // 2."""
-        shrink = ConvPool(inputs, self.wide(outputs), bias=self._bias)
-        shortcut = nn.Sequential(nn.AvgPool2d(2), self._project(self.wide(inputs), outputs))
+    def downsampling_block(self, inputs: int, outputs: int) -> ResidualBlock:
+        """A block of the critic, from side s to s // 2."""
+        shrink = ConvPool(inputs, self.expanded(outputs), bias=self._bias)
+        shortcut = nn.Sequential(nn.AvgPool2d(2), self._project(self.expanded(inputs), outputs))
         return self._residual(inputs, self._conv(inputs), inputs, shrink, shortcut)
 
     def first_block(self, channels: int, outputs: int) -> ResidualBlock:
-        """The critic's first block: it sees the image, so it neither activates nor normalizes its input."""
-        conv = nn.Conv2d(channels, self.wide(outputs), 3, padding=1)
-        shrink = ConvPool(outputs, self.wide(outputs), bias=self._bias)
+        """The critic's first block: its input is the image, so it neither activates nor normalizes it."""
+        conv = nn.Conv2d(channels, self.expanded(outputs), 3, padding=1)
+        shrink = ConvPool(outputs, self.expanded(outputs), bias=self._bias)
         shortcut = nn.Sequential(nn.AvgPool2d(2), self._project(channels, outputs))
         draw_scaled(conv, 1.0)
         self._draw_last(shrink)
@@ -85,17 +90,17 @@ class BlockStyle:
         return self.norm == "none"
 
     def _conv(self, width: int) -> nn.Conv2d:
-        return nn.Conv2d(width, self.wide(width), 3, padding=1, bias=self._bias)
+        return nn.Conv2d(width, self.expanded(width), 3, padding=1, bias=self._bias)
 
     def _project(self, channels: int, outputs: int) -> nn.Conv2d:
-        projection = nn.Conv2d(channels, self.wide(outputs), 1, bias=self._bias)
+        projection = nn.Conv2d(channels, self.expanded(outputs), 1, bias=self._bias)
         draw_scaled(projection, 1.0)
         return projection
 
     def _residual(
         self, width: int, first: nn.Module, hidden: int, last: nn.Module, shortcut: nn.Module
     ) -> ResidualBlock:
-        """Activate a trunk of `width`, `first`, activate its `hidden`, `last`."""
+        """A block that activates a trunk of `width`, applies `first`, activates its `hidden` output, applies `last`."""
         draw_scaled(first, gain(self.act))
         self._draw_last(last)
         branch = nn.Sequential(*self.activated(width), first, *self.activated(hidden), last)

@@ -1,12 +1,4 @@
-"""BEGAN's players: the critic is an autoencoder, and its output is how badly it reconstructs a sample.
-
-The output is an energy, the mean absolute error over the sample's values: larger means less real. The
-generator has the decoder's architecture with weights of its own.
-
-Images: 3x3 convolutions with ELU, `depth` in the encoder and as many in the decoder, by default two for each
-resolution. The encoder halves by stride 2 until the side is at most 8 and widens linearly (`filters`, twice,
-thrice); the decoder keeps `filters` and doubles by nearest neighbour. Both end in tanh for images, since
-samples lie in [-1, 1]. Points: encoder and decoder have `depth` hidden layers (2) of `filters` units.
+"""BEGAN's players: the critic is an autoencoder, and its output is the reconstruction error of a sample.
 
 Source: Berthelot, Schumm & Metz 2017, BEGAN: Boundary Equilibrium Generative Adversarial Networks
 (arXiv 1703.10717), sections 3.1 (eq. 1) and 3.5, figure 1.
@@ -28,7 +20,7 @@ from twoplayer.networks._normalization import normalization
 from twoplayer.networks._players import BodyGenerator
 from twoplayer.networks._precision import ExactLinear, widen
 from twoplayer.networks._resampling import UpsampleConv
-from twoplayer.networks._shapes import even_share, halvings, is_image, square_image
+from twoplayer.networks._shapes import is_image, level_sizes, spread_evenly, square_image
 
 __all__ = ["Autoencoder"]
 
@@ -36,20 +28,43 @@ __all__ = ["Autoencoder"]
 @final
 @dataclass(frozen=True, kw_only=True)
 class Autoencoder(ConfigurableArchitecture):
-    """An autoencoding critic and a decoding generator."""
+    """An autoencoding critic and a generator with the decoder's architecture and weights of its own.
+
+    The critic's output is an energy: the mean absolute error over the values of a sample (eq. 1 with η = 1), so larger
+    means less real. Images: 3x3 convolutions; the encoder halves the map by stride 2 until its side is at most 8 and
+    widens linearly (`filters`, twice, three times, ...); the decoder keeps `filters` channels and doubles by nearest
+    neighbour. Both end in a tanh, since images lie in [-1, 1]. Points: encoder and decoder are fully connected.
+
+    Args:
+        activation: ``"relu"``, ``"leaky-relu"`` (slope 0.2), ``"tanh"``, ``"softplus"`` (softplus(2x + 2)/2 − 1),
+            ``"elu"`` or ``"gated"`` (a·sigmoid(b)). Default None: elu in both.
+        normalization: ``"batch"``, ``"layer"``, ``"instance"`` or ``"none"``. Default None: none in either.
+        filters: Channels of the finest map, or units of a hidden layer, at least 1. Default 64.
+        depth: Number of convolutions in the encoder, and as many in the decoder, or number of hidden layers in each.
+            Default None: two for each resolution, or two hidden layers.
+        embedding_dim: Dimension of the critic's code, at least 1. Default None: 64 for images, half of the features for
+            points.
+
+    Raises:
+        UserError: If an option is unknown or out of range, or, when a network is built, if the shape is not supported.
+
+    >>> import torch
+    >>> critic = Autoencoder(filters=4, embedding_dim=8).critic(shape=(1, 16, 16))
+    >>> critic(torch.zeros(2, 1, 16, 16)).shape, critic.features(torch.zeros(2, 1, 16, 16)).shape, critic.output
+    (torch.Size([2]), torch.Size([2, 8]), 'energy')
+    """
 
     filters: Count = 64
-    embedding: Count | None = None
-    """Size of the critic's code; None is 64 for images and half of the features for points."""
+    embedding_dim: Count | None = None
 
     def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:
         return BodyGenerator(latent_dim, shape, self._decoder(latent_dim, shape))
 
     def critic(self, shape: tuple[int, ...]) -> Critic:
-        code = self.embedding
+        code = self.embedding_dim
         if code is None:
             code = 64 if is_image(shape) else max(1, shape[0] // 2)
-        check_size("embedding", code)
+        check_size("embedding_dim", code)
         decoder = BodyGenerator(code, shape, self._decoder(code, shape))
         return EnergyCritic(shape, self._encoder(shape, code), code, decoder, self.normalization or "none")
 
@@ -57,15 +72,15 @@ class Autoencoder(ConfigurableArchitecture):
         if not is_image(shape):
             return nn.Sequential(*self._hidden(shape[0]), _drawn(ExactLinear(self.filters, code)))
         sizes, counts = self._levels(shape)
-        body = self._convolution(nn.Conv2d(shape[0], self._wide(self.filters), 3, padding=1), 1.0)
+        body = self._convolution(nn.Conv2d(shape[0], self._expanded(self.filters), 3, padding=1), 1.0)
         for level, count in enumerate(counts):
             width = self.filters * (level + 1)
             for _ in range(count):
-                body += self._convolution(nn.Conv2d(width, self._wide(width), 3, padding=1))
+                body += self._convolution(nn.Conv2d(width, self._expanded(width), 3, padding=1))
             if level < len(counts) - 1:
                 # An odd side drops its padding, so that every side halves rounded down.
                 padding = 1 - sizes[level] % 2
-                conv = nn.Conv2d(width, self._wide(width + self.filters), 3, stride=2, padding=padding)
+                conv = nn.Conv2d(width, self._expanded(width + self.filters), 3, stride=2, padding=padding)
                 body += self._convolution(conv)
         flat = self.filters * len(counts) * sizes[-1] ** 2
         return nn.Sequential(*body, nn.Flatten(), _drawn(nn.Linear(flat, code)))
@@ -77,22 +92,22 @@ class Autoencoder(ConfigurableArchitecture):
         side, width = sizes[-1], self.filters
         body = [_drawn(nn.Linear(inputs, width * side**2)), nn.Unflatten(1, (width, side, side))]
         for level in reversed(range(len(counts))):
-            conv: nn.Module = nn.Conv2d(width, self._wide(width), 3, padding=1)
+            conv: nn.Module = nn.Conv2d(width, self._expanded(width), 3, padding=1)
             if level < len(counts) - 1:
-                conv = UpsampleConv(width, self._wide(width), sizes[level + 1], sizes[level])
+                conv = UpsampleConv(width, self._expanded(width), sizes[level + 1], sizes[level])
             body += self._convolution(conv, 1.0 if len(body) == 2 else None)
             for _ in range(counts[level] - 1):
-                body += self._convolution(nn.Conv2d(width, self._wide(width), 3, padding=1))
+                body += self._convolution(nn.Conv2d(width, self._expanded(width), 3, padding=1))
         return nn.Sequential(*body, _drawn(nn.Conv2d(width, shape[0], 3, padding=1)))
 
     def _levels(self, shape: tuple[int, ...]) -> tuple[list[int], list[int]]:
-        """Sizes and numbers of convolutions by level, finest first."""
+        """Sides and numbers of convolutions by level, finest first."""
         _, resolution = square_image(shape, "autoencoder")
-        sizes = halvings(resolution, 8)[: self.depth]
-        return sizes, even_share(self.depth or 2 * len(sizes), len(sizes))
+        sizes = level_sizes(resolution, 8)[: self.depth]
+        return sizes, spread_evenly(self.depth or 2 * len(sizes), len(sizes))
 
     def _convolution(self, conv: nn.Module, scale: float | None = None) -> list[nn.Module]:
-        """`conv`, normalization, activation; `scale` stands for the gain where no activation came before."""
+        """`conv`, normalization, activation; `scale` replaces the gain where no activation precedes `conv`."""
         act, norm = self.activation or "elu", self.normalization or "none"
         draw_scaled(conv, gain(act) if scale is None else scale)
         inner = conv.conv if isinstance(conv, UpsampleConv) else conv
@@ -103,13 +118,13 @@ class Autoencoder(ConfigurableArchitecture):
         act, norm = self.activation or "elu", self.normalization or "none"
         layers: list[nn.Module] = []
         for index in range(self.depth or 2):
-            wide = self._wide(self.filters)
+            wide = self._expanded(self.filters)
             linear = nn.Linear(self.filters, wide) if index else ExactLinear(inputs, wide)
             draw_dense(linear, gain(act) if index else 1.0)
             layers += [linear, normalization(norm, wide, maps=False), activation(act)]
         return layers
 
-    def _wide(self, width: int) -> int:
+    def _expanded(self, width: int) -> int:
         return width * expansion(self.activation or "elu")
 
 

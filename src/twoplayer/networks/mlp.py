@@ -1,9 +1,5 @@
 """Fully connected layers, for points of any dimension and for small images.
 
-`depth` counts hidden layers (3 by default) and `filters` is their width. Images are flattened; the generator
-ends in tanh for images and is linear for points. The generator's hidden layers are ReLU and the critic's
-leaky ReLU, neither normalized, unless options say otherwise.
-
 Source: Goodfellow et al. 2014, Generative Adversarial Nets, section 5 (both players multilayer perceptrons);
 initial weights after He et al. 2015, Delving Deep into Rectifiers, eq. 10.
 """
@@ -28,7 +24,27 @@ __all__ = ["MLP"]
 @final
 @dataclass(frozen=True, kw_only=True)
 class MLP(Dense):
-    """`depth` hidden layers of `filters` units for both players."""
+    """A multilayer perceptron for each player: `depth` hidden layers of `filters` units, then one linear layer.
+
+    Images are flattened. The generator ends in a tanh for images and is linear for points. Weights are drawn from
+    N(0, gain²/fan-in) (He et al. 2015, eq. 10), biases uniformly from ±1/√fan-in.
+
+    Args:
+        activation: ``"relu"``, ``"leaky-relu"`` (slope 0.2), ``"tanh"``, ``"softplus"`` (softplus(2x + 2)/2 − 1),
+            ``"elu"`` or ``"gated"`` (a·sigmoid(b)). Default None: relu in the generator, leaky-relu in the critic.
+        normalization: ``"batch"``, ``"layer"``, ``"instance"`` or ``"none"``. Default None: none in either.
+        filters: Units of a hidden layer, at least 1. Default 128.
+        depth: Number of hidden layers, at least 1. Default 3.
+
+    Raises:
+        UserError: If an option is unknown or out of range, or, when a network is built, if the shape is not supported.
+
+    >>> import torch
+    >>> MLP(filters=16).generator(latent_dim=4, shape=(1, 8, 8))(torch.zeros(3, 4)).shape
+    torch.Size([3, 1, 8, 8])
+    >>> MLP(filters=16).critic(shape=(2,))(torch.zeros(3, 2)).shape
+    torch.Size([3])
+    """
 
     filters: Count = 128
     depth: Count | None = 3

@@ -1,9 +1,5 @@
 """Fully connected layers with a residual shortcut around each, for points and for small images.
 
-`depth` counts hidden layers (2 by default) and `filters` is their width (512). A hidden layer computes
-x + f(Wx): the identity where widths agree, a linear projection around the first. Branches start at 1/√depth
-of their usual size, so that the signal's size does not grow with the depth.
-
 Source: Johnson & Zhang 2018, Composite Functional Gradient Learning of Generative Adversarial Models
 (arXiv 1801.06309), section 4 (fully connected networks of two layers of 512 units); shortcuts after He et
 al. 2016, Deep Residual Learning for Image Recognition, eq. 1 and 2.
@@ -30,7 +26,25 @@ __all__ = ["MLPShortcut"]
 @final
 @dataclass(frozen=True, kw_only=True)
 class MLPShortcut(Dense):
-    """`depth` hidden layers of `filters` units, each with a shortcut, for both players."""
+    """A multilayer perceptron with shortcuts for each player: hidden layers compute x + f(Wx).
+
+    The shortcut is the identity where the widths agree, a linear projection around the first layer. Branches start at
+    1/√depth of their usual size, so that the size of the signal does not grow with the depth.
+
+    Args:
+        activation: ``"relu"``, ``"leaky-relu"`` (slope 0.2), ``"tanh"``, ``"softplus"`` (softplus(2x + 2)/2 − 1),
+            ``"elu"`` or ``"gated"`` (a·sigmoid(b)). Default None: relu in the generator, leaky-relu in the critic.
+        normalization: ``"batch"``, ``"layer"``, ``"instance"`` or ``"none"``. Default None: none in either.
+        filters: Units of a hidden layer, at least 1. Default 512, the paper's.
+        depth: Number of hidden layers, at least 1. Default 2, the paper's.
+
+    Raises:
+        UserError: If an option is unknown or out of range, or, when a network is built, if the shape is not supported.
+
+    >>> import torch
+    >>> MLPShortcut(filters=16).critic(shape=(2,))(torch.zeros(3, 2)).shape
+    torch.Size([3])
+    """
 
     filters: Count = 512
     depth: Count | None = 2

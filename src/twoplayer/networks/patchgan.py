@@ -1,10 +1,4 @@
-"""PatchGAN: a convolutional critic that scores every patch of a picture by itself.
-
-4x4 convolutions: `depth` of stride 2, one more of stride 1, and one that scores. Channels begin with `filters` (64;
-32 up to 32 pixels) and double with each layer up to 8-fold. With `depth` 3, the default from 128 pixels, each score
-sees 70x70 pixels; with 2, the default from 64, it sees 34x34, and with 1, below, 16x16. No normalization in the first
-and last layer, by batch in the others; leaky ReLU of slope 0.2. Fully convolutional, so it serves pictures of any
-size. Weights start from N(0, 0.02²).
+"""PatchGAN: a convolutional critic that scores every patch of an image by itself.
 
 Source: Isola, Zhu, Zhou & Efros 2017, Image-to-Image Translation with Conditional Adversarial Networks
 (arXiv 1611.07004), section 3.2.2 and appendix 6.1.2.
@@ -30,7 +24,27 @@ __all__ = ["PatchGAN"]
 @final
 @dataclass(frozen=True, kw_only=True)
 class PatchGAN(ConfigurableArchitecture):
-    """The paper's critic, from 8 pixels up."""
+    """The fully convolutional critic of pix2pix and CycleGAN, for square images from 8 pixels; it has no generator.
+
+    4x4 convolutions: `depth` of stride 2, one more of stride 1, and one that scores. The first and the last layer are
+    not normalized. Weights start from N(0, 0.02²). A built critic also serves images of other sizes.
+
+    Args:
+        activation: ``"relu"``, ``"leaky-relu"`` (slope 0.2), ``"tanh"``, ``"softplus"`` (softplus(2x + 2)/2 − 1),
+            ``"elu"`` or ``"gated"`` (a·sigmoid(b)). Default None: leaky-relu.
+        normalization: ``"batch"``, ``"layer"``, ``"instance"`` or ``"none"``. Default None: batch.
+        filters: Channels of the first layer, doubled with each layer, up to 8-fold. Default None: 32 up to 32 pixels,
+            64 above.
+        depth: Number of convolutions of stride 2, which sets the receptive field of a score: 16x16 pixels with 1, 34x34
+            with 2, 70x70 with 3. Default None: 1 below 64 pixels, 2 below 128, else 3.
+
+    Raises:
+        UserError: If an option is unknown or out of range, or, when a network is built, if the shape is not supported.
+
+    >>> import torch
+    >>> PatchGAN(filters=4).critic(shape=(3, 64, 64))(torch.zeros(2, 3, 64, 64)).shape  # 14x14 patches
+    torch.Size([2, 196])
+    """
 
     def generator(self, latent_dim: int, shape: tuple[int, ...]) -> NoReturn:
         raise UserError("patchgan is a critic and makes no samples: take another generator, such as dcgan or unet")
@@ -55,9 +69,9 @@ class PatchGAN(ConfigurableArchitecture):
 
 @final
 class PatchCritic(Critic):
-    """Pictures ``(B, *shape)`` to one score for each of P patches, ``(B, P)``, float32 at least.
+    """Maps images ``(B, *shape)`` to one score for each of P patches, ``(B, P)``, float32 at least.
 
-    A loss takes its mean over all patches of all pictures; a picture's own score is the mean of its row.
+    A loss averages over all patches of all images; the score of an image is the mean of its row.
     """
 
     def __init__(self, shape: tuple[int, ...], body: nn.Module, score: nn.Module, normalization: str) -> None:
@@ -74,5 +88,5 @@ class PatchCritic(Critic):
 
 
 def _depth(resolution: int) -> int:
-    """So that a patch is some half of the picture at most, as in the paper's 70 of 256 and 286."""
+    """A depth whose patches are at most about half of the image, as the paper's 70 of 256 and 286 pixels."""
     return 3 if resolution >= 128 else 2 if resolution >= 64 else 1

@@ -1,14 +1,5 @@
 """R3GAN's modern ResNet: grouped bottlenecks without normalization, at any resolution from 8 to 256.
 
-Each resolution has residual blocks of 1x1, grouped 3x3 (16 channels a group) and 1x1 convolutions with twice
-the trunk's width inside and leaky ReLU between; the last starts at zero, so that every block starts as the
-identity. Trunks change size by bilinear interpolation and width by 1x1 convolution. Latents weight a learned
-basis of the coarsest map, and the critic projects its coarsest map onto another.
-
-`filters` is the width of the four coarsest levels (the paper's is 768), halved with each finer one. `depth`
-counts layers with weights: 3 for each block, the basis and the image's 1x1 convolution. The default is two
-blocks per level; other depths spread their (depth - 2) // 3 blocks over the levels, coarser ones first.
-
 Source: Huang, Gokaslan, Kuleshov & Tompkin 2024, The GAN is dead; long live the GAN! A Modern Baseline GAN
 (arXiv 2501.05441), section 4 (configurations D and E) and appendix; initial weights after Zhang, Dauphin & Ma
 2019, Fixup Initialization (arXiv 1901.09321).
@@ -33,7 +24,7 @@ from twoplayer.networks._normalization import normalization
 from twoplayer.networks._players import BodyGenerator, ScoreCritic
 from twoplayer.networks._precision import widen
 from twoplayer.networks._residual import ResidualBlock
-from twoplayer.networks._shapes import even_share, halvings, square_image
+from twoplayer.networks._shapes import level_sizes, spread_evenly, square_image
 
 __all__ = ["R3GAN"]
 
@@ -44,18 +35,43 @@ CONSTANT_LEVELS = 4
 @final
 @dataclass(frozen=True, kw_only=True)
 class R3GAN(ConfigurableArchitecture):
-    """The paper's two players, from 8 to 256 pixels."""
+    """The two players of R3GAN for square images of 8 to 256 pixels.
+
+    Each resolution has residual blocks of 1x1, grouped 3x3 (16 channels in a group) and 1x1 convolutions, with twice
+    the trunk's width inside and an activation between; the last convolution starts at zero, so that every block starts
+    as the identity. The trunk changes its size by bilinear interpolation and its width by a 1x1 convolution. The
+    latents weight a learned basis of the coarsest map, and the critic projects its coarsest map onto another.
+
+    Args:
+        activation: ``"relu"``, ``"leaky-relu"`` (slope 0.2), ``"tanh"``, ``"softplus"`` (softplus(2x + 2)/2 − 1),
+            ``"elu"`` or ``"gated"`` (a·sigmoid(b)). Default None: leaky-relu in both.
+        normalization: ``"batch"``, ``"layer"``, ``"instance"`` or ``"none"``. Default None: none in either.
+        filters: Width of the four coarsest levels, halved with each finer one, at least 1. Default 64; the paper's is
+            768.
+        depth: Number of layers with weights: 3 for each block, the basis and the image's 1x1 convolution. Default None:
+            two blocks for each level. Other depths spread their (depth − 2) // 3 blocks over the levels, coarser ones
+            first.
+
+    Raises:
+        UserError: If an option is unknown or out of range, or, when a network is built, if the shape is not supported.
+
+    >>> import torch
+    >>> r3gan = R3GAN(filters=16)
+    >>> images = r3gan.generator(latent_dim=8, shape=(1, 28, 28))(torch.randn(2, 8))
+    >>> images.shape, r3gan.critic(shape=(1, 28, 28))(images).shape
+    (torch.Size([2, 1, 28, 28]), torch.Size([2]))
+    """
 
     filters: Count = 64
 
     def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:
         channels, resolution = square_image(shape, "r3gan")
-        sizes = halvings(resolution)
+        sizes = level_sizes(resolution)
         widths, blocks = self._widths(len(sizes)), self._blocks(len(sizes))
         body: list[nn.Module] = [GenerativeBasis(latent_dim, widths[-1], sizes[-1])]
         for level in reversed(range(len(sizes))):
             if level < len(sizes) - 1:
-                body += [*_rewidth(widths[level + 1], widths[level]), Bilinear(sizes[level])]
+                body += [*_width_projection(widths[level + 1], widths[level]), Bilinear(sizes[level])]
             body += [self._block(widths[level], sum(blocks)) for _ in range(blocks[level])]
         last = nn.Conv2d(widths[0], channels, 1, bias=False)
         draw_scaled(last, 1.0)
@@ -63,12 +79,12 @@ class R3GAN(ConfigurableArchitecture):
 
     def critic(self, shape: tuple[int, ...]) -> Critic:
         channels, resolution = square_image(shape, "r3gan")
-        sizes = halvings(resolution)
+        sizes = level_sizes(resolution)
         widths, blocks = self._widths(len(sizes)), self._blocks(len(sizes))
-        body: list[nn.Module] = _rewidth(channels, widths[0], always=True)
+        body: list[nn.Module] = _width_projection(channels, widths[0], always=True)
         for level in range(len(sizes)):
             if level:
-                body += [nn.AvgPool2d(2), *_rewidth(widths[level - 1], widths[level])]
+                body += [nn.AvgPool2d(2), *_width_projection(widths[level - 1], widths[level])]
             body += [self._block(widths[level], sum(blocks)) for _ in range(blocks[level])]
         body += [CriticBasis(widths[-1], sizes[-1])]
         critic = ScoreCritic(shape, nn.Sequential(*body), widths[-1], self.normalization or "none")
@@ -76,17 +92,17 @@ class R3GAN(ConfigurableArchitecture):
         return critic
 
     def _widths(self, levels: int) -> list[int]:
-        """Widths by level, finest first; halving stops at 8, where a block has a single group."""
+        """Widths by level, finest first; halving stops at 8 channels, where a block has a single group."""
         halved = [max(0, levels - CONSTANT_LEVELS - level) for level in range(levels)]
         return [max(self.filters >> times, min(self.filters, 8)) for times in halved]
 
     def _blocks(self, levels: int) -> list[int]:
         if self.depth is None:
             return [2] * levels
-        return even_share(max(1, (self.depth - 2) // 3), levels)
+        return spread_evenly(max(1, (self.depth - 2) // 3), levels)
 
     def _block(self, width: int, blocks: int) -> ResidualBlock:
-        """x + W₃ f(W₂ f(W₁ x)), W₂ grouped; the first two scaled by blocks^(-1/4), the third zero (Fixup)."""
+        """x + W₃ f(W₂ f(W₁ x)), W₂ grouped; W₁ and W₂ start scaled by blocks^(−1/4), W₃ at zero (Fixup)."""
         act, norm = self.activation or "leaky-relu", self.normalization or "none"
         inner, bias = 2 * width, norm == "none"
         wide = inner * expansion(act)
@@ -103,7 +119,7 @@ class R3GAN(ConfigurableArchitecture):
 
 @final
 class GenerativeBasis(nn.Module):
-    """Latents ``(B, latent_dim)`` to maps ``(B, width, side, side)``: a linear layer weights learned maps."""
+    """Maps latents ``(B, latent_dim)`` to maps ``(B, width, side, side)``: learned maps weighted by a linear layer."""
 
     def __init__(self, latent_dim: int, width: int, side: int) -> None:
         super().__init__()
@@ -118,9 +134,9 @@ class GenerativeBasis(nn.Module):
 
 @final
 class CriticBasis(nn.Module):
-    """Maps ``(B, width, side, side)`` to ``(B, width)``: each channel's product with a learned map.
+    """Maps ``(B, width, side, side)`` to ``(B, width)``: the product of each channel with a learned map.
 
-    A depthwise convolution of the whole map, computed as product and sum, in float32 at least.
+    It is a depthwise convolution of the whole map, computed as a product and a sum, in float32 at least.
     """
 
     def __init__(self, width: int, side: int) -> None:
@@ -145,8 +161,8 @@ class Bilinear(nn.Module):
         return F.interpolate(x, size=(self.size, self.size), mode="bilinear", align_corners=False)
 
 
-def _rewidth(inputs: int, outputs: int, always: bool = False) -> list[nn.Module]:
-    """A 1x1 convolution where the widths differ."""
+def _width_projection(inputs: int, outputs: int, always: bool = False) -> list[nn.Module]:
+    """A 1x1 convolution where the widths differ, or `always`; else nothing."""
     if inputs == outputs and not always:
         return []
     conv = nn.Conv2d(inputs, outputs, 1, bias=False)

@@ -26,17 +26,17 @@ class Variational(Separable):
     everywhere, so that a larger V means more real.
 
     Args:
-        generator: The generator's loss. ``"alternative"`` is −E g_f(V(G(z))), proposed in section 3.2 for its
+        generator_loss: The generator's loss. ``"alternative"`` is −E g_f(V(G(z))), proposed in section 3.2 for its
             stronger gradient; ``"minimax"`` is −E f*(g_f(V(G(z)))), the second term of F, whose gradient is that of
             D_f itself. Default ``"alternative"``.
 
     Raises:
-        UserError: If `generator` is neither of the two.
+        UserError: If `generator_loss` is neither of the two.
     """
 
-    def __init__(self, *, generator: Literal["alternative", "minimax"] = "alternative") -> None:
+    def __init__(self, *, generator_loss: Literal["alternative", "minimax"] = "alternative") -> None:
         super().__init__()
-        self.uses_minimax_loss = within(Literal["alternative", "minimax"], generator=generator) == "minimax"
+        self.uses_minimax_loss = within(Literal["alternative", "minimax"], generator_loss=generator_loss) == "minimax"
 
     @abstractmethod
     def f(self, u: Tensor) -> Tensor:

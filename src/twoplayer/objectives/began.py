@@ -28,12 +28,12 @@ class Began(AdaptiveObjective):
     generated samples in the critic's loss.
 
     Args:
-        diversity: γ, the diversity ratio E ℓ(G(z)) / E ℓ(x) at equilibrium (section 3.3), 0 < γ <= 1. Lower values
-            favour image quality over diversity. Default 0.5.
-        rate: λ_k, the proportional gain of k_t, at least 0. Default 0.001, the paper's.
+        diversity_ratio: γ, the diversity ratio E ℓ(G(z)) / E ℓ(x) at equilibrium (section 3.3), 0 < γ <= 1. Lower
+            values favour image quality over diversity. Default 0.5.
+        proportional_gain: λ_k, the proportional gain of k_t, at least 0. Default 0.001, the paper's.
 
     >>> import torch
-    >>> began = Began(diversity=0.5, rate=0.1)
+    >>> began = Began(diversity_ratio=0.5, proportional_gain=0.1)
     >>> began.adapt(real=torch.tensor([4.0]), fake=torch.tensor([1.0]))
     >>> began.balance  # 0.1 · (0.5 · 4 − 1)
     tensor(0.1000)
@@ -43,9 +43,9 @@ class Began(AdaptiveObjective):
     pointwise: bool = False
     balance: Tensor
 
-    def __init__(self, *, diversity: Share = 0.5, rate: NonNegative = 0.001) -> None:
+    def __init__(self, *, diversity_ratio: Share = 0.5, proportional_gain: NonNegative = 0.001) -> None:
         super().__init__()
-        self.diversity, self.rate = diversity, rate
+        self.diversity_ratio, self.proportional_gain = diversity_ratio, proportional_gain
         self.register_buffer("balance", torch.zeros(()))
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -57,9 +57,9 @@ class Began(AdaptiveObjective):
 
     @torch.no_grad()
     def adapt(self, real: Tensor, fake: Tensor) -> None:
-        error = self.diversity * real.mean() - fake.mean()
+        error = self.diversity_ratio * real.mean() - fake.mean()
         # k_{t+1} = k_t + λ_k (γ ℓ(x) − ℓ(G(z))), section 3.4
-        self.balance.add_(self.rate * distributed.mean(error)).clamp_(0, 1)
+        self.balance.add_(self.proportional_gain * distributed.mean(error)).clamp_(0, 1)
 
     @property
     def divergence(self) -> Divergence:
@@ -74,7 +74,7 @@ class Began(AdaptiveObjective):
     def optimal_output(self, log_ratio: Tensor) -> Tensor:
         raise UserError(
             "BEGAN's critic is an autoencoder, whose best reconstruction error no density ratio determines: "
-            "the game is at equilibrium where E ℓ(G(z)) is diversity times E ℓ(x)"
+            "the game is at equilibrium where E ℓ(G(z)) is diversity_ratio times E ℓ(x)"
         )
 
     def estimate(self, real: Tensor, fake: Tensor, weights: SampleWeights | None = None) -> Tensor:

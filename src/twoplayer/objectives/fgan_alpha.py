@@ -43,7 +43,7 @@ class FganAlpha(Variational):
 
     Args:
         alpha: The order α, any number but 0 (use `fgan-reverse-kl`) and 1 (use `fgan-kl`). Default 0.5.
-        generator: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
+        generator_loss: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
             −E f*(g_f(V(G(z)))). Default ``"alternative"``.
 
     Raises:
@@ -55,8 +55,10 @@ class FganAlpha(Variational):
 
     threshold = 0.0
 
-    def __init__(self, *, alpha: Order = 0.5, generator: Literal["alternative", "minimax"] = "alternative") -> None:
-        super().__init__(generator=generator)
+    def __init__(
+        self, *, alpha: Order = 0.5, generator_loss: Literal["alternative", "minimax"] = "alternative"
+    ) -> None:
+        super().__init__(generator_loss=generator_loss)
         self.alpha: float = within(Order, alpha=alpha)
         self._side = 1 if self.alpha > 1 else -1  # T is end + side · softplus(side · V)
         self._end = -1 / (self.alpha - 1)

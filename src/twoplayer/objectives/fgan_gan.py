@@ -24,7 +24,7 @@ class FganGAN(Variational):
     two generator losses are those of `non-saturating` (``"alternative"``) and `minimax` (``"minimax"``).
 
     Args:
-        generator: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
+        generator_loss: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
             −E f*(g_f(V(G(z)))). Default ``"alternative"``.
     """
 

@@ -23,7 +23,7 @@ class FganJeffrey(Variational):
     The optimal output is V = 1 + log p/q − q/p.
 
     Args:
-        generator: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
+        generator_loss: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
             −E f*(g_f(V(G(z)))). Default ``"alternative"``.
     """
 

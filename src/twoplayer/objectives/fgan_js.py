@@ -27,7 +27,7 @@ class FganJS(Variational):
     T = log 2 − log(1 + e^(−V)). The optimal output is V = log p/q.
 
     Args:
-        generator: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
+        generator_loss: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
             −E f*(g_f(V(G(z)))). Default ``"alternative"``.
     """
 

@@ -20,7 +20,7 @@ class FganNeyman(Variational):
     """The f-GAN of Neyman's χ²: f*(t) = 2 − 2√(1 − t) for t < 1, T = 1 − e^(−V), optimal at V = 2 log p/q.
 
     Args:
-        generator: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
+        generator_loss: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
             −E f*(g_f(V(G(z)))). Default ``"alternative"``.
     """
 

@@ -22,7 +22,7 @@ class FganSquaredHellinger(Variational):
     The optimal output is V = ½ log p/q.
 
     Args:
-        generator: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
+        generator_loss: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
             −E f*(g_f(V(G(z)))). Default ``"alternative"``.
     """
 

@@ -28,7 +28,7 @@ class FganWeightedJS(Variational):
 
     Args:
         weight: π, 0 < π < 1. Default 0.5, the unweighted Jensen-Shannon divergence.
-        generator: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
+        generator_loss: The generator's loss: ``"alternative"``, −E g_f(V(G(z))) (section 3.2), or ``"minimax"``,
             −E f*(g_f(V(G(z)))). Default ``"alternative"``.
 
     Raises:
@@ -38,9 +38,9 @@ class FganWeightedJS(Variational):
     threshold = 0.0
 
     def __init__(
-        self, *, weight: OpenShare = 0.5, generator: Literal["alternative", "minimax"] = "alternative"
+        self, *, weight: OpenShare = 0.5, generator_loss: Literal["alternative", "minimax"] = "alternative"
     ) -> None:
-        super().__init__(generator=generator)
+        super().__init__(generator_loss=generator_loss)
         self.weight: float = within(OpenShare, weight=weight)
 
     @property

@@ -28,9 +28,9 @@ class Relativistic(Objective):
     D(x) − D(y): the optimal D is log p/q up to a constant.
 
     Args:
-        against: ``"pair"`` (RpGAN, E softplus(D(G(z)) − D(x)) over matched rows) or ``"average"`` (RaGAN, each output
-            relative to the mean output of the other side; with several processes the mean over all of them). Default
-            ``"pair"``.
+        relative_to: ``"pair"`` (RpGAN, E softplus(D(G(z)) − D(x)) over matched rows) or ``"average"`` (RaGAN, each
+            output relative to the mean output of the other side; with several processes the mean over all of them).
+            Default ``"pair"``.
 
     >>> import torch
     >>> Relativistic().critic_loss(real=torch.tensor([1.0]), fake=torch.tensor([1.0]))  # log 2
@@ -39,29 +39,29 @@ class Relativistic(Objective):
 
     uses_real_outputs: ClassVar[bool] = True
 
-    def __init__(self, *, against: Literal["pair", "average"] = "pair") -> None:
+    def __init__(self, *, relative_to: Literal["pair", "average"] = "pair") -> None:
         super().__init__()
-        self.against = against
-        self.pointwise = against == "pair"
+        self.relative_to = relative_to
+        self.pointwise = relative_to == "pair"
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        return _preference(self.against, checked_outputs(real), checked_outputs(fake))
+        return _preference(self.relative_to, checked_outputs(real), checked_outputs(fake))
 
     def generator_loss(self, fake: Tensor, real: Tensor | None = None) -> Tensor:
         if real is None:
             raise TypeError("the relativistic generator's loss needs the critic's outputs on real samples")
-        return _preference(self.against, checked_outputs(fake), checked_outputs(real))
+        return _preference(self.relative_to, checked_outputs(fake), checked_outputs(real))
 
     @property
     def divergence(self) -> Divergence:
-        if self.against == "pair":
+        if self.relative_to == "pair":
             return Divergence("Jensen-Shannon between ordered pairs", "JSD(p⊗q‖q⊗p)")
         return Divergence("relativistic average", "RaD = sup over D of log 2 − L/2, L the critic's loss (eq. 7)")
 
     @property
     def generator_divergence(self) -> Divergence:
         """From softplus(d) = d + softplus(−d): the mirrored loss is the critic's plus a difference of means."""
-        if self.against == "pair":
+        if self.relative_to == "pair":
             formula = "KL(q‖p) − JSD(p⊗q‖q⊗p)"
             return Divergence("reverse Kullback-Leibler less Jensen-Shannon between ordered pairs", formula)
         formula = "2·(E_p D* − E_q D*) − 2·RaD, with D* held fixed in the first term"
@@ -72,22 +72,22 @@ class Relativistic(Objective):
             return log_ratio
         raise UserError(
             "the optimal relativistic average critic depends on its own mean outputs, not on the density ratio "
-            "alone: set against to pair, whose optimum is the log ratio"
+            "alone: set relative_to to pair, whose optimum is the log ratio"
         )
 
     def estimate(self, real: Tensor, fake: Tensor, weights: SampleWeights | None = None) -> Tensor:
         """In pairs log 2 − E softplus(D(y) − D(x)) over all N·M pairs; relative to the average log 2 − L/2."""
         real, fake = checked_outputs(real), checked_outputs(fake)
         real_weights, fake_weights = weights or (None, None)
-        if self.against == "pair":
+        if self.relative_to == "pair":
             pairwise = softplus(fake - real[:, None])
             return math.log(2) - weighted_mean(weighted_mean(pairwise, fake_weights), real_weights)
         return math.log(2) - _against_average(real, fake, real_weights, fake_weights) / 2
 
 
-def _preference(against: str, preferred: Tensor, other: Tensor) -> Tensor:
+def _preference(relative_to: str, preferred: Tensor, other: Tensor) -> Tensor:
     """The loss of a critic that should output more on `preferred` rows than on `other` rows."""
-    if against == "pair":
+    if relative_to == "pair":
         return weighted_mean(softplus(other - preferred))  # Jolicoeur-Martineau 2018, eq. 4; Huang et al. 2024, eq. 2
     return _against_average(preferred, other)
 

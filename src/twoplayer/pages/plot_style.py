@@ -1,4 +1,4 @@
-"""Drawings for the lab: matplotlib in one quiet style, told apart without colour, as SVG."""
+"""The style of all plots: colours, dashes that distinguish curves without colour, and figures as SVG or PNG."""
 
 from __future__ import annotations
 
@@ -11,12 +11,33 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "DASHES", "MAP", "house_style", "sheet", "svg"]
+__all__ = [
+    "COLOURS",
+    "DASHES",
+    "GRID_COLOUR",
+    "INK_COLOUR",
+    "MAP",
+    "MUTED_COLOUR",
+    "REFERENCE_COLOUR",
+    "house_style",
+    "png",
+    "sheet",
+    "svg",
+]
 
 COLOURS = ("#0072b2", "#c65300", "#00805c", "#cc79a7", "#4a4843", "#56b4e9", "#b58900", "#000000")
-"""After Okabe & Ito 2008; every line also has a dash or a marker of its own."""
+"""Colours of curves, after Okabe & Ito 2008; every curve also has a dash or a marker of its own."""
+INK_COLOUR = "#21201d"
+REFERENCE_COLOUR = "#4a4843"
+"""Of reference levels."""
+MUTED_COLOUR = "#9a968c"
+"""Of real points behind generated ones."""
+AXIS_COLOUR = "#68655e"
+GRID_COLOUR = "#e5e1d8"
+"""Of grid lines and bands."""
 MAP = "cividis"
-"""The colour map of surfaces: read alike with any colour vision, and in grey."""
+"""The colour map of surfaces, which is monotonic in lightness."""
+PNG_DPI = 110
 DASHES: tuple[Any, ...] = (
     "-",
     (0, (6, 2.5)),
@@ -37,13 +58,13 @@ STYLE: dict[str, Any] = {
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.edgecolor": "#68655e",
+    "axes.edgecolor": AXIS_COLOUR,
     "axes.grid": True,
-    "grid.color": "#e5e1d8",
+    "grid.color": GRID_COLOUR,
     "grid.linewidth": 0.8,
     "axes.axisbelow": True,
-    "xtick.color": "#68655e",
-    "ytick.color": "#68655e",
+    "xtick.color": AXIS_COLOUR,
+    "ytick.color": AXIS_COLOUR,
     "lines.linewidth": 1.8,
     "legend.frameon": False,
     "image.cmap": MAP,
@@ -55,7 +76,7 @@ STYLE: dict[str, Any] = {
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Draw in the lab's style; matplotlib's own settings are back afterwards."""
+    """Draw in the house style within the context; matplotlib's settings are restored afterwards."""
     import matplotlib as mpl
     from cycler import cycler
 
@@ -67,9 +88,17 @@ def house_style() -> Iterator[None]:
 def sheet(
     rows: int = 1, columns: int = 1, *, width: float = 7.0, height: float = 3.2, **options: Any
 ) -> tuple[Figure, Sequence[Axes]]:
-    """An empty figure of `rows` x `columns` axes, returned row by row; `height` is one row's, in inches.
+    """An empty figure with a grid of axes, drawn without a display and without matplotlib's global state.
 
-    Drawn without a display and without matplotlib's global state.
+    Args:
+        rows: rows of axes.
+        columns: columns of axes.
+        width: of the figure, in inches.
+        height: of one row, in inches.
+        options: further options of `matplotlib.figure.Figure.subplots`, such as ``sharey``.
+
+    Returns:
+        The figure, and its axes row by row.
     """
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -80,7 +109,14 @@ def sheet(
 
 
 def svg(figure: Figure) -> bytes:
-    """The figure as SVG, the same bytes for the same drawing."""
+    """The figure as SVG; equal figures give equal bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG with 110 dots per inch."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=PNG_DPI)
     return buffer.getvalue()

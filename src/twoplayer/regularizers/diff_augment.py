@@ -39,9 +39,9 @@ class DiffAugment(AdaptivePerturbation):
     a sample is several pictures, all are changed by the same numbers, each by its own grays and its own mean. Each kind
     is applied to an image with `probability`, always by default. With a `target` that probability is only where it
     begins, by default at 0: every 4 rounds it rises where r_t = E sign D(real) is above the target, the sign that the
-    critic knows the images by heart, and falls where it is below, by as much as takes it from 0 to 1 in `ramp` real
-    images. Karras et al. take a target of 0.6 and 500,000 images; r_t and the images are those of the last critic step
-    of each round.
+    critic knows the images by heart, and falls where it is below, by as much as takes it from 0 to 1 in `ramp_images`
+    real images. Karras et al. take a target of 0.6 and 500,000 images; r_t and the images are those of the last critic
+    step of each round.
     """
 
     needs_images: ClassVar[bool] = True
@@ -56,12 +56,12 @@ class DiffAugment(AdaptivePerturbation):
         policy: tuple[Policy, ...] = ("colour", "translation", "cutout"),
         probability: Probability | None = None,
         target: Target | None = None,
-        ramp: Count = 500_000,
+        ramp_images: Count = 500_000,
     ) -> None:
         super().__init__()
         self.policy = within(tuple[Policy, ...], policy=policy)
         self.target = within(Target | None, target=target)
-        self.ramp = within(Count, ramp=ramp)
+        self.ramp_images = within(Count, ramp_images=ramp_images)
         self.adapts = target is not None
         start = within(Probability | None, probability=probability)
         start = float(not self.adapts) if start is None else start
@@ -92,7 +92,7 @@ class DiffAugment(AdaptivePerturbation):
         self.looks += 1
         if self.looks < INTERVAL:
             return
-        step = INTERVAL * len(margin) * distributed.process_count() / self.ramp
+        step = INTERVAL * len(margin) * distributed.process_count() / self.ramp_images
         self.strength.add_(step * (self.signs / self.looks - self.target).sign()).clamp_(0, 1)
         self.signs.zero_()
         self.looks.zero_()

@@ -17,19 +17,19 @@ __all__ = ["InstanceNoise"]
 
 
 class InstanceNoise(Perturbation):
-    """x + σ_t ε, ε ~ N(0, I), with σ_t falling linearly from `deviation` to 0 over `fade` rounds (0: never)."""
+    """x + σ_t ε, ε ~ N(0, I), with σ_t falling linearly from `std` to 0 over `fade_steps` rounds (0: never)."""
 
-    def __init__(self, *, deviation: NonNegative = 0.1, fade: NonNegativeCount = 10_000) -> None:
-        if deviation < 0 or fade < 0:
-            raise UserError("instance noise needs a deviation and a fade of at least 0")
-        self.deviation, self.fade = deviation, fade
+    def __init__(self, *, std: NonNegative = 0.1, fade_steps: NonNegativeCount = 10_000) -> None:
+        if std < 0 or fade_steps < 0:
+            raise UserError("instance noise needs a std and fade_steps of at least 0")
+        self.std, self.fade_steps = std, fade_steps
 
     def perturb(self, samples: Tensor, random: torch.Generator, rounds: int, parts: list[int] | None = None) -> Tensor:
-        deviation = self.at(rounds)
-        if deviation == 0:
+        std = self.at(rounds)
+        if std == 0:
             return samples
-        return samples + deviation * normal_rows(tuple(samples.shape), random).to(samples)
+        return samples + std * normal_rows(tuple(samples.shape), random).to(samples)
 
     def at(self, rounds: int) -> float:
         """σ after so many rounds."""
-        return self.deviation * max(0.0, 1 - rounds / self.fade) if self.fade else self.deviation
+        return self.std * max(0.0, 1 - rounds / self.fade_steps) if self.fade_steps else self.std

@@ -1,4 +1,4 @@
-"""The report of a run: one self-contained HTML file, made from the run folder alone; or a PDF, or Markdown."""
+"""The report of a run as one self-contained HTML file, a PDF or Markdown, made from the run folder."""
 
 from __future__ import annotations
 
@@ -9,21 +9,33 @@ __all__ = ["FORMATS", "Format", "write_report"]
 
 Format = Literal["html", "pdf", "md"]
 FORMATS: tuple[Format, ...] = ("html", "pdf", "md")
+FORMAT_BY_SUFFIX: dict[str, Format] = {".pdf": "pdf", ".md": "md", ".markdown": "md"}
 
 
 def write_report(run_folder: Path, *, output: Path | None = None, form: Format | None = None) -> Path:
-    """Write the report of the run in `run_folder`, by default to its ``report.html``, and return its path.
+    """Write the report of a run.
 
-    The form is `form`, else what the ending of `output` says, else HTML. HTML and PDF load nothing from outside;
-    Markdown names the run's pictures. Whatever the run has not produced yet (samples, metrics) is left out.
-    Raises `UserError` when the folder is missing, holds no run, or holds a file that cannot be read, and for a PDF
-    where there is no browser to print it.
+    HTML and PDF load nothing from outside; Markdown refers to the pictures in the run folder. Sections without content
+    (no samples or metrics yet) are left out.
+
+    Args:
+        run_folder: the run folder.
+        output: the file to write; by default ``report.html`` (or ``.pdf``, ``.md``) in the run folder.
+        form: the format; by default that of the suffix of `output`, else HTML.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        UserError: if the folder is missing, holds no run or a file that cannot be read, and for a PDF where there is no
+            browser to print it.
     """
     from twoplayer.core.files import write_atomic
     from twoplayer.reporting._record import read_record
 
     run_folder = Path(run_folder)
-    form = form or _form_of(output)
+    suffix = "" if output is None else Path(output).suffix.lower()
+    form = form or FORMAT_BY_SUFFIX.get(suffix, "html")
     output = run_folder / f"report.{form}" if output is None else Path(output)
     record = read_record(run_folder)
     if form == "md":
@@ -41,8 +53,3 @@ def write_report(run_folder: Path, *, output: Path | None = None, form: Format |
     else:
         write_atomic(output, html)
     return output
-
-
-def _form_of(output: Path | None) -> Format:
-    ending = "" if output is None else Path(output).suffix.lower()
-    return "pdf" if ending == ".pdf" else "md" if ending in (".md", ".markdown") else "html"

@@ -1,4 +1,4 @@
-"""A small line chart as SVG: coloured by the page's style sheet, so it follows light, dark and print."""
+"""A line chart as SVG whose colours come from the page's style sheet, for light and dark screens and print."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from twoplayer.core.number_format import format_number, format_tick
 from twoplayer.reporting._axis import Axis, horizontal, vertical
-from twoplayer.reporting._formatting import figure, short
 from twoplayer.reporting._series import Series
 
 __all__ = ["Chart", "Curve"]
@@ -21,22 +21,22 @@ INNER_WIDTH, INNER_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 
 @dataclass(frozen=True)
 class Curve:
-    """A labelled series; `role` (critic, generator, real, fake, measured, plain) is how it is drawn."""
+    """A labelled series; `style` is a class of the style sheet: critic, generator, real, fake, measured, plain."""
 
     label: str
-    role: str
+    style: str
     series: Series
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves over images seen. `ceiling`: a level to hold them against, drawn dashed."""
+    """Curves over images seen, with the value of real data as a dashed level."""
 
     title: str
     caption: str
     curves: list[Curve]
     unit: str
-    ceiling: float | None = None
+    real_level: float | None = None
     marks_points: bool = False
     may_be_logarithmic: bool = False
 
@@ -52,7 +52,7 @@ class Chart:
         y = self._vertical
         parts = [
             *_grid(x, y, self.unit),
-            *self._ceiling(y),
+            *self._real_level_line(y),
             Markup('<svg x="{}" y="{}" width="{}" height="{}">').format(
                 LEFT, TOP - 2, INNER_WIDTH + 6, INNER_HEIGHT + 4
             ),
@@ -67,38 +67,42 @@ class Chart:
 
     @property
     def alternative(self) -> str:
-        """The chart in words: where each curve starts and ends."""
-        told = [f"{c.label} from {figure(a)} to {figure(b)}" for c in self.curves for a, b in _ends(c.series)]
-        level = [] if self.ceiling is None else [f"real data {figure(self.ceiling)}"]
-        return f"{self.title}: " + ", ".join(told + level)
+        """The text alternative: the first and last value of each curve."""
+        curves = [
+            f"{c.label} from {format_number(first)} to {format_number(last)}"
+            for c in self.curves
+            for first, last in _ends(c.series)
+        ]
+        level = [] if self.real_level is None else [f"real data {format_number(self.real_level)}"]
+        return f"{self.title}: " + ", ".join(curves + level)
 
     @property
     def remark(self) -> str:
-        """What the drawing leaves out: peaks beyond the axis, parts without a finite value."""
+        """A sentence on what the chart does not show: peaks beyond the axis, values that are not finite."""
         remarks = []
-        if self._vertical.outside:
-            low, high = self._vertical.outside
-            remarks.append(f"Rare peaks are cut off; the full range is {figure(low)} to {figure(high)}.")
+        if self._vertical.full_range:
+            low, high = self._vertical.full_range
+            remarks.append(f"Rare peaks are cut off; the full range is {format_number(low)} to {format_number(high)}.")
         if any(math.isnan(v) for curve in self.curves for v in curve.series.middle):
-            remarks.append("Gaps are values that were not finite.")
+            remarks.append("Gaps are values that are not finite.")
         return " ".join(remarks)
 
     @property
     def _vertical(self) -> Axis:
         values = [value for curve in self.curves for value in curve.series.finite]
-        always = [] if self.ceiling is None else [self.ceiling]
+        always = [] if self.real_level is None else [self.real_level]
         return vertical(values, may_be_logarithmic=self.may_be_logarithmic, always=always)
 
-    def _ceiling(self, y: Axis) -> list[Markup]:
-        if self.ceiling is None:
+    def _real_level_line(self, y: Axis) -> list[Markup]:
+        if self.real_level is None:
             return []
-        level = _down(y, self.ceiling) + TOP
+        level = _down(y, self.real_level) + TOP
         line = Markup('<line class="ceiling" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>')
         text = Markup('<text class="ceiling-label" x="{}" y="{:.1f}">real data {}</text>')
         return [
             line.format(LEFT, WIDTH - RIGHT, level, level),
-            # at the left, where a generator that has only begun is still far from real data
-            text.format(LEFT + 4, level - 6, figure(self.ceiling)),
+            # at the left, where the curve of an untrained generator is far from real data
+            text.format(LEFT + 4, level - 6, format_number(self.real_level)),
         ]
 
 
@@ -116,12 +120,12 @@ def _grid(x: Axis, y: Axis, unit: str) -> Iterable[Markup]:
     for tick in y.ticks:
         level = _down(y, tick) + TOP
         yield rule.format("zero" if tick == 0 else "rule", LEFT, WIDTH - RIGHT, level, level)
-        yield text.format(LEFT - 7, level + 4, "end", short(tick))
+        yield text.format(LEFT - 7, level + 4, "end", format_tick(tick))
     for tick in x.ticks:
         place = _across(x, tick) + LEFT
-        # the last label must not hang out of the picture
+        # the last label must not be cut off
         anchor = "end" if place > WIDTH - RIGHT - 12 else "middle"
-        yield text.format(place, HEIGHT - BOTTOM + 17, anchor, short(tick))
+        yield text.format(place, HEIGHT - BOTTOM + 17, anchor, format_tick(tick))
     yield text.format(WIDTH - RIGHT, HEIGHT - 6, "end", f"{unit} seen")
 
 
@@ -134,15 +138,15 @@ def _drawn(curve: Curve, x: Axis, y: Axis, marks_points: bool) -> Iterable[Marku
         high = [_down(y, curve.series.high[i]) + 2 for i in piece]
         if low != high:
             outline = _points([*across, *reversed(across)], [*high, *reversed(low)])
-            yield Markup('<polygon class="band {}" points="{}"/>').format(curve.role, outline)
+            yield Markup('<polygon class="band {}" points="{}"/>').format(curve.style, outline)
         line = Markup('<polyline class="curve {}" points="{}"/>')
-        yield line.format(curve.role, _points(across, middle))
+        yield line.format(curve.style, _points(across, middle))
         if marks_points or len(piece) == 1:
-            yield from (_marker(curve.role, a, m) for a, m in zip(across, middle, strict=True))
+            yield from (_marker(curve.style, a, m) for a, m in zip(across, middle, strict=True))
 
 
 def _pieces(series: Series) -> Iterable[list[int]]:
-    """Runs of indices between gaps."""
+    """Index ranges between gaps."""
     piece: list[int] = []
     for i, value in enumerate(series.middle):
         if math.isfinite(value):
@@ -158,11 +162,11 @@ def _points(across: Iterable[float], down: Iterable[float]) -> str:
     return " ".join(f"{a:.1f},{d:.1f}" for a, d in zip(across, down, strict=True))
 
 
-def _marker(role: str, across: float, down: float) -> Markup:
-    if role in ("generator", "fake", "measured"):
+def _marker(style: str, across: float, down: float) -> Markup:
+    if style in ("generator", "fake", "measured"):
         shape = Markup('<rect class="marker {}" x="{:.1f}" y="{:.1f}" width="6" height="6"/>')
-        return shape.format(role, across - 3, down - 3)
-    return Markup('<circle class="marker {}" cx="{:.1f}" cy="{:.1f}" r="3.2"/>').format(role, across, down)
+        return shape.format(style, across - 3, down - 3)
+    return Markup('<circle class="marker {}" cx="{:.1f}" cy="{:.1f}" r="3.2"/>').format(style, across, down)
 
 
 def _legend(curves: list[Curve]) -> Iterable[Markup]:
@@ -172,7 +176,7 @@ def _legend(curves: list[Curve]) -> Iterable[Markup]:
     swatch = Markup('<line class="curve {}" x1="{:.1f}" x2="{:.1f}" y1="10" y2="10"/>')
     text = Markup('<text class="label" x="{:.1f}" y="14.5">{}</text>')
     for curve in curves:
-        yield swatch.format(curve.role, place, place + 26)
+        yield swatch.format(curve.style, place, place + 26)
         yield text.format(place + 32, escape(curve.label))
         place += 32 + 7.2 * len(curve.label) + 22
 

@@ -1,4 +1,4 @@
-"""What ``twoplayer diagnose`` left in the run folder: what was found and what shows it, and what was found healthy."""
+"""The diagnosis in a run folder as the report shows it."""
 
 from __future__ import annotations
 
@@ -10,123 +10,138 @@ from typing import Any
 
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import read_json
-from twoplayer.diagnosis._warnings import told
-from twoplayer.reporting._formatting import count, figure
-from twoplayer.reporting._frames import Frame, embedded
+from twoplayer.core.number_format import format_number
+from twoplayer.diagnosis._documents import current_diagnosis
+from twoplayer.diagnosis._warnings import read_warnings
+from twoplayer.reporting._pictures import EmbeddedPicture, embedded
 from twoplayer.reporting._record import number
 
-__all__ = ["DiagnosisSection", "FindingRow", "IndicatorRow", "diagnosed"]
+__all__ = ["DiagnosisSection", "FindingRow", "IndicatorRow", "diagnosis_section"]
 
 
 @dataclass(frozen=True)
 class IndicatorRow:
-    """One number that speaks for a disease or against it, in words."""
+    """An indicator of a failure mode as text."""
 
     name: str
     value: str
-    sick: str
-    healthy: str
+    criterion: str
+    normal_range: str
 
 
 @dataclass(frozen=True)
 class FindingRow:
-    """A disease that the run has."""
+    """A failure mode that the run shows."""
 
-    disease: str
+    failure_mode: str
     title: str
     verdict: str
     confidence: str
-    signs: list[IndicatorRow]
+    indicators: list[IndicatorRow]
     path: Path | None
-    """Of the picture that shows it, where there is one."""
+    """Of its picture, where there is one."""
     advice: str
     command: str
-    as_for: str
-    """The worse disease whose advice this is too; empty where it is said here."""
+    same_advice_as: str
+    """The more severe failure mode that has the same advice; empty without one."""
 
     @property
-    def picture(self) -> Frame | None:
+    def picture(self) -> EmbeddedPicture | None:
         return None if self.path is None else embedded(self.path, "")
 
 
 @dataclass(frozen=True)
 class DiagnosisSection:
-    """What is known of a run's health, be it only what was said while it trained."""
+    """The diagnosis of a run, or only the warnings issued during training."""
 
-    looked: bool
-    """Whether anybody has looked."""
+    diagnosed: bool
+    """Whether ``twoplayer diagnose`` was run."""
     findings: list[FindingRow]
-    healthy: list[str]
+    ruled_out: list[str]
     unchecked: list[tuple[str, str]]
+    """Failure modes that could not be checked, with the reason."""
     warnings: list[str]
-    """What was said while it trained, and what of it no longer holds."""
-    stale: str
-    """Why the diagnosis is not of the run as it stands; empty where it is."""
+    """Warnings issued during training, and which of them were resolved."""
+    outdated: str
+    """A sentence that says that the run was trained on since; empty if it was not."""
     command: str
-    """What looks, or looks again."""
+    """The command that diagnoses the run."""
 
     @property
     def summary(self) -> str:
-        """The findings by name; empty without any."""
-        return ", ".join(found.disease for found in self.findings)
+        """The failure modes by name; empty without any."""
+        return ", ".join(finding.failure_mode for finding in self.findings)
 
     @property
     def sentence(self) -> str:
-        """All of it in a line."""
-        found = ", ".join(f"{found.disease} ({found.confidence})" for found in self.findings)
-        parts = [found or "nothing was found", self.stale.rstrip(".")] if self.looked else []
-        parts += [f"said while it trained: {warning}" for warning in self.warnings]
+        """The whole section in one line."""
+        findings = ", ".join(f"{f.failure_mode} ({f.confidence})" for f in self.findings)
+        parts = [findings or "no failure mode found", self.outdated.rstrip(".")] if self.diagnosed else []
+        parts += [f"warning during training: {warning}" for warning in self.warnings]
         return "; ".join(part for part in parts if part)
 
 
-def diagnosed(run: Path, status: Mapping[str, Any]) -> DiagnosisSection | None:
-    """What lies in the folder ``diagnosis`` of the run of that status; None where there is nothing to look at yet.
+def diagnosis_section(run: Path, status: Mapping[str, Any]) -> DiagnosisSection | None:
+    """Read the folder ``diagnosis`` of a run.
 
-    Raises `UserError` where it is damaged.
+    Args:
+        run: the run folder.
+        status: the run's status, with its ``step``.
+
+    Returns:
+        None for a run that has neither a diagnosis nor a step.
+
+    Raises:
+        UserError: if a file in the folder is damaged.
     """
     folder = run / "diagnosis"
     file = folder / "diagnosis.json"
-    looked = file.is_file()
-    if not looked and not number(status.get("step")):
+    diagnosed = file.is_file()
+    if not diagnosed and not number(status.get("step")):
         return None
-    document = read_json(file) if looked else {}
-    warnings = [str(warning) for warning in told(run)]
+    content = read_json(file) if diagnosed else {}
+    warnings = [str(warning) for warning in read_warnings(run)]
     try:
+        document = current_diagnosis(content)
         return DiagnosisSection(
-            looked=looked,
-            findings=[_found(entry, folder) for entry in document.get("findings", ())],
-            healthy=[str(entry["disease"]) for entry in document.get("healthy", ())],
+            diagnosed=diagnosed,
+            findings=[_finding_row(entry, folder) for entry in document["findings"]],
+            ruled_out=[str(entry["failure_mode"]) for entry in document["ruled_out"]],
             unchecked=[(str(name), str(reason)) for name, reason in document.get("unchecked", {}).items()],
             warnings=warnings,
-            stale=_stale(document.get("step"), status) if looked else "",
+            outdated=_outdated(document.get("step"), status) if diagnosed else "",
             command=f"twoplayer diagnose {shlex.quote(str(run))}",
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{folder} is corrupt: delete it, or diagnose again") from error
 
 
-def _found(entry: Mapping[str, Any], folder: Path) -> FindingRow:
-    disease = str(entry["disease"])
-    picture = folder / f"{disease}.png"  # not where it lay when it was drawn: runs are moved
-    signs = [
-        IndicatorRow(str(sign["name"]), figure(number(sign["value"])), str(sign["sick"]), str(sign["healthy"]))
-        for sign in entry["evidence"]
-    ]
+def _finding_row(entry: Mapping[str, Any], folder: Path) -> FindingRow:
+    failure_mode = str(entry["failure_mode"])
+    picture = folder / f"{failure_mode}.png"  # not the path in the file: run folders are moved
     return FindingRow(
-        disease=disease,
+        failure_mode=failure_mode,
         title=str(entry["title"]),
         verdict=str(entry["verdict"]),
         confidence=f"{entry['confidence']:.2f}",
-        signs=signs,
+        indicators=[
+            IndicatorRow(
+                str(indicator["name"]),
+                format_number(number(indicator["value"])),
+                str(indicator["criterion"]),
+                str(indicator["normal_range"]),
+            )
+            for indicator in entry["indicators"]
+        ],
         path=picture if entry.get("picture") and picture.is_file() else None,
         advice=str(entry["advice"]),
         command=str(entry["command"]),
-        as_for=str(entry.get("as_for") or ""),
+        same_advice_as=str(entry.get("same_advice_as") or ""),
     )
 
 
-def _stale(looked_at: Any, status: Mapping[str, Any]) -> str:
-    then, now = number(looked_at), number(status.get("step"))
+def _outdated(diagnosed_step: Any, status: Mapping[str, Any]) -> str:
+    then, now = number(diagnosed_step), number(status.get("step"))
     if then is None or now is None or then == now:
         return ""
-    return f"This was found at round {count(then)}, and the run stands at round {count(now)} now: look again."
+    return f"This diagnosis is of step {then:,.0f}, and the run is at step {now:,.0f} now: diagnose it again."

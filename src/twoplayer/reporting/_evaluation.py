@@ -1,4 +1,4 @@
-"""What ``twoplayer evaluate`` left in the run folder: figures with their errors, and pictures of copies and paths."""
+"""The evaluation in a run folder as the report shows it: metrics with their errors, neighbours, latent paths."""
 
 from __future__ import annotations
 
@@ -9,42 +9,51 @@ from typing import Any
 
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import read_json
-from twoplayer.reporting._formatting import better, count, figure_with_error
-from twoplayer.reporting._frames import Frame, embedded
+from twoplayer.core.number_format import format_number
+from twoplayer.reporting._formatting import better
+from twoplayer.reporting._pictures import EmbeddedPicture, embedded
 from twoplayer.reporting._record import number
 
-__all__ = ["EvaluationRow", "EvaluationSection", "evaluation"]
+__all__ = ["EvaluationRow", "EvaluationSection", "evaluation_section"]
 
 
 @dataclass(frozen=True)
 class EvaluationRow:
-    """One figure in words: its value and the real data's, each with its error."""
+    """One metric as text: its value and that of real data, each with its standard error."""
 
     name: str
     value: str
     real: str
-    real_of: str
-    """On how many real samples, where on fewer than the figure says."""
+    real_count: str
+    """The number of real samples, where it is smaller than that in the metric's name."""
     better: str
 
 
 @dataclass(frozen=True)
 class EvaluationSection:
-    """A table of figures, what it was measured on, and pictures; whatever there is not is empty or None."""
+    """A table of metrics, what they were measured on, and pictures; what does not exist is empty or None."""
 
     rows: list[EvaluationRow]
     measured_on: str
     notes: list[str]
     samples: str
-    neighbours: Frame | None
-    neighbours_held_out: Frame | None
-    interpolations: Frame | None
-    relative: bool
-    """Whether the numbers beneath neighbours are multiples of a typical held-out image's distance."""
+    neighbours: EmbeddedPicture | None
+    neighbours_held_out: EmbeddedPicture | None
+    interpolations: EmbeddedPicture | None
+    relative_distances: bool
+    """Whether the distances below neighbours are multiples of a typical held-out image's distance."""
 
 
-def evaluation(folder: Path, unit: str) -> EvaluationSection | None:
-    """The evaluation that lies in a run's folder ``evaluation``, or None. Raises `UserError` where it is damaged."""
+def evaluation_section(folder: Path, unit: str) -> EvaluationSection | None:
+    """Read the folder ``evaluation`` of a run; None without an evaluation.
+
+    Args:
+        folder: the folder.
+        unit: ``"images"`` or ``"points"``.
+
+    Raises:
+        UserError: if the evaluation is damaged.
+    """
     if not (folder / "evaluation.json").is_file():
         return None
     document = read_json(folder / "evaluation.json")
@@ -56,11 +65,11 @@ def evaluation(folder: Path, unit: str) -> EvaluationSection | None:
         rows=[_row(entry, samples) for entry in figures],
         measured_on=_measured_on(samples, seen, unit),
         notes=[str(note) for note in document.get("notes") or []],
-        samples="all samples" if samples is None else f"{count(samples)} samples",
+        samples="all samples" if samples is None else f"{samples:,.0f} samples",
         neighbours=_picture(folder, "neighbours"),
         neighbours_held_out=_picture(folder, "neighbours_held_out"),
         interpolations=_picture(folder, "interpolations"),
-        relative=number(document.get("distance_unit")) is not None,
+        relative_distances=number(document.get("distance_unit")) is not None,
     )
 
 
@@ -71,19 +80,19 @@ def _row(entry: Mapping[str, Any], samples: float | None) -> EvaluationRow:
     fewer = real is not None and real_count is not None and samples is not None and real_count < samples
     return EvaluationRow(
         name=str(entry.get("name")),
-        value=figure_with_error(value, error),
-        real=figure_with_error(real, real_error),
-        real_of=f"of {count(real_count)}" if fewer and real_count is not None else "",
+        value=format_number(value, error),
+        real=format_number(real, real_error),
+        real_count=f"of {real_count:,.0f}" if fewer and real_count is not None else "",
         better=better(entry.get("higher_is_better")),
     )
 
 
 def _measured_on(samples: float | None, seen: float | None, unit: str) -> str:
-    drawn = "Samples" if samples is None else f"{count(samples)} samples"
-    when = "" if not seen else f" of the generator after {count(seen)} {unit} seen"
-    return f"{drawn}{when}. Behind \u00b1 stands one standard error."
+    subject = "Samples" if samples is None else f"{samples:,.0f} samples"
+    time = "" if not seen else f" of the generator after {seen:,.0f} {unit}"
+    return f"Measured on {subject[:1].lower()}{subject[1:]}{time}, with standard errors after \u00b1."
 
 
-def _picture(folder: Path, name: str) -> Frame | None:
+def _picture(folder: Path, name: str) -> EmbeddedPicture | None:
     path = folder / f"{name}.png"
     return embedded(path, "") if path.is_file() else None

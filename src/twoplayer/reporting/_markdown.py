@@ -1,4 +1,4 @@
-"""The report as Markdown, for what is read as text: figures and settings in tables, pictures by their paths."""
+"""The report as Markdown: metrics and settings in tables, pictures by their paths."""
 
 from __future__ import annotations
 
@@ -6,131 +6,125 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from twoplayer.reporting import _formatting as words
-from twoplayer.reporting._diagnosis import DiagnosisSection, FindingRow, diagnosed
-from twoplayer.reporting._evaluation import evaluation
-from twoplayer.reporting._frames import FRAMES as MOST
-from twoplayer.reporting._frames import chosen
+from twoplayer.reporting import _formatting as formatting
+from twoplayer.reporting._diagnosis import DiagnosisSection, FindingRow, diagnosis_section
+from twoplayer.reporting._evaluation import evaluation_section
+from twoplayer.reporting._pictures import MAX_PICTURES, selected
 from twoplayer.reporting._record import RunRecord
-from twoplayer.reporting._tables import environment_rows, figure_rows, setting_groups
+from twoplayer.reporting._tables import environment_rows, metric_rows, setting_groups
 
 __all__ = ["markdown"]
 
-FRAMES = 5
-"""Pictures of samples on the way."""
-SHEETS = (
+MAX_EARLIER_PICTURES = 5
+"""Pictures of samples drawn during training."""
+EVALUATION_PICTURES = (
     ("neighbours", "Generated images, each beside its nearest training images"),
     ("neighbours_held_out", "Held-out images, each beside its nearest training images"),
     ("interpolations", "Samples along paths through the latent space"),
 )
+"""File names and titles."""
 
 
 def markdown(record: RunRecord, folder: Path) -> str:
-    """The run as Markdown; pictures are named relative to `folder`, where the file is to lie."""
-    method, data = words.title(record)
+    """The report of a run as Markdown.
+
+    Args:
+        record: the run.
+        folder: where the file is to be written; paths of pictures are relative to it.
+    """
+    method, data = formatting.title(record)
+    message, command = record.status.get("message"), record.environment.get("command")
     parts = [
         f"# {method} on {data}",
-        words.status_sentence(record),
-        words.data_sentence(record),
-        *_message(record),
+        formatting.status_sentence(record),
+        formatting.data_sentence(record),
+        f"> {message}" if message else "",
         *_pictures(record, folder),
-        *_figures(record),
-        *(f"{note}" for note in record.notes),
+        *_metrics(record),
+        *record.notes,
         *_evaluation(record, folder),
-        *_diagnosis(diagnosed(record.path, record.status), folder),
-        *_command(record),
-        *_settings(record),
+        *_diagnosis(diagnosis_section(record.path, record.status), folder),
+        *(["## Command", f"    {command}"] if command else []),
+        "## Settings",
+        *(_table((group.title or "setting", "value"), group.rows) for group in setting_groups(record.config)),
         "## Environment",
-        _table(("what", "value"), environment_rows(record.environment)),
+        _table(("name", "value"), environment_rows(record.environment)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _message(record: RunRecord) -> Iterable[str]:
-    message = record.status.get("message")
-    return [f"> {message}"] if message else []
-
-
 def _pictures(record: RunRecord, folder: Path) -> Iterable[str]:
-    shown = [("Newest samples", record.samples[-1].path)] if record.samples else []
-    shown += [("Real data", record.real_samples)] if record.real_samples else []
-    yield from (_picture(title, path, folder) for title, path in shown)
-    if earlier := chosen(record.samples, FRAMES + 1)[:-1]:
-        yield "## How it got there"
-        if len(earlier) < len(record.samples) - 1:
-            told, place = f"{len(earlier)} of {len(record.samples) - 1} pictures", record.samples[0].path.parent
-            yield f"{told}; all of them lie in `{place}`, and the HTML report shows up to {MOST}."
-        unit = words.seen_unit(record)
-        yield from (_picture(f"Samples after {words.reached(s, unit)}", s.path, folder) for s in earlier)
+    pictures = [("Newest samples", record.samples[-1].path)] if record.samples else []
+    pictures += [("Real data", record.real_samples)] if record.real_samples else []
+    yield from (_picture(title, path, folder) for title, path in pictures)
+    if earlier := selected(record.samples, MAX_EARLIER_PICTURES + 1)[:-1]:
+        yield "## Samples during training"
+        count, total = len(earlier), len(record.samples) - 1
+        if count < total:
+            place = record.samples[0].path.parent
+            yield f"{count} of {total} pictures in `{place}`; the HTML report shows up to {MAX_PICTURES}."
+        unit = formatting.seen_unit(record)
+        for samples in earlier:
+            yield _picture(f"Samples after {formatting.training_progress(samples, unit)}", samples.path, folder)
 
 
-def _figures(record: RunRecord) -> Iterable[str]:
-    rows = [(r.name, r.newest, r.best, r.best_at, r.real, r.better) for r in figure_rows(record)]
+def _metrics(record: RunRecord) -> Iterable[str]:
+    rows = [(r.name, r.newest, r.best, r.best_at, r.real, r.better) for r in metric_rows(record)]
     if not rows:
         return []
-    head = ("figure", "newest", "best", f"best at {words.seen_unit(record)}", "real data", "better")
-    return ["## Figures", _table(head, rows)]
+    head = ("metric", "newest", "best", f"best at {formatting.seen_unit(record)}", "real data", "better")
+    return ["## Metrics", _table(head, rows)]
 
 
 def _evaluation(record: RunRecord, folder: Path) -> Iterable[str]:
-    found = evaluation(record.evaluation, words.seen_unit(record))
-    if found is None:
-        if command := words.evaluate_command(record):
-            yield f"Nearest neighbours, paths through the latent space and figures with their errors: `{command}`"
+    section = evaluation_section(record.evaluation, formatting.seen_unit(record))
+    if section is None:
+        if command := formatting.evaluate_command(record):
+            yield f"Nearest neighbours, paths through the latent space and metrics with standard errors: `{command}`"
         return
     yield "## Evaluation"
-    yield found.measured_on
-    if found.rows:
-        rows = [(r.name, r.value, f"{r.real} {r.real_of}".strip(), r.better) for r in found.rows]
-        yield _table(("figure", "generated", "real data", "better"), rows)
-    yield from found.notes
-    sheets = ((title, record.evaluation / f"{name}.png") for name, title in SHEETS)
-    yield from (_picture(title, path, folder) for title, path in sheets if path.is_file())
+    yield section.measured_on
+    if section.rows:
+        rows = [(r.name, r.value, f"{r.real} {r.real_count}".strip(), r.better) for r in section.rows]
+        yield _table(("metric", "generated", "real data", "better"), rows)
+    yield from section.notes
+    pictures = ((title, record.evaluation / f"{name}.png") for name, title in EVALUATION_PICTURES)
+    yield from (_picture(title, path, folder) for title, path in pictures if path.is_file())
 
 
-def _diagnosis(found: DiagnosisSection | None, folder: Path) -> Iterable[str]:
-    if found is None:
+def _diagnosis(section: DiagnosisSection | None, folder: Path) -> Iterable[str]:
+    if section is None:
         return
     yield "## Diagnosis"
-    if not found.looked:
-        yield f"Nobody has looked for what is wrong with it yet: `{found.command}`"
-    elif found.stale:
-        yield f"{found.stale} `{found.command}`"
-    if found.looked and not found.findings:
-        yield "Nothing was found."
-    for disease in found.findings:
-        yield from _finding(disease, folder)
-    if found.healthy:
-        yield f"Checked and healthy: {', '.join(found.healthy)}."
-    yield from (f"Not checked: {name} ({reason})." for name, reason in found.unchecked)
-    if found.warnings:
-        yield "Said while it trained:"
-        yield "\n".join(f"- {warning}" for warning in found.warnings)
+    if not section.diagnosed:
+        yield f"Not diagnosed yet: `{section.command}`"
+    elif section.outdated:
+        yield f"{section.outdated} `{section.command}`"
+    if section.diagnosed and not section.findings:
+        yield "No failure mode found."
+    for finding in section.findings:
+        yield from _finding(finding, folder)
+    if section.ruled_out:
+        yield f"Checked and not present: {', '.join(section.ruled_out)}."
+    yield from (f"Not checked: {name} ({reason})." for name, reason in section.unchecked)
+    if section.warnings:
+        yield "Warnings during training:"
+        yield "\n".join(f"- {warning}" for warning in section.warnings)
 
 
-def _finding(found: FindingRow, folder: Path) -> Iterable[str]:
-    yield f"### {found.title}"
-    yield f"{found.disease}, confidence {found.confidence}"
-    yield found.verdict
-    yield _table(("evidence", "here", "sick", "healthy"), [(s.name, s.value, s.sick, s.healthy) for s in found.signs])
-    if found.path is not None:
-        yield _picture(f"What shows {found.disease}", found.path, folder)
-    if found.as_for:
-        yield f"Try next what {found.as_for} asks for."
+def _finding(finding: FindingRow, folder: Path) -> Iterable[str]:
+    yield f"### {finding.title}"
+    yield f"{finding.failure_mode}, confidence {finding.confidence}"
+    yield finding.verdict
+    rows = [(i.name, i.value, i.criterion, i.normal_range) for i in finding.indicators]
+    yield _table(("indicator", "this run", "failing", "normal"), rows)
+    if finding.path is not None:
+        yield _picture(f"Evidence of {finding.failure_mode}", finding.path, folder)
+    if finding.same_advice_as:
+        yield f"Try next the command of {finding.same_advice_as}."
         return
-    yield f"Try next, since {found.advice}:"
-    yield f"    {found.command}"
-
-
-def _command(record: RunRecord) -> Iterable[str]:
-    command = record.environment.get("command")
-    return ["## Train this again", f"    {command}"] if command else []
-
-
-def _settings(record: RunRecord) -> Iterable[str]:
-    yield "## Settings"
-    for group in setting_groups(record.config):
-        yield _table((group.title or "setting", "value"), group.rows)
+    yield f"Try next, since {finding.advice}:"
+    yield f"    {finding.command}"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

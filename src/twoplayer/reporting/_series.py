@@ -1,4 +1,4 @@
-"""Long noisy series made short: the median and the range of equal parts."""
+"""Long noisy series reduced to the median and the range of equal parts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,16 @@ class Series:
 
 
 def thin(x: Sequence[float], y: Sequence[float | None], *, parts: int = 240) -> Series:
-    """At most `parts` points; a part without a finite value is a gap."""
+    """Reduce a series to at most `parts` points.
+
+    Args:
+        x: positions, ascending.
+        y: values; None and values that are not finite are left out.
+        parts: number of equal parts; each gives the position of its last value, its median and its range.
+
+    Returns:
+        The series; a part without a finite value is a gap.
+    """
     n = len(x)
     parts = min(n, parts)
     edges = [i * n // parts for i in range(parts + 1)] if parts else [0]

@@ -1,4 +1,4 @@
-"""Nested settings and measured figures as tables."""
+"""Settings, environment and measured metrics as tables."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from twoplayer.reporting._formatting import better, figure, short
+from twoplayer.core.number_format import format_number, format_tick
+from twoplayer.reporting._formatting import better
 from twoplayer.reporting._record import RecordedValue, RunRecord
 
-__all__ = ["FigureRow", "Group", "environment_rows", "figure_rows", "flat", "setting_groups"]
+__all__ = ["MetricRow", "SettingGroup", "environment_rows", "flat", "metric_rows", "setting_groups"]
 
 
 @dataclass(frozen=True)
-class Group:
-    """Settings that belong together; the title is empty for those that stand alone."""
+class SettingGroup:
+    """Settings of one section of the config; the title is empty for those outside a section."""
 
     title: str
     rows: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class FigureRow:
-    """One metric: its newest and best value, the real data's, and which way is better."""
+class MetricRow:
+    """One metric as text: its newest and best value, and that of real data."""
 
     name: str
     newest: str
@@ -33,41 +34,42 @@ class FigureRow:
     better: str
 
 
-def setting_groups(config: Mapping[str, Any]) -> list[Group]:
-    """The config's top-level values as one group, then a group for each mapping in it."""
-    alone = Group("", [(key, _value(v)) for key, v in config.items() if not _nested(v)])
-    groups = [Group(str(key), list(flat(v))) for key, v in config.items() if _nested(v)]
-    return [group for group in (alone, *groups) if group.rows]
+def setting_groups(config: Mapping[str, Any]) -> list[SettingGroup]:
+    """The config's plain values as one group, then a group for each mapping in it."""
+    plain = SettingGroup("", [(key, _value(v)) for key, v in config.items() if not _nested(v)])
+    groups = [SettingGroup(str(key), list(flat(v))) for key, v in config.items() if _nested(v)]
+    return [group for group in (plain, *groups) if group.rows]
 
 
 def environment_rows(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Versions and hardware, without the command, which stands on its own."""
+    """Versions and hardware, without the command."""
     return [
         (name.replace("_", " "), value)
         for name, value in flat({k: v for k, v in environment.items() if k != "command"})
     ]
 
 
-def figure_rows(record: RunRecord) -> list[FigureRow]:
-    """A row for each metric measured."""
-    return [_figure_row(list(group)) for _, group in groupby(record.figures, key=lambda f: f.name)]
+def metric_rows(record: RunRecord) -> list[MetricRow]:
+    """A row for each metric measured during training."""
+    return [_metric_row(list(group)) for _, group in groupby(record.metric_values, key=lambda value: value.name)]
 
 
-def _figure_row(figures: list[RecordedValue]) -> FigureRow:
-    newest = figures[-1]
-    measured = [f for f in figures if f.value is not None and f.value == f.value]
+def _metric_row(values: list[RecordedValue]) -> MetricRow:
+    newest = values[-1]
+    measured = [v for v in values if v.value is not None and v.value == v.value]
     best = max(measured, key=_goodness, default=newest)
-    return FigureRow(
+    return MetricRow(
         name=newest.name,
-        newest=figure(newest.value),
-        best=figure(best.value),
-        best_at=short(best.images_seen),
-        real=figure(next((f.real for f in reversed(figures) if f.real is not None), None)),
+        newest=format_number(newest.value),
+        best=format_number(best.value),
+        best_at=format_tick(best.images_seen),
+        real=format_number(next((v.real for v in reversed(values) if v.real is not None), None)),
         better=better(newest.higher_is_better),
     )
 
 
 def _goodness(measured: RecordedValue) -> float:
+    """Larger for better values."""
     value = measured.value or 0.0
     if measured.higher_is_better is None:
         return -abs(value - (measured.real or 0.0))
@@ -75,7 +77,11 @@ def _goodness(measured: RecordedValue) -> float:
 
 
 def flat(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Every value in words, by its path."""
+    """Every value of nested mappings as text, with its dotted path.
+
+    >>> list(flat({"optimizer": {"name": "adam", "beta1": 0.5}}))
+    [('optimizer.name', 'adam'), ('optimizer.beta1', '0.5')]
+    """
     for key, value in mapping.items():
         if _nested(value):
             yield from flat(value, f"{prefix}{key}.")

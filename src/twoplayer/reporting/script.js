@@ -1,4 +1,4 @@
-// Scrubs the large picture through training. Without it the strip of pictures tells the same.
+// Lets a slider select the large picture among those of the strip.
 (function () {
   "use strict";
   var large = document.getElementById("newest");

@@ -17,7 +17,7 @@ def open_data(source: Any, config: Config) -> Dataset:
     """The data set that `source` names, as the config wants it."""
     options = {k: v for k, v in config.data.items() if k != "name"}
     # One split for all seeds, so that runs that differ by seed alone are measured against the same held-out data.
-    return data.load(source, DataSettings(config.resolution, config.held_out, 0, config.batch), **options)
+    return data.load(source, DataSettings(config.resolution, config.held_out, 0, config.batch_size), **options)
 
 
 def reopen(folder: RunFolder, source: Any = None) -> Dataset:

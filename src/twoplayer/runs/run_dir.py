@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
+from twoplayer.config.renamed import current_settings
 from twoplayer.config.schema import Config
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import append_json_line, json_text, read_json, read_json_lines, write_atomic, write_json
@@ -119,7 +120,8 @@ class RunFolder:
             text = self.config_file.read_text(encoding="utf-8")
             if not text.rstrip().endswith(END):
                 raise UserError(f"{self.config_file} is corrupt (it was cut off): restore it or train anew")
-            return Config.model_validate(yaml.safe_load(text))
+            tree = yaml.safe_load(text)
+            return Config.model_validate(current_settings(tree) if isinstance(tree, dict) else tree)
         except ValidationError as error:
             raise UserError(_misfit(self.config_file, error)) from error
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:

@@ -9,10 +9,10 @@ import torch
 from twoplayer.core.cache import CacheEntry, keep, recall
 from twoplayer.text_encoders._base import EncoderState
 
-__all__ = ["recalled", "remember"]
+__all__ = ["load_cached", "save_cached"]
 
 
-def recalled(folder: Path, key: str) -> EncoderState | None:
+def load_cached(folder: Path, key: str) -> EncoderState | None:
     """What `remember` put there under that key; None where nothing whole lies there."""
     kept = recall(folder, key)
     if kept is None:
@@ -20,7 +20,7 @@ def recalled(folder: Path, key: str) -> EncoderState | None:
     return EncoderState({name: torch.from_numpy(array) for name, array in kept.arrays.items()}, kept.facts["state"])
 
 
-def remember(folder: Path, key: str, state: EncoderState, what: str) -> None:
+def save_cached(folder: Path, key: str, state: EncoderState, what: str) -> None:
     """Put a fitted encoder there, called `what` in the warning where the folder cannot be written."""
     arrays = {name: tensor.numpy() for name, tensor in state.tensors.items()}
     keep(folder, key, CacheEntry(arrays, {"state": state.facts}), what)

@@ -19,12 +19,18 @@ from torch.nn import functional as F
 from twoplayer.core.rng import derive, numpy_generator
 from twoplayer.text_encoders._base import Array
 
-__all__ = ["ContrastiveTowers", "ImageTower", "learn", "untrained"]
+__all__ = ["ContrastiveTowers", "ImageTower", "initial_towers", "train_towers"]
 
-SIDE_LIMIT = 64
+MAX_SIDE = 64
+"""Pixels to which larger images are averaged before the first convolution."""
 WIDTHS = (32, 64, 128, 128)
-PRESENTATIONS, BATCH = 80_000, 128
-RATE, WEIGHT_DECAY, TEMPERATURE = 2e-3, 0.05, 0.1
+"""Channels of the image tower's convolutions."""
+TRAINING_PAIRS = 80_000
+"""Pairs of an image and one of its captions over the whole training."""
+BATCH_SIZE = 128
+LEARNING_RATE = 2e-3
+WEIGHT_DECAY = 0.05
+TEMPERATURE = 0.1
 
 
 @final
@@ -33,7 +39,7 @@ class ImageTower(nn.Module):
 
     def __init__(self, channels: int, side: int, dimension: int) -> None:
         super().__init__()
-        self.shrink = -(-side // SIDE_LIMIT)
+        self.shrink = -(-side // MAX_SIDE)
         halvings = max(1, round(np.log2(side / self.shrink / 4)))
         inputs = (channels, *WIDTHS)
         layers = (self._layer(inputs[i], width, halve=i < halvings) for i, width in enumerate(WIDTHS))
@@ -66,14 +72,14 @@ class ContrastiveTowers(nn.Module):
         return F.normalize(self.text(tokens), dim=1) @ F.normalize(self.image(images), dim=1).T
 
 
-def untrained(make_text: Callable[[], nn.Module], dimension: int, images: Array) -> ContrastiveTowers:
+def initial_towers(make_text: Callable[[], nn.Module], dimension: int, images: Array) -> ContrastiveTowers:
     """Both towers with random weights, for images as large as these, uint8 ``(N, H, W, C)``."""
     towers = ContrastiveTowers(make_text(), ImageTower(images.shape[-1], min(images.shape[1:3]), dimension))
     placed: ContrastiveTowers = towers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return placed
 
 
-def learn(
+def train_towers(
     make_text: Callable[[], nn.Module],
     dimension: int,
     tokenize: Callable[[Sequence[str]], Tensor],
@@ -88,11 +94,11 @@ def learn(
     """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.default_generator.manual_seed(derive(seed, "text towers"))
-        towers = untrained(make_text, dimension, images)
-        batch = min(BATCH, len(images))
-        steps = max(8, PRESENTATIONS // batch)
+        towers = initial_towers(make_text, dimension, images)
+        batch = min(BATCH_SIZE, len(images))
+        steps = max(8, TRAINING_PAIRS // batch)
         optimizer = torch.optim.AdamW(towers.parameters(), weight_decay=WEIGHT_DECAY)
-        rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
+        rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
         for step in range(steps):
             random = numpy_generator(seed, "text pairs", step)
             rows = np.sort(random.choice(len(images), batch, replace=False))

@@ -12,11 +12,11 @@ from torch.nn import functional as F
 
 from twoplayer.core.errors import UserError
 from twoplayer.text_encoders._base import Array, EncoderState, TextEncoder
-from twoplayer.text_encoders._contrastive import ContrastiveTowers, learn, untrained
+from twoplayer.text_encoders._contrastive import ContrastiveTowers, initial_towers, train_towers
 
 __all__ = ["ContrastiveTextEncoder"]
 
-CHUNK = 1024
+CHUNK_SENTENCES = 1024
 
 
 class ContrastiveTextEncoder(TextEncoder):
@@ -33,12 +33,12 @@ class ContrastiveTextEncoder(TextEncoder):
                 f"{len(images)} images with {len(captions)} captions teach nothing: give at least 2 of both"
             )
         self.read([sentence for several in captions for sentence in several])
-        self.towers = learn(self.tower, self.dimension, self.tokenize, captions, images, seed)
+        self.towers = train_towers(self.tower, self.dimension, self.tokenize, captions, images, seed)
         self.text = self.towers.text
 
     @torch.no_grad()
     def encode(self, sentences: Sequence[str]) -> Array:
-        chunks = [sentences[i : i + CHUNK] for i in range(0, len(sentences), CHUNK)]
+        chunks = [sentences[i : i + CHUNK_SENTENCES] for i in range(0, len(sentences), CHUNK_SENTENCES)]
         rows = [F.normalize(self.text(self.tokenize(chunk)), dim=1) for chunk in chunks]
         vectors = torch.cat(rows) if rows else torch.empty(0, self.dimension)
         return np.asarray(vectors.mul(self.dimension**0.5).numpy(), np.float32)
@@ -49,7 +49,9 @@ class ContrastiveTextEncoder(TextEncoder):
         if self.towers is None:
             raise ValueError("only a fitted encoder has an image tower")
         pictures = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
-        vectors = torch.cat([F.normalize(self.towers.image(chunk), dim=1) for chunk in torch.split(pictures, CHUNK)])
+        vectors = torch.cat(
+            [F.normalize(self.towers.image(chunk), dim=1) for chunk in torch.split(pictures, CHUNK_SENTENCES)]
+        )
         return np.asarray(self.encode(sentences) / self.dimension**0.5 @ vectors.numpy().T)
 
     def state(self) -> EncoderState:
@@ -66,7 +68,7 @@ class ContrastiveTextEncoder(TextEncoder):
     def restore_both(self, state: EncoderState, images: Array) -> None:
         """Take up what `state_of_both` gave, for images as large as these, uint8 ``(N, H, W, C)``."""
         self.recall(state.facts)
-        self.towers = untrained(self.tower, self.dimension, images).eval().requires_grad_(False)
+        self.towers = initial_towers(self.tower, self.dimension, images).eval().requires_grad_(False)
         self.towers.load_state_dict(state.tensors)
         self.text = self.towers.text
 

@@ -23,7 +23,7 @@ from twoplayer.text_encoders._contrastive_encoder import ContrastiveTextEncoder
 __all__ = ["BagOfWords"]
 
 WORD = re.compile(r"[^\W_]+")
-DROPPED = 0.2
+DROPPED_SHARE = 0.2
 """Share of a sentence's words that are left out in training, so that each of them counts."""
 
 
@@ -76,7 +76,7 @@ class WordBag(nn.Module):
     def forward(self, words: Tensor) -> Tensor:
         there = (words > 0).float()
         if self.training:
-            there = there * (torch.rand_like(there) >= DROPPED)
+            there = there * (torch.rand_like(there) >= DROPPED_SHARE)
         mean = (self.vectors(words) * there.unsqueeze(2)).sum(1) / there.sum(1, keepdim=True).clamp_min(1)
         vectors: Tensor = self.head(self.body(mean))
         return vectors

@@ -21,7 +21,8 @@ from twoplayer.text_encoders._contrastive_encoder import ContrastiveTextEncoder
 __all__ = ["Characters"]
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789 -,;.!?:'\"/\\|_@#$%^&*~`+=<>()[]{}"
-LONGEST, SHORTEST = 201, 8
+MAX_CHARACTERS = 201
+MIN_CHARACTERS = 8
 
 
 @final
@@ -47,8 +48,8 @@ class Characters(ContrastiveTextEncoder):
         return CharacterNetwork(len(ALPHABET) + 1, self.dimension)
 
     def tokenize(self, sentences: Sequence[str]) -> Tensor:
-        rows = [[self.numbers.get(c, 0) for c in s.lower()[:LONGEST]] for s in sentences]
-        longest = max(SHORTEST, max((len(row) for row in rows), default=0))
+        rows = [[self.numbers.get(c, 0) for c in s.lower()[:MAX_CHARACTERS]] for s in sentences]
+        longest = max(MIN_CHARACTERS, max((len(row) for row in rows), default=0))
         return torch.tensor([row + [0] * (longest - len(row)) for row in rows], dtype=torch.int64).view(-1, longest)
 
     def vocabulary(self) -> dict[str, object]:

@@ -16,7 +16,7 @@ from twoplayer.training.trainer import Trainer
 __all__ = ["assemble", "restored"]
 
 YARDSTICK = {"images": "fd", "points": "sliced-wasserstein"}
-"""The metric that ``--stop plateau`` follows: one that sees quality and diversity at once."""
+"""The metric that ``--early-stopping plateau`` follows: one that sees quality and diversity at once."""
 
 
 def restored(folder: RunFolder, dataset: Dataset, placement: Any) -> Trainer:

@@ -58,15 +58,15 @@ def build(config: Config, facts: DataSpec, placement: DeviceConfig) -> BuiltGame
     """
     game = build_game(config, facts, placement)
     algorithm = _make(algorithms, config.algorithm, game, _optimizers(config.optimizer, placement))
-    if algorithm.pool is not None and algorithm.pool < config.batch:
+    if algorithm.pool_size is not None and algorithm.pool_size < config.batch_size:
         raise UserError(
-            f"a pool of {algorithm.pool} is smaller than a batch of {config.batch}: set pool to at least "
-            f"{config.batch}, or batch to at most {algorithm.pool}"
+            f"a pool of {algorithm.pool_size} is smaller than a batch of {config.batch_size}: set pool_size to at "
+            f"least {config.batch_size}, or batch_size to at most {algorithm.pool_size}"
         )
-    if config.ema and not algorithm.averageable:
+    if config.ema_decay and not algorithm.averageable:
         warnings.warn(
             f"{config.algorithm['name']} samples through critics that were made for its generator as it is, not for "
-            "an average of it: set ema to 0",
+            "an average of it: set ema_decay to 0",
             stacklevel=2,
         )
     return BuiltGame(game, algorithm)
@@ -156,7 +156,7 @@ def _optimizers(settings: Optimizer, placement: DeviceConfig) -> OptimizerFactor
                 return _uncompiled(Adam)(parameters, rate, betas=(settings.beta1, settings.beta2), fused=fused)
             case "rmsprop":
                 return _uncompiled(RMSprop)(
-                    parameters, rate, alpha=settings.smoothing, momentum=settings.momentum, foreach=True
+                    parameters, rate, alpha=settings.alpha, momentum=settings.momentum, foreach=True
                 )
             case "sgd":
                 return _uncompiled(SGD)(parameters, rate, momentum=settings.momentum, foreach=True)

@@ -6,7 +6,7 @@ from twoplayer.config.schema import Config
 
 __all__ = ["Schedule"]
 
-TIMES = {"log": 400, "sample": 24, "checkpoint": 20, "evaluate": 8, "judge": 30}
+TIMES = {"log": 400, "sample": 24, "checkpoint": 20, "evaluate": 8, "early_stopping": 30}
 """How often each happens over a whole run where the config names no period."""
 BENT = frozenset({"sample"})
 """What happens more often early, where a picture changes fastest: at quadratically spaced fractions."""
@@ -29,16 +29,16 @@ class Schedule:
     def fraction(self, step: int, images: int, seconds: float) -> float:
         """Share of the run that is done, in [0, 1]."""
         config = self.config
-        ends = ((step, config.steps), (step, self.rounds), (images, config.images), (seconds, config.budget))
+        ends = ((step, config.steps), (step, self.rounds), (images, config.images), (seconds, config.max_time))
         shares = [done / whole for done, whole in ends if whole is not None]
         return min(1.0, max(shares, default=0.0))
 
     def pace(self, fraction: float) -> float:
         """The share of the learning rate that holds after that share of the run: 1, then linearly down to 0 at its end.
 
-        Zhu et al. 2017, section 4, with `decay_from` one half.
+        Zhu et al. 2017, section 4, with `lr_decay_start` one half.
         """
-        start = self.config.optimizer.decay_from
+        start = self.config.optimizer.lr_decay_start
         return 1.0 if fraction <= start else (1 - fraction) / (1 - start)
 
     def finished(self, step: int, images: int, seconds: float) -> bool:

@@ -27,7 +27,7 @@ __all__ = ["AUTO", "CRITERIA", "Stopping", "stopping_of"]
 
 CRITERIA: dict[str, type[Criterion]] = {"plateau": Plateau, "duality-gap": DualityGap, "critic": CriticEstimate}
 AUTO = "plateau"
-"""What ``--stop auto`` means; ``experiments/stopping`` holds the criteria against each other."""
+"""What ``--early-stopping auto`` means; ``experiments/stopping`` holds the criteria against each other."""
 
 
 def stopping_of(subject: JudgedRun, folder: RunFolder) -> Stopping:
@@ -35,9 +35,9 @@ def stopping_of(subject: JudgedRun, folder: RunFolder) -> Stopping:
 
     Raises `UserError` where the criterion cannot judge this run.
     """
-    name = AUTO if subject.config.stop == "auto" else subject.config.stop
+    name = AUTO if subject.config.early_stopping == "auto" else subject.config.early_stopping
     criterion = None if name == "none" else CRITERIA[name](subject)
-    return Stopping(criterion, PatienceRule(subject.config.stop_patience), folder)
+    return Stopping(criterion, PatienceRule(subject.config.early_stopping_patience), folder)
 
 
 class Stopping:
@@ -136,7 +136,7 @@ class Stopping:
             f"nothing was to be gained any more: {self.criterion.what} has not fallen below its {gain.value:.4g} of "
             f"round {gain.step:,} by more than its noise (±{noise(self.counted):.2g}) up to round "
             f"{self.course[-1].step:,}; round {kept.step:,} is kept, with {kept.value:.4g} (judging took "
-            f"{judging:.0f} s; --stop none goes on)"
+            f"{judging:.0f} s; --early-stopping none goes on)"
         )
 
 

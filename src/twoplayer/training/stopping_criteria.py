@@ -55,7 +55,7 @@ class Criterion(ABC):
     """Judges a run as it stands; lower is better. It leaves the run as it is."""
 
     name: str
-    """As ``--stop`` takes it."""
+    """As ``--early-stopping`` takes it."""
     what: str
     """What is judged, in words."""
     from_peak: bool = False
@@ -89,8 +89,8 @@ class Plateau(Criterion):
             found = box[0]
         if found is None:
             raise UserError(
-                f"--stop plateau follows a figure, and none can be measured on {self.subject.dataset.name}: set "
-                "--stop to duality-gap"
+                f"--early-stopping plateau follows a figure, and none can be measured on {self.subject.dataset.name}: "
+                "set --early-stopping to duality-gap"
             )
         self.what, value, error = found
         return value, error
@@ -129,7 +129,9 @@ class CriticEstimate(Criterion):
         algorithm = subject.players.algorithm
         self.own = algorithm.sampler is algorithm.game.sampler
         if not self.own and not isinstance(self.game, SampleGame):
-            raise UserError("--stop critic does not know what this run ships: set --stop to plateau")
+            raise UserError(
+                "--early-stopping critic does not know what this run ships: set --early-stopping to plateau"
+            )
 
     def judge(self, step: int) -> tuple[float, float | None]:
         self.game.load_state_dict(self.subject.players.game.state_dict())

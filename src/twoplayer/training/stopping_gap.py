@@ -46,8 +46,8 @@ class DualityGap(Criterion):
         algorithm = subject.players.algorithm
         if algorithm.sampler is not algorithm.game.sampler:
             raise UserError(
-                f"--stop duality-gap moves a generator's weights, and {subject.config.algorithm['name']} moves samples:"
-                " set --stop to plateau"
+                f"--early-stopping duality-gap moves a generator's weights, and {subject.config.algorithm['name']} "
+                "moves samples: set --early-stopping to plateau"
             )
         halves = [
             HeldOutBatches(

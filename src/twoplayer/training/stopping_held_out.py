@@ -45,11 +45,11 @@ class HeldOutBatches:
     ) -> None:
         processes = distributed.process_count()
         self.share = _part(dataset, part, parts)
-        self.batch = min(config.batch, len(self.share.train)) // processes * processes
+        self.batch = min(config.batch_size, len(self.share.train)) // processes * processes
         if self.batch < 2 * processes:
             raise UserError(
-                f"--stop {config.stop} judges on held-out data, and {len(dataset.held_out)} of them are too few: set "
-                "--held-out to 0.1, or --stop to plateau"
+                f"--early-stopping {config.early_stopping} judges on held-out data, and {len(dataset.held_out)} of "
+                "them are too few: set --held-out to 0.1, or --early-stopping to plateau"
             )
         self.knowledge = study(config, self.share, before)
         self.seed, self.placement = derive(config.seed, purpose), placement

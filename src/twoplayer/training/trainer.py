@@ -71,14 +71,14 @@ class Trainer:
     knowledge: ConditioningData = field(default_factory=ConditioningData)
     watch: Watch | None = None
     yardstick: Callable[[np.ndarray], Sequence[Any]] | None = None
-    """Samples to the figure by which ``--stop plateau`` judges them."""
+    """Samples to the figure by which ``--early-stopping plateau`` judges them."""
 
     def __post_init__(self) -> None:
         self.main = distributed.process_index() == 0
         self.algorithm, self.game = self.players.algorithm, self.players.game
-        self.average = EMA(self.algorithm.sampler, self.config.ema)
+        self.average = EMA(self.algorithm.sampler, self.config.ema_decay)
         self.inputs = self.game.inputs(self.knowledge.kept)
-        self.batches = Batches(self.dataset, self.config.batch, self.config.seed, self.placement, self.knowledge)
+        self.batches = Batches(self.dataset, self.config.batch_size, self.config.seed, self.placement, self.knowledge)
         self.schedule = Schedule(self.config, self.algorithm.rounds)
         self.step, self.seconds, self.resumed = 0, 0.0, False
         self._measured_for = 0.0
@@ -138,7 +138,7 @@ class Trainer:
 
     def _between_rounds(self, values: dict[str, float] | None) -> None:
         fraction = self.schedule.fraction(self.step, self.batches.images_seen, self.seconds)
-        self._owed = self.stopping.active and self.schedule.due("judge", self.step, fraction)
+        self._owed = self.stopping.active and self.schedule.due("early_stopping", self.step, fraction)
         if values is not None:
             self._log(values, fraction)
         if self.schedule.due("sample", self.step, fraction):

@@ -15,10 +15,10 @@ from twoplayer.core.errors import UserError
 from twoplayer.core.rng import numpy_generator
 from twoplayer.data._base import Dataset, DataSettings
 from twoplayer.data._images import Images
-from twoplayer.data._open import source
+from twoplayer.data._open import source_for
 from twoplayer.data._path_source import PathSource
-from twoplayer.data._sizes import sizes
-from twoplayer.data._stream import fit
+from twoplayer.data._sizes import count_sizes
+from twoplayer.data._stream import plan_resize
 from twoplayer.data.array import InMemory
 from twoplayer.runs.run_dir import RunFolder
 
@@ -97,17 +97,17 @@ def _drawn(what: Any, n: int, seed: int, purpose: str, resolution: int | None, d
 
 def _opened(what: Any, resolution: int | None) -> tuple[Dataset, list[str]]:
     """All samples there are, and a clause where they were resized."""
-    settings, made = DataSettings(resolution=resolution, held_out=0.0, minimum=1), source(what)
+    settings, made = DataSettings(resolution=resolution, held_out=0.0, minimum=1), source_for(what)
     if not isinstance(made, PathSource | InMemory):
         return data.load(what, settings), []
     found = made.scan(settings)
     if not isinstance(found, Images):
         return found.open(settings), []
     reader = found.read()
-    there = sizes(reader)
+    there = count_sizes(reader)
     smallest, usual = min(map(min, there), default=0), found.default_side or math.inf
     if resolution is None and (not there or (len(there) > 1 and smallest < usual)):
-        fit(found, reader, None)  # which refuses them
+        plan_resize(found, reader, None)  # which refuses them
     side = resolution or int(min(smallest, usual))
     resized = sum(count for size, count in there.items() if size != (side, side))
     which = "its images" if resized == sum(there.values()) else f"{resized:,} of its images"

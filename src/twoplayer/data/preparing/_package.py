@@ -15,10 +15,10 @@ from pathlib import Path, PurePosixPath
 from twoplayer.core.errors import UserError
 from twoplayer.data.preparing._base import RecipeInputs
 
-__all__ = ["Package", "package"]
+__all__ = ["Package", "load_package"]
 
-FACTS = "package.json"
-BROKEN = (tarfile.TarError, OSError, EOFError, zlib.error, ValueError)
+PACKAGE_FILE = "package.json"
+READ_ERRORS = (tarfile.TarError, OSError, EOFError, zlib.error, ValueError)
 Choose = Callable[[str], bool]
 
 
@@ -39,7 +39,7 @@ class Package:
         return self.files[file]
 
 
-def package(name: str, ingredients: RecipeInputs, choose: Choose) -> Package:
+def load_package(name: str, ingredients: RecipeInputs, choose: Choose) -> Package:
     """The npm package `name` with those of its files that `choose` takes. Raises `UserError` where it cannot be had."""
     if ingredients.given:
         found = next((path for given in ingredients.given for path in _places(given, name)), None)
@@ -48,7 +48,7 @@ def package(name: str, ingredients: RecipeInputs, choose: Choose) -> Package:
             raise UserError(f"the npm package {name} is not in {where}: give its folder or its .tgz file with --from")
         return _read(found, name, choose)
     installed = Path("node_modules") / name
-    if (installed / FACTS).is_file():
+    if (installed / PACKAGE_FILE).is_file():
         return _read(installed, name, choose)
     with tempfile.TemporaryDirectory(prefix="twoplayer-") as folder:
         return _read(_fetch(name, Path(folder), ingredients.say), name, choose)
@@ -65,17 +65,20 @@ def _places(given: Path, name: str) -> Sequence[Path]:
 def _name_of(path: Path) -> str | None:
     """What the package at a path calls itself, or None where there is none."""
     try:
-        facts = (path / FACTS).read_bytes() if path.is_dir() else _content(path, FACTS.__eq__)[FACTS]
-        return str(json.loads(facts)["name"])
-    except (*BROKEN, KeyError, TypeError):
+        is_folder = path.is_dir()
+        document = (
+            (path / PACKAGE_FILE).read_bytes() if is_folder else _content(path, PACKAGE_FILE.__eq__)[PACKAGE_FILE]
+        )
+        return str(json.loads(document)["name"])
+    except (*READ_ERRORS, KeyError, TypeError):
         return None
 
 
 def _read(path: Path, name: str, choose: Choose) -> Package:
     try:
-        files = _content(path, lambda file: file == FACTS or choose(file))
-        version = str(json.loads(files[FACTS])["version"])
-    except (*BROKEN, KeyError, TypeError) as error:
+        files = _content(path, lambda file: file == PACKAGE_FILE or choose(file))
+        version = str(json.loads(files[PACKAGE_FILE])["version"])
+    except (*READ_ERRORS, KeyError, TypeError) as error:
         raise UserError(f"cannot read the npm package {name} in {path} ({error}): fetch it again") from error
     return Package(name, version, files, str(path))
 

@@ -6,7 +6,7 @@ import hashlib
 
 __all__ = ["is_held_out"]
 
-SHARE = 0.1
+HELD_OUT_SHARE = 0.1
 
 
 def is_held_out(what: str) -> bool:
@@ -16,4 +16,4 @@ def is_held_out(what: str) -> bool:
     ['6']
     """
     drawn = hashlib.blake2b(f"held out/{what}".encode(), digest_size=8).digest()
-    return int.from_bytes(drawn, "big") < SHARE * 2**64
+    return int.from_bytes(drawn, "big") < HELD_OUT_SHARE * 2**64

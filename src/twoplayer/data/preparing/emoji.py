@@ -20,16 +20,16 @@ from twoplayer.data._types import Array
 from twoplayer.data.preparing._base import PreparedData, Recipe, RecipeInputs
 from twoplayer.data.preparing._emoji_table import EmojiEntry as Entry
 from twoplayer.data.preparing._emoji_table import groups, read_table
-from twoplayer.data.preparing._package import Package, package
+from twoplayer.data.preparing._package import Package, load_package
 from twoplayer.data.preparing._split import is_held_out
 
 __all__ = ["EmojiRecipe"]
 
 Vendor = Literal["google", "twitter"]
 VENDORS: tuple[Vendor, ...] = get_args(Vendor)
-SIDE = 64
+SOURCE_SIDE = 64
 """Of the packages' pictures, in pixels."""
-FEWEST = 1000
+MIN_EMOJI = 1000
 """Pictures below which a package is not whole."""
 Pictures = dict[str, Array]
 """By the emoji's code points, uint8 ``(64, 64, 3)``, on white."""
@@ -84,8 +84,8 @@ class EmojiRecipe(Recipe):
 
 
 def _package(vendor: str, ingredients: RecipeInputs) -> Package:
-    folder = f"img/{vendor}/{SIDE}/"
-    return package(
+    folder = f"img/{vendor}/{SOURCE_SIDE}/"
+    return load_package(
         f"emoji-datasource-{vendor}", ingredients, lambda file: file == "emoji.json" or file.startswith(folder)
     )
 
@@ -104,20 +104,22 @@ def _told(packages: Mapping[str, Package]) -> list[Entry]:
 def _pictures(vendor: str, emoji: Sequence[Entry], source: Package) -> Pictures:
     """The vendor's pictures on white. Raises `UserError` where one is missing or of another size."""
     mine = [each for each in emoji if vendor in each.vendors]
-    if len(mine) < FEWEST:
-        raise UserError(f"{source.where} has {len(mine)} emoji, not the {FEWEST:,} and more of a whole package")
-    return {each.unified: _picture(source[f"img/{vendor}/{SIDE}/{each.image}"], each.image, source) for each in mine}
+    if len(mine) < MIN_EMOJI:
+        raise UserError(f"{source.where} has {len(mine)} emoji, not the {MIN_EMOJI:,} and more of a whole package")
+    return {
+        each.unified: _picture(source[f"img/{vendor}/{SOURCE_SIDE}/{each.image}"], each.image, source) for each in mine
+    }
 
 
 def _picture(content: bytes, name: str, source: Package) -> Array:
     try:
-        found = _pixels.side(content)
-        picture = _pixels.decode(content, SIDE, 3)
+        side = _pixels.shorter_side(content)
+        picture = _pixels.decode_square(content, SOURCE_SIDE, 3)
     except Exception as error:  # Pillow has many kinds
-        reason = _pixels.reason(error)
+        reason = _pixels.error_reason(error)
         raise UserError(f"cannot read {name} in {source.where} ({reason}): fetch {source.name} again") from error
-    if found != SIDE:
-        raise UserError(f"{name} in {source.where} has {found} pixels where {SIDE} were expected: fetch it again")
+    if side != SOURCE_SIDE:
+        raise UserError(f"{name} in {source.where} has {side} pixels where {SOURCE_SIDE} were expected: fetch it again")
     return picture
 
 
@@ -170,5 +172,5 @@ def _png(picture: Array, size: int) -> bytes:
     from PIL import Image
 
     buffer = io.BytesIO()
-    Image.fromarray(_pixels.fit(picture, size, 3)).save(buffer, "PNG", optimize=True)
+    Image.fromarray(_pixels.to_square(picture, size, 3)).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()

