@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from twoplayer.cli._ranges import bounds
+from twoplayer.config.renamed import Renames
 from twoplayer.core.errors import UserError, did_you_mean
 from twoplayer.core.registry import FAMILIES, Option
 
@@ -30,6 +31,10 @@ def command(family: str | None, name: str | None, as_json: bool) -> None:
     twoplayer list methods
     twoplayer list objectives least-squares
     """
+    renames = Renames()
+    family = family and renames.family(family)
+    name = name and renames.member(str(family), name)
+    renames.warn()
     if family is not None and family not in LISTED:
         raise UserError(f"there is no family {family!r}: {did_you_mean(family, LISTED)}")
     document: Any

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twoplayer import metrics
+from twoplayer.config.renamed import Renames
 from twoplayer.core.errors import UserError, did_you_mean
 from twoplayer.evaluation import tasks
 from twoplayer.evaluation.tasks._base import EvaluationTask
@@ -42,8 +43,11 @@ def apart(given: Any) -> MetricsAndTasks:
     if given is None:
         return MetricsAndTasks(None, None)
     rest, found, mistakes = list[Any](), list[str](), list[str]()
+    renames = Renames()
     for word in words(given):
         name = word.partition(":")[0].lower().replace("_", "-") if isinstance(word, str) else ""
+        if (current := renames.member("evaluation-tasks", name)) != name:
+            name = word = current
         if name in tasks.names():
             try:
                 found += [each.name for each in named(word, tasks.family, "aim", {})]
@@ -53,6 +57,7 @@ def apart(given: Any) -> MetricsAndTasks:
             mistakes.append(f"no metric is called {name!r}: {did_you_mean(name, tasks.names())}")
         else:
             rest.append(word)
+    renames.warn(stacklevel=2)
     nothing = not (rest or found or mistakes)
     return MetricsAndTasks([given] if nothing else rest, list(dict.fromkeys(found)), tuple(mistakes))
 
