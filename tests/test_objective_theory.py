@@ -86,7 +86,7 @@ EXACT: dict[str, Callable[[Density, Density, Any], float]] = {
     "fgan-js": lambda p, q, _: 2 * theory.jensen_shannon(p, q),
     "fgan-gan": lambda p, q, _: 2 * theory.jensen_shannon(p, q) - math.log(4),
     "fgan-weighted-js": lambda p, q, o: theory.jensen_shannon(p, q, o.weight),
-    "fgan-alpha": lambda p, q, o: theory.alpha(p, q, o.alpha),
+    "fgan-alpha": lambda p, q, o: theory.alpha_divergence(p, q, o.alpha),
 }
 ROUND = np.eye(2)
 PAIRS: dict[str, tuple[Density, Density]] = {
@@ -420,7 +420,7 @@ def test_a_kantorovich_potential_reaches_the_wasserstein_distance(
 ) -> None:
     objective, (p, q) = objectives.create("wasserstein"), PAIRS[pair]
     nodes = quadrature(pair)
-    potential = torch.as_tensor(theory.potential(p, q)(nodes.points.numpy())).reshape(-1)
+    potential = torch.as_tensor(theory.kantorovich_potential(p, q)(nodes.points.numpy())).reshape(-1)
     exact = theory.wasserstein(p, q)
     error = abs(float(objective.estimate(potential, potential, nodes.weights)) - exact)
     record_property("contract_error", error)

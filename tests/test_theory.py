@@ -32,18 +32,18 @@ from twoplayer.theory import (
     Segment,
     TransportPlan,
     Uniform,
-    alpha,
+    alpha_divergence,
     cross_entropy,
     entropy,
     f_divergence,
     grid,
     jeffrey,
     jensen_shannon,
+    kantorovich_potential,
     kl,
     neyman,
     pearson,
     plan,
-    potential,
     reverse_kl,
     squared_hellinger,
     total_variation,
@@ -105,9 +105,9 @@ F_DIVERGENCES: dict[str, tuple[Callable[[Density, Density], float], Callable[[np
         lambda p, q: jensen_shannon(p, q, 0.3),
         lambda u: 0.3 * u * np.log(u) - (0.7 + 0.3 * u) * np.log(0.7 + 0.3 * u),
     ),
-    "alpha 0.3": (lambda p, q: alpha(p, q, 0.3), lambda u: (u**0.3 - 1 - 0.3 * (u - 1)) / (0.3 * -0.7)),
-    "alpha 1.5": (lambda p, q: alpha(p, q, 1.5), lambda u: (u**1.5 - 1 - 1.5 * (u - 1)) / (1.5 * 0.5)),
-    "alpha -1": (lambda p, q: alpha(p, q, -1), lambda u: (1 / u - 1 + (u - 1)) / 2),
+    "alpha 0.3": (lambda p, q: alpha_divergence(p, q, 0.3), lambda u: (u**0.3 - 1 - 0.3 * (u - 1)) / (0.3 * -0.7)),
+    "alpha 1.5": (lambda p, q: alpha_divergence(p, q, 1.5), lambda u: (u**1.5 - 1 - 1.5 * (u - 1)) / (1.5 * 0.5)),
+    "alpha -1": (lambda p, q: alpha_divergence(p, q, -1), lambda u: (1 / u - 1 + (u - 1)) / 2),
 }
 EACH_F = pytest.mark.parametrize("name", F_DIVERGENCES)
 
@@ -217,9 +217,9 @@ def test_closed_forms_in_many_dimensions() -> None:
     assert kl(p, q) == pytest.approx(5 * kl(p1, q1), rel=1e-12)
     assert squared_hellinger(p, q) == pytest.approx(2 - 2 * (1 - squared_hellinger(p1, q1) / 2) ** 5, rel=1e-12)
     assert pearson(p, q) == pytest.approx((1 + pearson(p1, q1)) ** 5 - 1, rel=1e-12)
-    assert alpha(p, q, 2) == pytest.approx(pearson(p, q) / 2) and alpha(p, q, 0.5) == pytest.approx(
-        2 * squared_hellinger(p, q)
-    )
+    assert alpha_divergence(p, q, 2) == pytest.approx(pearson(p, q) / 2) and alpha_divergence(
+        p, q, 0.5
+    ) == pytest.approx(2 * squared_hellinger(p, q))
 
 
 @pytest.mark.parametrize("nearness", [1e-4, 1e-8, 1e-12, -1e-8])
@@ -235,8 +235,8 @@ def test_closed_forms_in_many_dimensions() -> None:
 )
 def test_alpha_goes_to_kl_both_ways(p: Density, q: Density, nearness: float) -> None:
     """The way there has a slope below 40 here: a lost last digit of uᵅ − 1 would be far more than that."""
-    assert alpha(p, q, nearness) == pytest.approx(reverse_kl(p, q), abs=40 * abs(nearness) + 1e-12)
-    assert alpha(p, q, 1 - nearness) == pytest.approx(kl(p, q), abs=40 * abs(nearness) + 1e-12)
+    assert alpha_divergence(p, q, nearness) == pytest.approx(reverse_kl(p, q), abs=40 * abs(nearness) + 1e-12)
+    assert alpha_divergence(p, q, 1 - nearness) == pytest.approx(kl(p, q), abs=40 * abs(nearness) + 1e-12)
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 7])
@@ -302,7 +302,7 @@ def test_reversed_divergences_are() -> None:
     p, q = PAPER, Gaussian(1, 2)
     assert reverse_kl(p, q) == kl(q, p) and neyman(p, q) == pearson(q, p)
     assert jensen_shannon(p, q, 0.3) == pytest.approx(jensen_shannon(q, p, 0.7), abs=1e-12)
-    assert alpha(p, q, 0.3) == pytest.approx(alpha(q, p, 0.7), abs=1e-12)
+    assert alpha_divergence(p, q, 0.3) == pytest.approx(alpha_divergence(q, p, 0.7), abs=1e-12)
     assert neyman(Gaussian(0, 0.5), q) == INFINITY and neyman(q, Gaussian(0, 0.5)) < INFINITY
 
 
@@ -338,12 +338,12 @@ def test_discrete_divergences_are_scipys_sums() -> None:
 )
 def test_disjoint_supports(p: Density, q: Density) -> None:
     for a, b in ((p, q), (q, p)):
-        for of in (kl, reverse_kl, jeffrey, pearson, neyman, lambda a, b: alpha(a, b, 2.0)):
+        for of in (kl, reverse_kl, jeffrey, pearson, neyman, lambda a, b: alpha_divergence(a, b, 2.0)):
             assert of(a, b) == INFINITY
         assert jensen_shannon(a, b) == pytest.approx(LOG_2, abs=1e-14)
         assert total_variation(a, b) == pytest.approx(1, abs=1e-14)
         assert squared_hellinger(a, b) == pytest.approx(2) and triangular(a, b) == pytest.approx(2)
-        assert alpha(a, b, 0.25) == pytest.approx(1 / (0.25 * 0.75))
+        assert alpha_divergence(a, b, 0.25) == pytest.approx(1 / (0.25 * 0.75))
         assert f_divergence(a, b, lambda u: (np.sqrt(u) - 1) ** 2) == pytest.approx(2)
 
 
@@ -380,11 +380,22 @@ def test_a_tail_too_light_for_a_number_is_mass_all_the_same(p: Density) -> None:
     """Beyond 38.6 deviations a normal density underflows."""
     q = Uniform(-40, 40)
     assert p.density(np.array([41.0])) == 0 and p.log_density(np.array([41.0])) > -INFINITY
-    for of in (kl, jeffrey, pearson, lambda a, b: alpha(a, b, 2.0), lambda a, b: reverse_kl(b, a), cross_entropy):
+    for of in (
+        kl,
+        jeffrey,
+        pearson,
+        lambda a, b: alpha_divergence(a, b, 2.0),
+        lambda a, b: reverse_kl(b, a),
+        cross_entropy,
+    ):
         assert of(p, q) == INFINITY
-    assert f_divergence(p, q, lambda u: u * np.log(u), slope=INFINITY, start=0.0) == INFINITY
+    assert f_divergence(p, q, lambda u: u * np.log(u), slope_at_infinity=INFINITY, value_at_zero=0.0) == INFINITY
     assert kl(q, p) == pytest.approx(1600 / 6 + math.log(2 * math.pi) / 2 - math.log(80), rel=1e-12)
-    assert 0 < jensen_shannon(p, q) < LOG_2 and 0 < alpha(p, q, 0.5) < 4 and math.isfinite(alpha(p, q, -0.5))
+    assert (
+        0 < jensen_shannon(p, q) < LOG_2
+        and 0 < alpha_divergence(p, q, 0.5) < 4
+        and math.isfinite(alpha_divergence(p, q, -0.5))
+    )
 
 
 @pytest.mark.parametrize("wrap", [lambda d: d, only], ids=["closed", "quadrature"])
@@ -394,7 +405,7 @@ def test_chi_squared_is_infinite_where_the_tail_of_q_is_too_light(wrap: Callable
         assert math.isfinite(pearson(wrap(Gaussian(0, std)), wrap(Gaussian(0, 1)))) == finite
         plane = wrap(Gaussian([0, 0], [1, std])), wrap(Gaussian([0, 0]))
         assert math.isfinite(pearson(*plane)) == finite
-        assert math.isfinite(alpha(*plane, 2)) == finite
+        assert math.isfinite(alpha_divergence(*plane, 2)) == finite
     assert pearson(wrap(Gaussian(0, 1.41)), wrap(Gaussian(0, 1))) == pytest.approx(5.501407780341809, rel=1e-9)
     exact = 1 / (1.41 * math.sqrt(2 - 1.41**2)) - 1
     assert pearson(wrap(Gaussian(0, 1.41)), wrap(Gaussian(0, 1))) == pytest.approx(exact, rel=1e-9)
@@ -472,7 +483,7 @@ def test_entropies() -> None:
     assert entropy(Uniform([0, 0], [2, 3])) == pytest.approx(math.log(6))
     assert entropy(Segment([0, 0], [3, 4])) == pytest.approx(math.log(5))
     assert cross_entropy(Gaussian(), Uniform(0, 1)) == INFINITY == cross_entropy(Segment([0, 0], [1, 0]), TILTED)
-    with pytest.raises(UserError, match="take the parts apart"):
+    with pytest.raises(UserError, match="compute the parts separately"):
         entropy(DENSITIES["both"])
 
 
@@ -560,7 +571,7 @@ def test_samples_estimate_what_has_no_exact_distance() -> None:
 @pytest.mark.parametrize(("first", "second"), LINE)
 def test_a_potential_attains_the_distance(first: str, second: str) -> None:
     p, q = DENSITIES[first], DENSITIES[second]
-    phi = potential(p, q)
+    phi = kantorovich_potential(p, q)
     assert (np.abs(np.diff(phi.values)) <= np.diff(phi.knots) * (1 + 1e-12)).all()
     assert expectation(p, phi) - expectation(q, phi) == pytest.approx(wasserstein(p, q), abs=1e-5)
 
@@ -586,16 +597,16 @@ ARRAY: Any = np.zeros(3)  # what a type checker would refuse, and a notebook doe
 
 TWO_SIDED: list[Callable[[Any, Any], object]] = [
     kl, reverse_kl, jeffrey, jensen_shannon, total_variation, pearson, neyman, squared_hellinger, triangular,
-    cross_entropy, wasserstein, plan, potential,
+    cross_entropy, wasserstein, plan, kantorovich_potential,
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: alpha(BELL, BELL, 0), "other than 0 and 1"),
-        (lambda: alpha(BELL, BELL, 1), "other than 0 and 1"),
-        (lambda: alpha(BELL, BELL, math.nan), "other than 0 and 1"),
+        (lambda: alpha_divergence(BELL, BELL, 0), "other than 0 and 1"),
+        (lambda: alpha_divergence(BELL, BELL, 1), "other than 0 and 1"),
+        (lambda: alpha_divergence(BELL, BELL, math.nan), "other than 0 and 1"),
         (lambda: jensen_shannon(BELL, BELL, 0), "strictly between 0 and 1"),
         (lambda: jensen_shannon(BELL, BELL, 1), "strictly between 0 and 1"),
         (lambda: jensen_shannon(BELL, BELL, math.nan), "strictly between 0 and 1"),
@@ -628,14 +639,14 @@ TWO_SIDED: list[Callable[[Any, Any], object]] = [
         *[(lambda of=of: of(BELL, ARRAY), "type ndarray; wrap samples in Empirical") for of in TWO_SIDED],
         (lambda: entropy(ARRAY), "wrap samples in Empirical"),
         (lambda: grid(BELL, ARRAY), "wrap samples in Empirical"),
-        (lambda: alpha(BELL, ARRAY, 0.3), "wrap samples in Empirical"),
+        (lambda: alpha_divergence(BELL, ARRAY, 0.3), "wrap samples in Empirical"),
         (lambda: f_divergence(ARRAY, BELL, np.square), "wrap samples in Empirical"),
         (lambda: Mixture([1.0], [ARRAY]), "wrap samples in Empirical"),
         (lambda: Mixture([0.4, 0.3, 0.3], ARRAY), "wrap samples in Empirical"),
         (lambda: Gaussian(0, 1e-200), "between 1e-150 and 1e[+]150"),
         (lambda: Gaussian([0, 0], [1, 1e200]), "between 1e-150 and 1e[+]150"),
         (lambda: Gaussian([0, 0], covariance=[[1, 1], [1, 1 + 1e-17]]), "positive definite"),
-        (lambda: Empirical([0.0], [math.nan]), "some values in the weights are not finite"),
+        (lambda: Empirical([0.0], [math.nan]), "values of the weights are not finite"),
         (lambda: Empirical([0.0, math.nan]), "not finite"),
         (lambda: Empirical([[0.0, math.inf]]), "not finite"),
         (lambda: Empirical([]), r"shape \(n, d\)"),
@@ -660,10 +671,10 @@ TWO_SIDED: list[Callable[[Any, Any], object]] = [
         (lambda: BELL.log_density(np.zeros((3, 2))), r"points of shape \(n, 1\)"),
         (lambda: Gaussian([0, 0]).cumulative(np.zeros(1)), "density on the line"),
         (lambda: jensen_shannon(Gaussian([0] * 3), Gaussian([0] * 3, 2)), "wasserstein with samples="),
-        (lambda: wasserstein(PLANE, TILTED), "give samples="),
+        (lambda: wasserstein(PLANE, TILTED), "pass samples="),
         (lambda: wasserstein(BELL, BELL, 3), "1 or 2"),
         (lambda: plan(BELL, ATOMS), "draw samples"),
-        (lambda: potential(PLANE, TILTED), "density on the line"),
+        (lambda: kantorovich_potential(PLANE, TILTED), "density on the line"),
         (lambda: TransportPlan(np.eye(2), 0.0, ATOMS, ATOMS), "must sum to the weights"),
         (lambda: TransportPlan(np.ones((1, 2)), 0.0, ATOMS, ATOMS), r"shape \(2, 2\)"),
         (lambda: grid(), "one continuous density"),

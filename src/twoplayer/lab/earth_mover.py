@@ -47,7 +47,7 @@ class EarthMover(Demonstration):
         best = theory.plan(p, q)
         matrix = _on_places(best, places)
         area = float(np.abs(np.cumsum(heap - hole)).sum())
-        price = theory.potential(p, q)(places[:, None])
+        price = theory.kantorovich_potential(p, q)(places[:, None])
         independent = float((np.outer(heap, hole) * np.abs(places[:, None] - places)).sum())
         findings.say(
             f"{sum(HEAP)} shovels of dirt lie on {len(HEAP)} places as {HEAP} and shall lie as {HOLE}. Each entry of "

@@ -96,8 +96,8 @@ def _members() -> dict[str, tuple[Objective, float]]:
         "Jensen-Shannon, doubled": (FganJS(), 2 * jsd),
         "weighted Jensen-Shannon, π = 0.3": (FganWeightedJS(weight=0.3), theory.jensen_shannon(P, Q, weight=0.3)),
         "GAN": (FganGAN(), 2 * jsd - math.log(4)),
-        "α = 0.5": (FganAlpha(alpha=0.5), theory.alpha(P, Q, 0.5)),
-        "α = 1.5": (FganAlpha(alpha=1.5), theory.alpha(P, Q, 1.5)),
+        "α = 0.5": (FganAlpha(alpha=0.5), theory.alpha_divergence(P, Q, 0.5)),
+        "α = 1.5": (FganAlpha(alpha=1.5), theory.alpha_divergence(P, Q, 1.5)),
     }
 
 

@@ -55,5 +55,5 @@ class Wasserstein(Separable):
     def optimal_output(self, log_ratio: Tensor) -> Tensor:
         raise UserError(
             "the optimal Wasserstein critic is a Kantorovich potential, which no density ratio determines: "
-            "twoplayer.theory.potential computes it on the line"
+            "twoplayer.theory.kantorovich_potential computes it on the line"
         )

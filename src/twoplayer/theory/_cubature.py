@@ -15,17 +15,27 @@ import numpy as np
 
 from twoplayer.theory._checks import Array
 
-__all__ = ["Cells", "CubaturePoints", "cells_of", "integrate", "place", "refine", "sums", "union"]
+__all__ = [
+    "Cells",
+    "CubaturePoints",
+    "cell_integrals",
+    "integrate",
+    "merge_edges",
+    "quadrature_points",
+    "refine",
+    "tensor_cells",
+]
 
-NODES = 8
-"""In each panel and direction."""
-AT_ONCE = 1 << 18
-"""Function values held in memory together."""
-MOST_CELLS = 100_000
-"""Unresolved cells after which a subdivision stops."""
-DEPTH = {1: 40, 2: 9}
-TOLERANCE = {1: 1e-14, 2: 1e-11}
-"""Of a cell, relative to the integral when that is more than one."""
+NODES_PER_PANEL = 8
+"""Gauss-Legendre nodes in each panel and direction."""
+MAX_EVALUATIONS_AT_ONCE = 1 << 18
+"""Function values held in memory at once."""
+MAX_UNRESOLVED_CELLS = 100_000
+"""Number of unresolved cells beyond which subdivision stops."""
+MAX_HALVINGS = {1: 40, 2: 9}
+"""Halvings of a cell after which it is not split further, by dimension."""
+CELL_TOLERANCE = {1: 1e-14, 2: 1e-11}
+"""Error of a cell at which it is not split further, by dimension; relative to the integral if that exceeds one."""
 
 
 class Cells(NamedTuple):
@@ -42,15 +52,15 @@ class CubaturePoints(NamedTuple):
     weights: Array
 
 
-def union(*edges: Array) -> Array:
-    """All edges in order, those that differ by rounding only once."""
+def merge_edges(*edges: Array) -> Array:
+    """All edges in ascending order, without those that differ from another by rounding only."""
     merged = np.unique(np.concatenate(edges))
     near = np.diff(merged) <= 1e-13 * np.maximum(np.abs(merged[1:]), merged[-1] - merged[0])
     return np.asarray(merged[np.concatenate([[True], ~near])])
 
 
-def cells_of(edges: Sequence[Array]) -> Cells:
-    """The tensor product of the panels between the edges of each axis."""
+def tensor_cells(edges: Sequence[Array]) -> Cells:
+    """The boxes between the edges of each axis."""
     lower = np.stack(np.meshgrid(*[e[:-1] for e in edges], indexing="ij"), axis=-1)
     width = np.stack(np.meshgrid(*[np.diff(e) for e in edges], indexing="ij"), axis=-1)
     return Cells(lower.reshape(-1, len(edges)), width.reshape(-1, len(edges)))
@@ -64,24 +74,24 @@ def _rule(dimension: int, nodes: int) -> CubaturePoints:
     return CubaturePoints(each, np.prod(list(itertools.product(w / 2, repeat=dimension)), axis=1))
 
 
-def place(cells: Cells, nodes: int = NODES) -> CubaturePoints:
-    """The rule of every cell: (n · nodes^d) points and their weights."""
+def quadrature_points(cells: Cells, nodes: int = NODES_PER_PANEL) -> CubaturePoints:
+    """The Gauss-Legendre rule of every cell: (n · nodes^d) points and their weights."""
     rule = _rule(cells.lower.shape[1], nodes)
     at = cells.lower[:, None] + cells.width[:, None] * rule.nodes
     weights = cells.width.prod(axis=1)[:, None] * rule.weights
     return CubaturePoints(at.reshape(-1, cells.lower.shape[1]), weights.reshape(-1))
 
 
-def sums(function: Callable[[Array], Array], cells: Cells) -> Array:
-    """The integral over each cell, by the plain rule."""
+def cell_integrals(function: Callable[[Array], Array], cells: Cells) -> Array:
+    """The integral over each cell by the plain rule, (n,)."""
     dimension = cells.lower.shape[1]
-    count = max(1, AT_ONCE // NODES**dimension)
-    found = [np.zeros(0)]
+    count = max(1, MAX_EVALUATIONS_AT_ONCE // NODES_PER_PANEL**dimension)
+    integrals = [np.zeros(0)]
     for start in range(0, len(cells.lower), count):
         part = Cells(cells.lower[start : start + count], cells.width[start : start + count])
-        at = place(part)
-        found.append((function(at.nodes) * at.weights).reshape(len(part.lower), -1).sum(axis=1))
-    return np.concatenate(found)
+        at = quadrature_points(part)
+        integrals.append((function(at.nodes) * at.weights).reshape(len(part.lower), -1).sum(axis=1))
+    return np.concatenate(integrals)
 
 
 def _split(cells: Cells) -> Cells:
@@ -91,51 +101,58 @@ def _split(cells: Cells) -> Cells:
     return Cells(lower.reshape(-1, dimension), np.repeat(cells.width / 2, len(corners), axis=0))
 
 
-def _pick(cells: Cells, which: Array) -> Cells:
-    return Cells(cells.lower[which], cells.width[which])
+def _select(cells: Cells, mask: Array) -> Cells:
+    return Cells(cells.lower[mask], cells.width[mask])
 
 
-class _Refined(NamedTuple):
+class _Refinement(NamedTuple):
     integral: float
     cells: list[Cells]
 
 
-def _refine(function: Callable[[Array], Array], cells: Cells, halvings: int) -> _Refined:
+def _refine(function: Callable[[Array], Array], cells: Cells, halvings: int) -> _Refinement:
     dimension = cells.lower.shape[1]
-    coarse = sums(function, cells)
+    coarse = cell_integrals(function, cells)
     if not np.isfinite(coarse).all():
-        return _Refined(float("inf"), [cells])
-    tolerance = TOLERANCE[dimension] * max(1.0, np.abs(coarse).sum())
+        return _Refinement(float("inf"), [cells])
+    tolerance = CELL_TOLERANCE[dimension] * max(1.0, np.abs(coarse).sum())
     total, leaves = 0.0, []
     for depth in range(halvings):
         halves = _split(cells)
-        fine = sums(function, halves)
+        fine = cell_integrals(function, halves)
         if not np.isfinite(fine).all():
-            return _Refined(float("inf"), [cells])
+            return _Refinement(float("inf"), [cells])
         whole = fine.reshape(len(coarse), -1).sum(axis=1)
-        open_ = np.abs(whole - coarse) > tolerance
-        if depth == halvings - 1 or open_.sum() > MOST_CELLS:
-            open_[:] = False
-        total += whole[~open_].sum()
-        again = np.repeat(open_, 2**dimension)
+        unresolved = np.abs(whole - coarse) > tolerance
+        if depth == halvings - 1 or unresolved.sum() > MAX_UNRESOLVED_CELLS:
+            unresolved[:] = False
+        total += whole[~unresolved].sum()
+        unresolved_halves = np.repeat(unresolved, 2**dimension)
         # A cell that its halves agree with is as good as its halves, and has fewer nodes.
-        agree = ~open_ & (np.abs(whole - coarse) <= tolerance)
-        leaves += [_pick(cells, agree), _pick(halves, np.repeat(~open_ & ~agree, 2**dimension))]
-        cells, coarse = _pick(halves, again), fine[again]
-        if not open_.any():
+        agree = ~unresolved & (np.abs(whole - coarse) <= tolerance)
+        leaves += [_select(cells, agree), _select(halves, np.repeat(~unresolved & ~agree, 2**dimension))]
+        cells, coarse = _select(halves, unresolved_halves), fine[unresolved_halves]
+        if not unresolved.any():
             break
-    return _Refined(float(total), leaves)
+    return _Refinement(float(total), leaves)
 
 
 def integrate(function: Callable[[Array], Array], cells: Cells) -> float:
-    """∫ function over the cells, which are split where they do not resolve it; ∞ when a value is not finite.
+    """The integral over the cells, which are split where they do not resolve the function.
 
-    Kinks, such as those of |p − q|, are followed down to 2⁻⁴⁰ of a panel in one dimension and 2⁻⁹ in two.
+    Kinks, such as those of |p − q|, are resolved down to 2⁻⁴⁰ of a panel in one dimension and 2⁻⁹ in two.
+
+    Args:
+        function: (n, d) to (n,).
+        cells: Boxes that cover the domain.
+
+    Returns:
+        The integral; ∞ if a value is not finite.
     """
-    return _refine(function, cells, DEPTH[cells.lower.shape[1]]).integral
+    return _refine(function, cells, MAX_HALVINGS[cells.lower.shape[1]]).integral
 
 
 def refine(function: Callable[[Array], Array], cells: Cells, halvings: int) -> Cells:
     """The cells split until they resolve `function`, each at most `halvings` times."""
     parts = _refine(function, cells, halvings).cells
-    return Cells(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+    return Cells(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))

@@ -11,7 +11,7 @@ import numpy as np
 
 from twoplayer.theory.gaussian import Gaussian
 
-__all__ = ["bures", "log_affinity", "normal_kl", "on_their_line", "same_spread"]
+__all__ = ["bures", "equal_covariance", "log_affinity", "normal_kl", "project_to_line"]
 
 
 def normal_kl(p: Gaussian, q: Gaussian) -> float:
@@ -22,30 +22,30 @@ def normal_kl(p: Gaussian, q: Gaussian) -> float:
 
 
 def log_affinity(p: Gaussian, q: Gaussian, alpha: float) -> float:
-    """ln ∫ pᵅ q¹⁻ᵅ, which is ∞ unless α Σp⁻¹ + (1−α) Σq⁻¹ is positive definite.
+    """ln ∫ pᵅ q¹⁻ᵅ, which is ∞ unless α Σp⁻¹ + (1 − α) Σq⁻¹ is positive definite.
 
-    In coordinates where Σq is one and Σp⁻¹ is diagonal nothing cancels, and the result has α as a factor: it keeps its
-    relative precision as α goes to 0, and by exchange of p and q as α goes to 1.
+    In coordinates where Σq is the identity and Σp⁻¹ is diagonal nothing cancels, and the result has α as a factor: it
+    keeps its relative precision as α → 0, and by exchange of p and q as α → 1.
     """
     _, singular, axes = np.linalg.svd(np.linalg.solve(p.factor, q.factor))
     precision, shift = singular**2, axes @ np.linalg.solve(q.factor, p.mean - q.mean)
-    mixed = 1 + alpha * (precision - 1)
-    if mixed.min() <= 1e-13 * max(1.0, abs(alpha) * precision.max()):
+    mixed_precision = 1 + alpha * (precision - 1)
+    if mixed_precision.min() <= 1e-13 * max(1.0, abs(alpha) * precision.max()):
         return float("inf")
-    quadratic = alpha * (1 - alpha) * precision * shift**2 / mixed
+    quadratic = alpha * (1 - alpha) * precision * shift**2 / mixed_precision
     logarithms = np.log1p(alpha * (precision - 1)) - alpha * np.log(precision)
     return float(-(quadratic + logarithms).sum() / 2)
 
 
-def same_spread(p: Gaussian, q: Gaussian) -> bool:
-    """Whether two Gaussians of one dimension differ in their means alone."""
+def equal_covariance(p: Gaussian, q: Gaussian) -> bool:
+    """Whether two Gaussians of one dimension differ in their means only."""
     return bool(np.abs(p.covariance - q.covariance).max() <= 1e-13 * np.abs(p.covariance).max())
 
 
-def on_their_line(p: Gaussian, q: Gaussian) -> tuple[Gaussian, Gaussian]:
-    """Two Gaussians of one covariance, seen along the line between their whitened means.
+def project_to_line(p: Gaussian, q: Gaussian) -> tuple[Gaussian, Gaussian]:
+    """Two Gaussians with the same covariance, projected to the line between their whitened means.
 
-    Across it they agree, so that every f-divergence in d dimensions is that of these two in one.
+    Orthogonally to it they agree, so that every f-divergence in d dimensions is that of these two in one.
     """
     distance = float(np.linalg.norm(np.linalg.solve(q.factor, p.mean - q.mean)))
     return Gaussian(distance), Gaussian(0.0)

@@ -1,4 +1,4 @@
-"""Atoms: samples, or a discrete distribution."""
+"""The empirical distribution of samples, or any discrete distribution."""
 
 from __future__ import annotations
 
@@ -7,25 +7,38 @@ from typing import Any
 import numpy as np
 
 from twoplayer.core.errors import UserError
-from twoplayer.theory._base import Density, Shape
-from twoplayer.theory._checks import Array, points, shares
+from twoplayer.theory._base import CanonicalForm, Density
+from twoplayer.theory._checks import Array, points, probability_weights
 
 __all__ = ["Empirical"]
 
 
 class Empirical(Density):
-    """Probability `weights` (n,), equal by default, on the points `samples` (n, d); (n,) is n points of the line.
+    """A distribution on atoms: samples with equal weights, or any discrete distribution.
 
-    With values for samples and probabilities for weights it is any discrete distribution.
+    Args:
+        samples: The atoms, (n, d), or (n,) on the line.
+        weights: Their probabilities, (n,). Default None: equal.
+
+    Raises:
+        UserError: If the samples are not finite, or the weights are not probabilities.
+
+    >>> Empirical([0.0, 1.0, 5.0]).mean.tolist()
+    [2.0]
     """
 
     def __init__(self, samples: Any, weights: Any = None) -> None:
         self.samples = points("samples", samples)
         count, self.dimension = self.samples.shape
-        self.weights = np.full(count, 1 / count) if weights is None else shares("the weights", weights, count)
+        self.weights = (
+            np.full(count, 1 / count) if weights is None else probability_weights("the weights", weights, count)
+        )
         order = np.argsort(self.samples[:, 0], kind="stable")
-        self._sorted, self._sums = self.samples[order, 0], np.concatenate([[0.0], np.cumsum(self.weights[order])])
-        self._sums[-1] = 1.0
+        self._sorted, self._cumulative_weights = (
+            self.samples[order, 0],
+            np.concatenate([[0.0], np.cumsum(self.weights[order])]),
+        )
+        self._cumulative_weights[-1] = 1.0
 
     @property
     def mean(self) -> Array:
@@ -37,7 +50,7 @@ class Empirical(Density):
         return (self.weights * centred.T) @ centred
 
     def log_density(self, x: Array) -> Array:
-        raise UserError("samples have no density; fit one, or compare them with another density by wasserstein")
+        raise UserError("samples have no density: fit one, or compare them by wasserstein")
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
         return self.samples[rng.choice(len(self.samples), size=n, p=self.weights)]
@@ -49,13 +62,15 @@ class Empirical(Density):
         return np.unique(self.samples[:, axis])
 
     def cumulative(self, x: Array) -> Array:
-        self.on_the_line("a cumulative probability")
-        return np.asarray(self._sums[np.searchsorted(self._sorted, x, side="right")])
+        self.require_line("a cumulative probability")
+        return np.asarray(self._cumulative_weights[np.searchsorted(self._sorted, x, side="right")])
 
     def _quantile(self, u: Array) -> Array:
-        return np.asarray(self._sorted[np.minimum(np.searchsorted(self._sums[1:], u), len(self._sorted) - 1)])
+        return np.asarray(
+            self._sorted[np.minimum(np.searchsorted(self._cumulative_weights[1:], u), len(self._sorted) - 1)]
+        )
 
-    def shape(self) -> tuple[Array, Shape]:
+    def canonical_form(self) -> tuple[Array, CanonicalForm]:
         return self.samples[0], ("atoms", self.weights, self.samples - self.samples[0])
 
     def __repr__(self) -> str:

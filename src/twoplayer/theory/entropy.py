@@ -1,8 +1,9 @@
 """Entropy and cross-entropy, in nats.
 
-They state the equivalence of maximum likelihood and minimal KL(data‖model): E_p[−ln q] = H(p) + KL(p‖q), of which the
-model q moves the last term alone (Goodfellow, 2016, "NIPS 2016 tutorial: Generative adversarial
-networks", section 2.1).
+Maximum likelihood is equivalent to minimal KL(data‖model): E_p[−ln q] = H(p) + KL(p‖q), where only the last term
+depends on the model q.
+
+Source: Goodfellow, 2016, "NIPS 2016 tutorial: Generative adversarial networks", section 2.1.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from twoplayer.core.errors import UserError
-from twoplayer.theory._base import Density, one_space
+from twoplayer.theory._base import Density, shared_dimension
 from twoplayer.theory._checks import Array
 from twoplayer.theory._normal import normal_kl
 from twoplayer.theory._strata import Atoms, as_atoms, strata
@@ -20,10 +21,10 @@ __all__ = ["cross_entropy", "entropy"]
 
 
 def entropy(p: Density) -> float:
-    """H(p) = −∫ p ln p: with respect to volume for a density, to length for segments, to counting for atoms.
+    """H(p) = −∫ p ln p in nats: with respect to volume for a density, to length for segments, to counting for atoms.
 
-    >>> from twoplayer.theory import Uniform
-    >>> entropy(Uniform(0, 1))
+    >>> from twoplayer import theory
+    >>> theory.entropy(theory.Uniform(0, 1))
     0.0
     """
     if isinstance(p, Gaussian):
@@ -32,29 +33,44 @@ def entropy(p: Density) -> float:
 
 
 def cross_entropy(p: Density, q: Density) -> float:
-    """E_p[−ln q], infinite where p has mass and q has none.
+    """E_p[−ln q] in nats, infinite where p has mass and q has none.
 
-    It is H(p) + KL(p‖q) where both are of one kind: volume, segments or atoms. For atoms p against a density q it is
-    the negative log likelihood of the samples under q, per sample; that sum does not hold there, since H(p) counts
-    atoms, ln q is per volume and KL(p‖q) is infinite. Raises `UserError` where p has both atoms and a density: there
-    is no one measure to take logarithms against.
+    It is H(p) + KL(p‖q) where both are of one kind: volume, segments or atoms. For atoms p and a density q it is the
+    negative log likelihood of the samples under q, per sample; the sum does not hold there, since H(p) counts atoms, ln
+    q is per volume and KL(p‖q) is infinite.
+
+    Args:
+        p: The data's density.
+        q: The model's density, of the same dimension.
+
+    Returns:
+        The cross-entropy in nats.
+
+    Raises:
+        UserError: If p has both atoms and a density: no single measure serves for its logarithms.
+
+    >>> from twoplayer import theory
+    >>> round(theory.cross_entropy(theory.Empirical([0.0]), theory.Gaussian(0, 1)), 6)  # ½ ln 2π
+    0.918939
     """
-    one_space(p, q)
+    shared_dimension(p, q)
     if isinstance(p, Gaussian) and isinstance(q, Gaussian):
         return entropy(p) + normal_kl(p, q)
     atoms = as_atoms(p)
     if atoms is not None and as_atoms(q) is None:
-        there = atoms.weights > 0
-        return float(-(atoms.weights[there] @ q.log_density(atoms.samples[there])))
-    with_mass = [s for s in strata(p, q) if s.mass.p]
+        positive = atoms.weights > 0
+        return float(-(atoms.weights[positive] @ q.log_density(atoms.samples[positive])))
+    with_mass = [s for s in strata(p, q) if s.masses.p]
     if len({(isinstance(s, Atoms), isinstance(s, Atoms) or s.p[0][1].dimension) for s in with_mass}) > 1:
-        raise UserError("entropy needs a density that is all atoms, all segments or all volume; take the parts apart")
-    return sum(s.integral(_surprise) if s.mass.q else float("inf") for s in with_mass)
+        raise UserError(
+            "entropy needs a density that is all atoms, all segments or all volume: compute the parts separately"
+        )
+    return sum(s.integral(_surprisal) if s.masses.q else float("inf") for s in with_mass)
 
 
-def _surprise(log_p: Array, log_q: Array) -> Array:
-    """−p ln q: zero where p is, and infinite where q alone is, however little p is."""
-    on_p, on_q = np.isfinite(log_p), np.isfinite(log_q)
-    found = np.where(on_p & ~on_q, np.inf, 0.0)
-    found[on_p & on_q] = -np.exp(log_p[on_p & on_q]) * log_q[on_p & on_q]
-    return found
+def _surprisal(log_p: Array, log_q: Array) -> Array:
+    """−p ln q: zero where p is zero, infinite where q alone is zero, however small p is."""
+    p_positive, q_positive = np.isfinite(log_p), np.isfinite(log_q)
+    values = np.where(p_positive & ~q_positive, np.inf, 0.0)
+    values[p_positive & q_positive] = -np.exp(log_p[p_positive & q_positive]) * log_q[p_positive & q_positive]
+    return values

@@ -7,20 +7,29 @@ from typing import Any
 import numpy as np
 
 from twoplayer.core.errors import UserError
-from twoplayer.theory._base import Continuous, Shape
-from twoplayer.theory._checks import Array, coordinates, numbers, vector
+from twoplayer.theory._base import CanonicalForm, Continuous
+from twoplayer.theory._checks import Array, coordinates, finite_array, vector
 
 __all__ = ["Gaussian"]
 
-PANELS = np.array([-12, -9, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 9, 12], dtype=np.float64)
-"""In deviations: eight Gauss-Legendre nodes in each integrate a normal density to rounding; 2e-33 lies outside."""
-WIDEST = 1e150
-"""Of deviations, and one over it the narrowest: their squares are neither infinite nor subnormal in float64."""
+PANEL_EDGES = np.array([-12, -9, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 9, 12], dtype=np.float64)
+"""Edges of quadrature panels in deviations: eight nodes in each integrate a normal density to rounding; 2e-33 of the
+probability lies outside."""
+MAX_DEVIATION = 1e150
+"""Largest deviation, and the inverse of the smallest: their squares are normal float64 numbers."""
 
 
 class Gaussian(Continuous):
-    """N(mean, covariance), or independent coordinates of deviation `std` (a number, or one for each; 1 when neither
-    is given).
+    """The normal distribution N(mean, covariance).
+
+    Args:
+        mean: A number, or a vector (d,). Default 0.
+        std: The deviation of independent coordinates: a number, or one for each coordinate. Default 1.
+        covariance: A symmetric positive definite matrix (d, d), instead of `std`.
+
+    Raises:
+        UserError: If both `std` and `covariance` are set, shapes do not fit, or the covariance is not positive
+            definite.
 
     >>> float(Gaussian(0.0, 2.0).covariance[0, 0])
     4.0
@@ -37,7 +46,7 @@ class Gaussian(Continuous):
         self.log_determinant = float(2 * np.log(np.diag(self.factor)).sum())
 
     def _diagonal(self, std: Any) -> Array:
-        deviations = numbers("the std of a Gaussian", std)
+        deviations = finite_array("the std of a Gaussian", std)
         if deviations.shape not in ((), (self.dimension,)):
             raise UserError(
                 f"the std of a Gaussian must be one number or {self.dimension}, one for each coordinate; "
@@ -45,15 +54,15 @@ class Gaussian(Continuous):
             )
         if (deviations <= 0).any():
             raise UserError(f"the std of a Gaussian must be positive, not {deviations.min():g}")
-        if deviations.min() < 1 / WIDEST or deviations.max() > WIDEST:
+        if deviations.min() < 1 / MAX_DEVIATION or deviations.max() > MAX_DEVIATION:
             raise UserError(
-                f"the std of a Gaussian must lie between {1 / WIDEST:g} and {WIDEST:g}, whose squares float64 holds; "
-                "for a single point use Empirical"
+                f"the std of a Gaussian must lie between {1 / MAX_DEVIATION:g} and {MAX_DEVIATION:g}, "
+                "since float64 must hold its square; for a single point use Empirical"
             )
         return np.diag(np.broadcast_to(deviations**2, (self.dimension,)))
 
     def _full(self, covariance: Any) -> Array:
-        matrix = np.atleast_2d(numbers("the covariance of a Gaussian", covariance))
+        matrix = np.atleast_2d(finite_array("the covariance of a Gaussian", covariance))
         if matrix.shape != (self.dimension, self.dimension) or not np.allclose(matrix, matrix.T, atol=1e-12):
             raise UserError(f"the covariance of this Gaussian must be a symmetric matrix of {self.dimension} rows")
         return (matrix + matrix.T) / 2
@@ -81,12 +90,12 @@ class Gaussian(Continuous):
         return self._mean + rng.standard_normal((n, self.dimension)) @ self.factor.T
 
     def edges(self, axis: int) -> Array:
-        return np.asarray(self._mean[axis] + PANELS * np.sqrt(self._covariance[axis, axis]))
+        return np.asarray(self._mean[axis] + PANEL_EDGES * np.sqrt(self._covariance[axis, axis]))
 
     def cumulative(self, x: Array) -> Array:
         from scipy.special import ndtr
 
-        self.on_the_line("a cumulative probability")
+        self.require_line("a cumulative probability")
         return np.asarray(ndtr((x - self._mean[0]) / self.factor[0, 0]))
 
     def _quantile(self, u: Array) -> Array:
@@ -94,7 +103,7 @@ class Gaussian(Continuous):
 
         return np.asarray(np.clip(self._mean[0] + self.factor[0, 0] * ndtri(u), *self.edges(0)[[0, -1]]))
 
-    def shape(self) -> tuple[Array, Shape]:
+    def canonical_form(self) -> tuple[Array, CanonicalForm]:
         return self._mean, ("gaussian", self._covariance)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Any density that can be computed, on a box in one or two dimensions."""
+"""A density computed by any function, on a box in one or two dimensions."""
 
 from __future__ import annotations
 
@@ -8,22 +8,43 @@ from typing import Any
 import numpy as np
 
 from twoplayer.core.errors import UserError
-from twoplayer.theory._base import Continuous, Shape, by_bisection
-from twoplayer.theory._checks import Array, alike, coordinates, vector
-from twoplayer.theory._cubature import NODES, Cells, cells_of, integrate, place, sums
+from twoplayer.theory._base import CanonicalForm, Continuous, quantile_by_bisection
+from twoplayer.theory._checks import Array, coordinates, equal_length, vector
+from twoplayer.theory._cubature import (
+    NODES_PER_PANEL,
+    Cells,
+    cell_integrals,
+    integrate,
+    quadrature_points,
+    tensor_cells,
+)
 
 __all__ = ["Gridded"]
 
-LOOSE = 1e-3
-"""A density may integrate to one within this much; it is then divided by its integral."""
+INTEGRAL_TOLERANCE = 1e-3
+"""Largest difference between the integral of a density and 1; the density is then divided by its integral."""
 
 
 class Gridded(Continuous):
-    """The density `function`, (n, d) to (n,), inside the box from `lower` to `upper`, and zero outside it.
+    """The density `function` inside a box, and zero outside it.
 
-    Integrals start from eight Gauss-Legendre nodes in each of `resolution` panels along every axis, so no feature may
-    be much finer than a panel; between nodes the function itself is evaluated, never an interpolation. Samples are
-    uniform inside a panel. With `normalize`, the function need only be proportional to the density. d is 1 or 2.
+    Integrals start from eight Gauss-Legendre nodes in each panel of the grid, so no feature may be much finer than a
+    panel; between nodes the function itself is evaluated, without interpolation. Samples are uniform inside a panel.
+
+    Args:
+        function: The density, (n, d) to (n,), with d 1 or 2; finite and not negative.
+        lower: The lower corner of the box, a number or (d,).
+        upper: The upper corner of the box, a number or (d,).
+        resolution: Panels along each axis, at least 1. Default None: 256 on the line, 64 in the plane.
+        normalize: Whether `function` is only proportional to the density. Default False.
+
+    Raises:
+        UserError: If the box is empty, the function's values are not valid, or its integral is not one.
+
+    >>> import numpy as np
+    >>> triangle = Gridded(lambda x: 1 - np.abs(x[:, 0]), -1, 1)
+    >>> round(float(triangle.cumulative(np.array([0.5]))[0]), 6)
+    0.875
     """
 
     def __init__(
@@ -36,16 +57,16 @@ class Gridded(Continuous):
         normalize: bool = False,
     ) -> None:
         self.lower, self.upper = vector("the lower corner", lower), vector("the upper corner", upper)
-        self.dimension = alike("the lower corner", self.lower, "the upper corner", self.upper)
+        self.dimension = equal_length("the lower corner", self.lower, "the upper corner", self.upper)
         self._check_box(resolution)
         self.function, self.resolution = function, resolution or (256 if self.dimension == 1 else 64)
-        self.cells = cells_of([self.edges(axis) for axis in range(self.dimension)])
+        self.cells = tensor_cells([self.edges(axis) for axis in range(self.dimension)])
         self.integral = integrate(self._raw, self.cells)
         self._check_integral(normalize)
-        masses = sums(self._raw, self.cells)
+        masses = cell_integrals(self._raw, self.cells)
         self._panels_integral = masses.sum()
-        self._masses = masses / self._panels_integral
-        self._sums = np.concatenate([[0.0], np.cumsum(self._masses)])
+        self._panel_masses = masses / self._panels_integral
+        self._cumulative_masses = np.concatenate([[0.0], np.cumsum(self._panel_masses)])
 
     def _check_box(self, resolution: int | None) -> None:
         if self.dimension > 2:
@@ -58,7 +79,7 @@ class Gridded(Continuous):
     def _check_integral(self, normalize: bool) -> None:
         if self.integral <= 0:
             raise UserError("this function is zero on the whole grid; move the grid to where the density is")
-        if not normalize and abs(self.integral - 1) > LOOSE:
+        if not normalize and abs(self.integral - 1) > INTEGRAL_TOLERANCE:
             raise UserError(
                 f"this density integrates to {self.integral:.6g} on the grid, not to one; "
                 "widen the grid, or pass normalize=True to divide by the integral"
@@ -72,9 +93,9 @@ class Gridded(Continuous):
             raise UserError("a gridded function must return finite values that are not negative")
         return values
 
-    def _moment(self, of: Callable[[Array], Array]) -> Array:
-        at = place(self.cells)
-        return np.asarray((self._raw(at.nodes) * at.weights) @ of(at.nodes) / self.integral)
+    def _moment(self, function: Callable[[Array], Array]) -> Array:
+        rule = quadrature_points(self.cells)
+        return np.asarray((self._raw(rule.nodes) * rule.weights) @ function(rule.nodes) / self.integral)
 
     @property
     def mean(self) -> Array:
@@ -89,31 +110,33 @@ class Gridded(Continuous):
     def log_density(self, x: Array) -> Array:
         x = coordinates(x, self.dimension)
         within = ((x >= self.lower) & (x <= self.upper)).all(axis=1)
-        found = np.full(len(x), -np.inf)
+        values = np.full(len(x), -np.inf)
         with np.errstate(divide="ignore"):
-            found[within] = np.log(self._raw(x[within])) - np.log(self.integral)
-        return found
+            values[within] = np.log(self._raw(x[within])) - np.log(self.integral)
+        return values
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
-        which = rng.choice(len(self._masses), size=n, p=self._masses)
-        return self.cells.lower[which] + rng.uniform(size=(n, self.dimension)) * self.cells.width[which]
+        panels = rng.choice(len(self._panel_masses), size=n, p=self._panel_masses)
+        return self.cells.lower[panels] + rng.uniform(size=(n, self.dimension)) * self.cells.width[panels]
 
     def edges(self, axis: int) -> Array:
         return np.linspace(self.lower[axis], self.upper[axis], self.resolution + 1)
 
     def cumulative(self, x: Array) -> Array:
-        self.on_the_line("a cumulative probability")
+        self.require_line("a cumulative probability")
         x = np.clip(x, self.lower[0], self.upper[0])
         lower = self.edges(0)[:-1]
         panel = np.clip(np.searchsorted(lower, x, side="right") - 1, 0, len(lower) - 1)
-        at = place(Cells(lower[panel, None], (x - lower[panel])[:, None]))
-        partial = (self._raw(at.nodes) * at.weights).reshape(-1, NODES).sum(axis=1) / self._panels_integral
-        return np.asarray(np.minimum(self._sums[panel] + partial, 1.0))
+        rule = quadrature_points(Cells(lower[panel, None], (x - lower[panel])[:, None]))
+        partial = (self._raw(rule.nodes) * rule.weights).reshape(-1, NODES_PER_PANEL).sum(
+            axis=1
+        ) / self._panels_integral
+        return np.asarray(np.minimum(self._cumulative_masses[panel] + partial, 1.0))
 
     def _quantile(self, u: Array) -> Array:
-        return by_bisection(self, u)
+        return quantile_by_bisection(self, u)
 
-    def shape(self) -> tuple[Array, Shape]:
+    def canonical_form(self) -> tuple[Array, CanonicalForm]:
         return self.lower, ("gridded", self)
 
     def __repr__(self) -> str:

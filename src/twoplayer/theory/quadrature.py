@@ -1,4 +1,4 @@
-"""Nodes and weights for integrals of one's own over the supports of densities."""
+"""Quadrature grids: nodes and weights for integrals over the supports of densities."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from twoplayer.core.errors import UserError
-from twoplayer.theory._base import Continuous, Density, one_space
+from twoplayer.theory._base import Continuous, Density, shared_dimension
 from twoplayer.theory._checks import Array
-from twoplayer.theory._cubature import NODES, cells_of, place, refine, union
+from twoplayer.theory._cubature import NODES_PER_PANEL, merge_edges, quadrature_points, refine, tensor_cells
 
 __all__ = ["QuadratureGrid", "grid"]
 
@@ -22,23 +22,37 @@ class QuadratureGrid(NamedTuple):
     weights: Array
 
 
-def grid(*densities: Density, nodes: int = NODES, halvings: int = 0) -> QuadratureGrid:
+def grid(*densities: Density, nodes: int = NODES_PER_PANEL, halvings: int = 0) -> QuadratureGrid:
     """A Gauss-Legendre rule over the union of the supports, in one or two dimensions.
 
-    Panels end where a density does and are as wide as its deviation, out to twelve of them. Integrands with a kink
-    where two of the densities cross, such as |p − q|, need `halvings`: how often a panel that does not resolve the
-    crossing may be halved (30 for rounding on the line; 6 for about 1e-6 in the plane). Every density must be
-    continuous.
+    Panels end where a density ends and are as wide as its deviation, out to twelve deviations.
+
+    Args:
+        densities: At least one continuous density.
+        nodes: Nodes in each panel and direction, at least 1. Default 8.
+        halvings: How often a panel may be halved that does not resolve a crossing of two densities, where an integrand
+            such as |p − q| has a kink: 30 for rounding error on the line, 6 for about 1e-6 in the plane. Default 0.
+
+    Returns:
+        The points and weights.
+
+    Raises:
+        UserError: If there is no density, one is not continuous, or the dimension is more than two.
+
+    >>> from twoplayer import theory
+    >>> points, weights = theory.grid(theory.Gaussian(0, 1))
+    >>> round(float(weights @ (points[:, 0] ** 2 * theory.Gaussian(0, 1).density(points))), 9)
+    1.0
     """
-    dimension = one_space(*densities) if densities else 0
+    dimension = shared_dimension(*densities) if densities else 0
     if not dimension or not all(isinstance(c, Continuous) for d in densities for _, c in d.pieces()):
         raise UserError("a grid needs one continuous density or more; sum over the atoms of samples instead")
     if dimension > 2:
         raise UserError(f"a grid covers one or two dimensions, not {dimension}; draw samples instead")
-    cells = cells_of([union(*(d.edges(axis) for d in densities)) for axis in range(dimension)])
+    cells = tensor_cells([merge_edges(*(d.edges(axis) for d in densities)) for axis in range(dimension)])
     if halvings:
         cells = refine(lambda x: _crossings(densities, x), cells, halvings)
-    return QuadratureGrid(*place(cells, nodes))
+    return QuadratureGrid(*quadrature_points(cells, nodes))
 
 
 def _crossings(densities: tuple[Density, ...], x: Array) -> Array:

@@ -10,22 +10,32 @@ from typing import Any
 import numpy as np
 
 from twoplayer.core.errors import UserError
-from twoplayer.theory._base import Density, Shape
-from twoplayer.theory._checks import Array, alike, vector
+from twoplayer.theory._base import CanonicalForm, Density
+from twoplayer.theory._checks import Array, equal_length, vector
 from twoplayer.theory.uniform import Uniform
 
 __all__ = ["Segment"]
 
 
 class Segment(Density):
-    """Uniform on the segment from `start` to `end`, two points of R^d.
+    """The uniform distribution on a line segment in R^d.
 
     In two dimensions and more it has no density with respect to volume; on the line it is `Uniform`.
+
+    Args:
+        start: One end, a number or (d,).
+        end: The other end.
+
+    Raises:
+        UserError: If the ends are equal or differ in dimension.
+
+    >>> Segment([0, 0], [0, 1]).mean.tolist()
+    [0.0, 0.5]
     """
 
     def __init__(self, start: Any, end: Any) -> None:
         self.start, self.end = vector("the start of a segment", start), vector("the end of a segment", end)
-        self.dimension = alike("the start of a segment", self.start, "the end of a segment", self.end)
+        self.dimension = equal_length("the start of a segment", self.start, "the end of a segment", self.end)
         self.length = float(np.linalg.norm(self.end - self.start))
         if self.length == 0:
             raise UserError("a segment needs two different ends; for a single point use Empirical")
@@ -42,9 +52,11 @@ class Segment(Density):
         return self.interval().log_density(x)
 
     def interval(self) -> Uniform:
-        """The same distribution as a density, which it has on the line only."""
+        """The same distribution as `Uniform`. Raises `UserError` unless it is on the line."""
         if self.dimension != 1:
-            raise UserError("a segment in more than one dimension has no density; compare it by divergences or samples")
+            raise UserError(
+                "a segment in more than one dimension has no density: compare it by a divergence, or by samples"
+            )
         return Uniform(*np.sort(np.concatenate([self.start, self.end])))
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
@@ -57,13 +69,13 @@ class Segment(Density):
         return np.unique([self.start[axis], self.end[axis]])
 
     def cumulative(self, x: Array) -> Array:
-        self.on_the_line("a cumulative probability")
+        self.require_line("a cumulative probability")
         return self.interval().cumulative(x)
 
     def _quantile(self, u: Array) -> Array:
         return self.interval().quantile(u)
 
-    def shape(self) -> tuple[Array, Shape]:
+    def canonical_form(self) -> tuple[Array, CanonicalForm]:
         return self.mean, ("segment", np.outer(self.end - self.start, self.end - self.start))
 
     def __repr__(self) -> str:

@@ -7,18 +7,29 @@ from typing import Any
 import numpy as np
 
 from twoplayer.core.errors import UserError
-from twoplayer.theory._base import Continuous, Shape
-from twoplayer.theory._checks import Array, alike, coordinates, vector
+from twoplayer.theory._base import CanonicalForm, Continuous
+from twoplayer.theory._checks import Array, coordinates, equal_length, vector
 
 __all__ = ["Uniform"]
 
 
 class Uniform(Continuous):
-    """U[lower, upper]: an interval, a rectangle, a box."""
+    """The uniform distribution on an interval, a rectangle, a box.
+
+    Args:
+        lower: The lower corner, a number or (d,). Default 0.
+        upper: The upper corner, above `lower` in every coordinate. Default 1.
+
+    Raises:
+        UserError: If the box is empty.
+
+    >>> Uniform([0, 0], [2, 4]).mean.tolist()
+    [1.0, 2.0]
+    """
 
     def __init__(self, lower: Any = 0.0, upper: Any = 1.0) -> None:
         self.lower, self.upper = vector("the lower corner", lower), vector("the upper corner", upper)
-        self.dimension = alike("the lower corner", self.lower, "the upper corner", self.upper)
+        self.dimension = equal_length("the lower corner", self.lower, "the upper corner", self.upper)
         self.width = self.upper - self.lower
         if (self.width <= 0).any():
             raise UserError("the upper corner of a box must lie above the lower one in every coordinate")
@@ -43,13 +54,13 @@ class Uniform(Continuous):
         return np.array([self.lower[axis], self.upper[axis]])
 
     def cumulative(self, x: Array) -> Array:
-        self.on_the_line("a cumulative probability")
+        self.require_line("a cumulative probability")
         return np.asarray(np.clip((x - self.lower[0]) / self.width[0], 0, 1))
 
     def _quantile(self, u: Array) -> Array:
         return np.asarray(self.lower[0] + u * self.width[0])
 
-    def shape(self) -> tuple[Array, Shape]:
+    def canonical_form(self) -> tuple[Array, CanonicalForm]:
         return self.lower, ("uniform", self.width)
 
     def __repr__(self) -> str:
