@@ -79,13 +79,15 @@ def test_another_seed_gives_another_encoder(name: str) -> None:
 @pytest.mark.parametrize("name", LEARNED)
 @pytest.mark.parametrize("sentence", ["", "  ", "??"])
 def test_nothing_is_known_of_no_words(name: str, sentence: str) -> None:
-    assert not fitted(name).knows(sentence)
+    assert not fitted(name).can_encode(sentence)
 
 
 def test_a_bag_knows_its_words_alone_and_passes_over_others() -> None:
     bag = fitted("bag-of-words")
-    assert bag.knows("RED!") and not bag.knows("purple zebra")
-    assert bag.passed_over("a Purple red, purple zebra") == ("purple", "zebra") and bag.passed_over("red left") == ()
+    assert bag.can_encode("RED!") and not bag.can_encode("purple zebra")
+    assert (
+        bag.unknown_words("a Purple red, purple zebra") == ("purple", "zebra") and bag.unknown_words("red left") == ()
+    )
     np.testing.assert_array_equal(bag.encode(["red zebra"]), bag.encode(["red"]))
     np.testing.assert_allclose(bag.encode(["red left"]), bag.encode(["left red"]), rtol=1e-5)
 
@@ -93,7 +95,7 @@ def test_a_bag_knows_its_words_alone_and_passes_over_others() -> None:
 def test_characters_read_the_order_of_words() -> None:
     reader = fitted("characters")
     assert not np.allclose(reader.encode(["red left"]), reader.encode(["left red"]))
-    assert reader.passed_over("red 猫 zebra") == ("猫",)
+    assert reader.unknown_words("red 猫 zebra") == ("猫",)
 
 
 def test_the_most_frequent_words_are_kept() -> None:
@@ -148,7 +150,7 @@ def test_a_sentence_transformer_knows_words_that_no_caption_has(
     assert cat @ kitten > 0.5 * 384 > 0.2 * 384 > cat @ market
     np.testing.assert_allclose(encoder.encode(["a red cat"])[0], cat, atol=1e-5)
     assert encoder.encode([]).shape == (0, 384) and not encoder.state().tensors
-    assert encoder.passed_over("a purple zebra") == ()
+    assert encoder.unknown_words("a purple zebra") == ()
     monkeypatch.chdir(model.parent)
     named = encoder_of("sentence-transformers", "model", 64)
     assert named.options == {"model": str(model.resolve())}  # a run is sampled from elsewhere

@@ -1,4 +1,4 @@
-"""A numpy array of images or points, or a pair of it and labels (in Python)."""
+"""A numpy array of images or points, alone or with an array of labels (in Python)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,16 @@ __all__ = ["InMemory"]
 
 
 class InMemory(ScannableSource):
-    """`values` as images (3 or 4 axes) or points (2 axes), with one label per sample or none.
+    """An array of images or points, with one label per sample or none.
 
-    Float images lie in [0, 1], or in [-1, 1] where any value is negative. `name` is the data set's.
+    Args:
+        values: images ``(N, H, W)`` or ``(N, H, W, C)`` with 1 or 3 channels, uint8, whole numbers in 0..255, or
+            floats in [0, 1], or in [-1, 1] where any value is negative; or points ``(N, D)``.
+        labels: ``(N,)`` whole numbers or strings; None for no labels.
+        name: what reports call the data set.
+
+    Raises:
+        UserError: an array of another shape, type or value range.
     """
 
     kind: Literal["images", "points"] | None = None

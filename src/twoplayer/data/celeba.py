@@ -14,7 +14,11 @@ __all__ = ["Celeba"]
 
 
 class Celeba(ScannableSource):
-    """The aligned faces, without attributes."""
+    """The aligned faces, cropped to centred squares of 64 pixels, without attributes.
+
+    Looked for as ``data/celeba`` below the working folder, in $TWOPLAYER_DATA and in the cache, then on the Hugging
+    Face hub.
+    """
 
     def scan(self, settings: DataSettings) -> Images:
         return locate_images("celeba", settings, side=64, hub=HubLocation("nielsr/CelebA-faces"))

@@ -14,7 +14,11 @@ __all__ = ["Cifar10"]
 
 
 class Cifar10(ScannableSource):
-    """50,000 to train on, 10,000 held out."""
+    """Images of 32 pixels with 10 class names: 50,000 to train on and 10,000 held out.
+
+    Looked for as ``data/cifar10`` below the working folder, in $TWOPLAYER_DATA and in the cache, then on the Hugging
+    Face hub.
+    """
 
     def scan(self, settings: DataSettings) -> Images:
         return locate_images("cifar10", settings, side=32, hub=HubLocation("uoft-cs/cifar10"))

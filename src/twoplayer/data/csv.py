@@ -25,10 +25,16 @@ class _Layout(NamedTuple):
 
 
 class Csv(PathSource):
-    """Points of any dimension, separated by commas, semicolons, tabs or blanks, under a header or none.
+    """Points of any dimension, one per line, separated by commas, semicolons, tabs or blanks.
 
-    A line that is not all numbers, standing first, is the header. `label` names the column of labels; a file
-    that has no such column has no labels.
+    A first line that is not all numbers is the header.
+
+    Args:
+        path: the .csv or .tsv file.
+        label: name of the column that holds the labels; a file without a column ``label`` has no labels.
+
+    Raises:
+        UserError: a file without points, cells that are not numbers, and a column of labels that does not exist.
     """
 
     kind: Literal["images", "points"] | None = "points"

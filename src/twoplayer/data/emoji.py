@@ -15,7 +15,7 @@ __all__ = ["EmojiImages"]
 
 
 class EmojiImages(ScannableSource):
-    """Where ``twoplayer data prepare emoji`` has put them."""
+    """The folder that ``twoplayer data prepare emoji`` makes: images in colour with captions, labels and attributes."""
 
     def scan(self, settings: DataSettings) -> Images:
         return locate_images("emoji", settings, side=None, hub=None, advice="run twoplayer data prepare emoji")

@@ -15,7 +15,7 @@ __all__ = ["EmojiPairs"]
 
 
 class EmojiPairs(ScannableSource):
-    """Where ``twoplayer data prepare emoji --pairs google twitter`` has put them."""
+    """What ``twoplayer data prepare emoji --pairs google twitter`` makes: Google's emoji are A, Twitter's B."""
 
     def scan(self, settings: DataSettings) -> Images:
         advice = "run twoplayer data prepare emoji --pairs google twitter"

@@ -32,7 +32,11 @@ CLASSES = (
 
 
 class FashionMnistImages(ScannableSource):
-    """60,000 to train on, 10,000 held out; found also where Debian's package puts it."""
+    """Gray images of 28 pixels with 10 class names: 60,000 to train on and 10,000 held out.
+
+    Looked for as ``data/fashion-mnist`` below the working folder, in $TWOPLAYER_DATA and in the cache, then where
+    Debian's package ``dataset-fashion-mnist`` puts them, then on the Hugging Face hub.
+    """
 
     def scan(self, settings: DataSettings) -> Images:
         images = locate_images(

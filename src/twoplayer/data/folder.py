@@ -1,4 +1,4 @@
-"""A folder of images (png, jpg, webp, bmp, gif, tif), with class folders or a table that tells of them."""
+"""A folder of images, with class folders or a table of labels, captions and attributes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,27 @@ __all__ = ["Folder"]
 
 
 class Folder(ListedImages):
-    """All images below `path`, cropped to centred squares of 64 pixels unless the settings say otherwise.
+    """All images (png, jpg, webp, bmp, gif, tif) below a folder, as centred squares of 64 pixels.
 
-    Where every image lies in one of several immediate subfolders, those are the classes. A `table` in the folder (CSV,
-    TSV or JSONL; None takes the only one there is, "none" ignores it) has a row for each image: its ``file``, and its
-    ``label``, ``caption`` (more in ``caption_2`` or in further rows), ``split`` (train or test), and attributes.
-    `captions` and `attributes` name their columns; None takes the columns named like captions, and for attributes all
-    other columns of numbers or of at most 64 different words. `channels` is 1 for gray, 3 for colour; None means 3 if
-    any file is stored in colour.
+    The settings may name another resolution.
+
+    Where every image lies in one of several immediate subfolders, these are the classes. A table beside the images
+    names the image of each row in its column ``file``, and may have columns ``label``, ``split`` (train or test),
+    ``caption`` and any attributes; an image may have several rows, each with a caption.
+
+    Args:
+        path: the folder.
+        channels: 1 makes gray images, 3 images in colour; None makes gray ones where every image is stored as gray.
+        table: name of a CSV, TSV or JSONL file in the folder with a row for each image; None takes the only such
+            file, or the only one called metadata, table, captions, attributes or labels; "none" ignores tables.
+        captions: columns of the table that hold captions; None takes those named like captions (caption, caption_2,
+            text, description ...).
+        attributes: columns of the table that hold attributes; None takes all others that hold numbers or at most 64
+            different words.
+
+    Raises:
+        UserError: a folder without images, a table or column that does not exist, and images without a row or
+            caption.
     """
 
     general: ClassVar[bool] = True

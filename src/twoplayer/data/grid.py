@@ -21,9 +21,21 @@ __all__ = ["GaussianGrid"]
 
 
 class GaussianGrid(Toy):
-    """`modes` Gaussians, a square number of them, `spacing` apart and centred on the origin.
+    """Round Gaussians on a square grid that is centred on the origin.
 
-    `weights` are relative probabilities, row by row from the lower left: the second coordinate runs fastest.
+    Args:
+        modes: number of Gaussians, a square number.
+        spacing: distance of neighbouring modes.
+        deviation: standard deviation of each Gaussian, the same in both directions.
+        weights: relative probabilities, row by row from the lower left (the second coordinate runs fastest); None
+            makes all modes equally likely.
+        count: number of training points; 10,000 more are held out.
+
+    Raises:
+        UserError: an option out of range, and a number of modes that is not a square.
+
+    >>> GaussianGrid(modes=4).density().modes.tolist()
+    [[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]]
     """
 
     name: ClassVar[str] = "grid"

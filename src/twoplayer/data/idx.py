@@ -31,10 +31,17 @@ class _Pair(NamedTuple):
 
 
 class Idx(PathSource):
-    """``train-images-idx3-ubyte`` with ``train-labels-idx1-ubyte``, both plain or ``.gz``, labels optional.
+    """A folder of IDX files as MNIST's, or one IDX file of images, all plain or compressed (``.gz``).
 
-    ``t10k-images-idx3-ubyte``, where it is, is the held-out part. `path` is their folder, or one file of
-    images, whose labels are looked for beside it.
+    ``train-images-idx3-ubyte`` holds the training images and ``train-labels-idx1-ubyte``, if it is there, their labels.
+    ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte``, if they are there, are the held-out part. The labels of a
+    single file of images are looked for beside it.
+
+    Args:
+        path: the folder, or the file of images.
+
+    Raises:
+        UserError: files that are damaged, of another format, or of different numbers or sizes.
     """
 
     def __init__(self, path: Path) -> None:

@@ -16,7 +16,13 @@ __all__ = ["Imagenet64"]
 
 
 class Imagenet64(ScannableSource):
-    """The 50,000 validation images are held out: the test part has no labels."""
+    """Images of 64 pixels with 1,000 classes; the 50,000 validation images are held out.
+
+    The test part is not used, as it has no labels.
+
+    Looked for as ``data/imagenet64`` below the working folder, in $TWOPLAYER_DATA and in the cache, then on the Hugging
+    Face hub.
+    """
 
     def scan(self, settings: DataSettings) -> Images:
         return locate_images(

@@ -39,9 +39,13 @@ SIDE = 64
 
 
 class Lsun(ScannableSource):
-    """Each scene is a data set of its own, ``lsun-SCENE``; two are put together, the scene being the label.
+    """Images of one scene, or of two scenes whose names are the labels, cropped to centred squares of 64 pixels.
 
-    The hub has a sample of the bedrooms only; the other scenes must be on this machine.
+    Each scene is looked for as ``data/lsun-SCENE`` below the working folder, in $TWOPLAYER_DATA and in the cache. The
+    Hugging Face hub has a sample of the bedrooms only; other scenes must be on this machine.
+
+    Args:
+        scenes: names of one or two scenes.
     """
 
     def __init__(self, *, scenes: tuple[str, ...]) -> None:

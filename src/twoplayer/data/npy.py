@@ -24,10 +24,18 @@ LABEL_KEYS = ("labels", "y")
 
 
 class Npy(PathSource):
-    """The array in `path`: shapes, types and ranges as for arrays in Python. A .npy file is memory-mapped.
+    """The array in a .npy file, which is memory-mapped, or the arrays of samples and labels in a .npz file.
 
-    In a .npz file, `samples` and `labels` name the arrays; None looks for ``images``, ``x``, ``data`` or
-    ``arr_0`` and ``labels`` or ``y``. Pickled objects are refused.
+    Shapes, types and value ranges are as for arrays in Python (``twoplayer list data array``). Pickled objects are
+    refused.
+
+    Args:
+        path: the file.
+        samples: name of the array of samples in a .npz file; None takes ``images``, ``x``, ``data`` or ``arr_0``.
+        labels: name of the array of labels in a .npz file; None takes ``labels`` or ``y``, if there is one.
+
+    Raises:
+        UserError: a file that is damaged, has no such array, or holds anything but images or points.
     """
 
     kind: Literal["images", "points"] | None = None

@@ -1,4 +1,4 @@
-"""Images in two versions, for translation: two folders, A and B, or both side by side in one picture."""
+"""Images in two versions, for translation: two folders, A and B, or both side by side in one image."""
 
 from __future__ import annotations
 
@@ -25,13 +25,23 @@ MIN_COMMON_SHARE = 0.5
 
 
 class ImagePairs(PathSource):
-    """``pairs:FOLDER``, ``pairs:FOLDER_A,FOLDER_B``, or a folder of ``A`` and ``B``, or of ``trainA`` and ``trainB``.
+    """Two sets of images, A and B, for translation: paired where both have the same names, else unpaired.
 
-    Either side may have parts ``train`` and ``test`` (or ``val``), and beside ``trainA`` and ``trainB`` there may be
-    ``testA`` and ``testB``: the test part is held out. A FOLDER of ``pairs:`` without sides holds pictures of two
-    halves, A left and B right. Sides are paired where their images have the same names (``7_A.png`` and ``7_B.png`` as
-    well); `paired` demands that, or leaves names out of account. Squares of 64 pixels unless the settings say
-    otherwise; both sides are in colour where any image is, unless `channels` says otherwise.
+    Accepted are ``pairs:FOLDER_A,FOLDER_B``; a folder of two folders ``A`` and ``B``, or ``trainA`` and ``trainB``
+    (with ``testA`` and ``testB`` to hold out); and ``pairs:FOLDER`` with images of two halves, A left and B right.
+    Either side may have the parts ``train`` and ``test`` (or ``val``), of which the second is held out. ``7_A.png`` and
+    ``7_B.png`` count as the same name. Images are cropped to centred squares of 64 pixels unless the settings name
+    another resolution.
+
+    Args:
+        path: the text or folder above.
+        paired: True demands the same names on both sides, False ignores names; None pairs where the names are the
+            same.
+        channels: 1 makes gray images, 3 images in colour; None makes gray ones where every image is stored as gray.
+
+    Raises:
+        UserError: a folder that does not exist or has no images, and sides of different names where `paired` is
+            True.
     """
 
     def __init__(self, path: str | Path, *, paired: bool | None = None, channels: Literal[1, 3] | None = None) -> None:

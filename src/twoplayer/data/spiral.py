@@ -17,9 +17,22 @@ __all__ = ["Spiral"]
 
 
 class Spiral(Toy):
-    """`arms` spirals of `turns` turns from the origin to radius 1, with Gaussian noise of `deviation`.
+    """Spirals from the origin to radius 1, with Gaussian noise.
 
-    Radius and angle grow together, as the root of a uniform variable: nearly uniform along the arm.
+    The position v along an arm, which is radius and share of the angle at once, is the square root of a uniform
+    variable, so that points are spread nearly uniformly along the arm.
+
+    Args:
+        turns: turns of each arm.
+        arms: number of arms, at equal angles.
+        deviation: standard deviation of the noise, the same in both directions.
+        count: number of training points; 10,000 more are held out.
+
+    Raises:
+        UserError: an option out of range.
+
+    >>> Spiral(arms=2).density().sample(5, np.random.default_rng(0)).shape
+    (5, 2)
     """
 
     name: ClassVar[str] = "spiral"

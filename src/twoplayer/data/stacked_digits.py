@@ -31,11 +31,18 @@ HELD_OUT_TRIPLES = 26_000
 
 
 class StackedDigits(ScannableSource):
-    """`count` triples of training digits, and 26,000 of held-out ones, each drawn with replacement.
+    """Images in colour whose three channels are digits, drawn independently with replacement.
 
-    The digits are scikit-learn's, of 8 pixels, or those of MNIST where it is found. Mode and label of a triple
-    (a, b, c) are 100a + 10b + c. Held-out triples hold each digit as often as training ones do. Which images meet
-    follows from the settings' seed.
+    The mode and the label of digits (a, b, c) is 100a + 10b + c. Training triples are made of the single digits'
+    training part; 26,000 held-out triples are made of their held-out part, weighted so that they hold each digit as
+    often as the training part does. The seed of the settings determines which digits are drawn.
+
+    Args:
+        digits: "digits", scikit-learn's of 8 pixels, or "mnist", of 28 pixels.
+        count: number of training triples.
+
+    Raises:
+        UserError: single digits that are not labelled 0 to 9, or of which none are held out.
     """
 
     def __init__(self, *, digits: Literal["digits", "mnist"] = "digits", count: Count = 128_000) -> None:

@@ -14,7 +14,11 @@ __all__ = ["Stl10"]
 
 
 class Stl10(ScannableSource):
-    """5,000 to train on, 8,000 held out; the unlabelled part is left out."""
+    """Images of 96 pixels: the labelled 5,000 to train on and 8,000 held out, without the unlabelled part.
+
+    Looked for as ``data/stl10`` below the working folder, in $TWOPLAYER_DATA and in the cache, then on the Hugging Face
+    hub.
+    """
 
     def scan(self, settings: DataSettings) -> Images:
         return locate_images("stl10", settings, side=96, hub=HubLocation("tanganke/stl10"))

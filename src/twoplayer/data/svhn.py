@@ -15,7 +15,11 @@ __all__ = ["Svhn"]
 
 
 class Svhn(ScannableSource):
-    """73,257 to train on, 26,032 held out."""
+    """Cropped digits of 32 pixels: 73,257 to train on and 26,032 held out.
+
+    Looked for as ``data/svhn`` below the working folder, in $TWOPLAYER_DATA and in the cache, then on the Hugging Face
+    hub.
+    """
 
     def scan(self, settings: DataSettings) -> Images:
         return locate_images("svhn", settings, side=32, hub=HubLocation("ufldl-stanford/svhn", "cropped_digits"))

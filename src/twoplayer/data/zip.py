@@ -1,4 +1,4 @@
-"""A zip file of images, with class folders or a table that tells of them."""
+"""A zip file of images, with class folders or a table of labels, captions and attributes."""
 
 from __future__ import annotations
 
@@ -21,9 +21,20 @@ Members = dict[str, zipfile.ZipInfo]
 
 
 class Zip(ListedImages):
-    """All images in the zip file `path`, read like a folder's, table and options included.
+    """All images in a zip file, read as those in a folder are; one folder around everything is ignored.
 
-    A single folder around everything is ignored.
+    Args:
+        path: the zip file.
+        channels: 1 makes gray images, 3 images in colour; None makes gray ones where every image is stored as gray.
+        table: name of a CSV, TSV or JSONL file in the zip file with a row for each image; None takes the only such
+            file, or the only one called metadata, table, captions, attributes or labels; "none" ignores tables.
+        captions: columns of the table that hold captions; None takes those named like captions (caption, caption_2,
+            text, description ...).
+        attributes: columns of the table that hold attributes; None takes all others that hold numbers or at most 64
+            different words.
+
+    Raises:
+        UserError: a zip file that is damaged or holds no images, and tables as for a folder.
     """
 
     @classmethod

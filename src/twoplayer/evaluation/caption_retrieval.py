@@ -137,10 +137,10 @@ def _matcher(dataset: Dataset, folder: Path, say: Callable[[str], None] | None) 
     key = hashlib.sha256(repr((RECIPE, "matcher", DIMENSION, SEED, dataset.key)).encode()).hexdigest()[:32]
     known = load_cached(folder, key)
     if known is not None:
-        matcher.restore_both(known, dataset.train)
+        matcher.restore_towers(known, dataset.train)
         return matcher
     if say:
         say(f"training a judge of images and captions on {dataset.name}, once for all")
     matcher.fit(dataset.train_captions, dataset.train, SEED)
-    save_cached(folder, key, matcher.state_of_both(), "the judge of images and captions")
+    save_cached(folder, key, matcher.towers_state(), "the judge of images and captions")
     return matcher

@@ -76,10 +76,10 @@ class SentenceInputs(SamplerInputs):
 
     def _read(self, text: str) -> Tensor:
         encoder = self.encoder()
-        if not encoder.knows(text):
+        if not encoder.can_encode(text):
             few = ", ".join(self.kept.words[:3])
             raise UserError(f"none of the words in {text!r} is known from the captions, such as: {few}")
-        if unread := encoder.passed_over(text):
+        if unread := encoder.unknown_words(text):
             warnings.warn(f"not known from the captions, and passed over: {', '.join(unread)}", stacklevel=2)
         return torch.from_numpy(encoder.encode([text]))
 

@@ -99,7 +99,7 @@ class TextGame(AdversarialGame, ConfigurableGame):
         given = {
             "encoder": named.name,
             "options": named.options,
-            "state": encoder.state().facts,
+            "state": encoder.state().metadata,
             "width": encoder.dimension,
         }
         captions = CaptionVectors(encoder, dataset.train_captions)

@@ -1,4 +1,4 @@
-"""Fitted encoders in the cache, so that what takes minutes is learned once."""
+"""Fitted encoders in the cache folder, so that each is trained once."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["load_cached", "save_cached"]
 
 
 def load_cached(folder: Path, key: str) -> EncoderState | None:
-    """What `remember` put there under that key; None where nothing whole lies there."""
-    kept = recall(folder, key)
-    if kept is None:
+    """The encoder that `save_cached` stored under `key`; None where there is none, or a damaged one."""
+    entry = recall(folder, key)
+    if entry is None:
         return None
-    return EncoderState({name: torch.from_numpy(array) for name, array in kept.arrays.items()}, kept.facts["state"])
+    return EncoderState({name: torch.from_numpy(array) for name, array in entry.arrays.items()}, entry.facts["state"])
 
 
-def save_cached(folder: Path, key: str, state: EncoderState, what: str) -> None:
-    """Put a fitted encoder there, called `what` in the warning where the folder cannot be written."""
+def save_cached(folder: Path, key: str, state: EncoderState, description: str) -> None:
+    """Store a fitted encoder under `key`; where the folder cannot be written, a warning names the `description`."""
     arrays = {name: tensor.numpy() for name, tensor in state.tensors.items()}
-    keep(folder, key, CacheEntry(arrays, {"state": state.facts}), what)
+    keep(folder, key, CacheEntry(arrays, {"state": state.metadata}), description)

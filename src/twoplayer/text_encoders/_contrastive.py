@@ -1,4 +1,4 @@
-"""Two towers that learn to agree: sentences and images to vectors that are near where they belong together.
+"""Contrastive training of a text tower and an image tower: captions and their images get vectors of high cosine.
 
 Source: Reed, Akata, Lee & Schiele 2016, Learning Deep Representations of Fine-Grained Visual Descriptions
 (arXiv 1605.05395), which embeds both jointly; with the symmetric cross-entropy over a batch's pairs of Radford et al.
@@ -35,7 +35,13 @@ TEMPERATURE = 0.1
 
 @final
 class ImageTower(nn.Module):
-    """Images uint8 ``(B, C, H, W)`` to vectors ``(B, dimension)``; four convolutions, halving to about 4 pixels."""
+    """Four convolutions that reduce images to about 4 pixels: uint8 ``(B, C, H, W)`` to vectors ``(B, dimension)``.
+
+    Args:
+        channels: channels of the images.
+        side: shorter side of the images in pixels.
+        dimension: length of the vectors.
+    """
 
     def __init__(self, channels: int, side: int, dimension: int) -> None:
         super().__init__()
@@ -61,22 +67,27 @@ class ImageTower(nn.Module):
 
 @final
 class ContrastiveTowers(nn.Module):
-    """A text tower, token rows to vectors, beside an image tower of the same dimension."""
+    """A text tower and an image tower whose vectors have the same dimension.
+
+    Args:
+        text: token rows, int64 ``(B, L)``, to vectors ``(B, dimension)``.
+        image: images, uint8 ``(B, C, H, W)``, to vectors ``(B, dimension)``.
+    """
 
     def __init__(self, text: nn.Module, image: ImageTower) -> None:
         super().__init__()
         self.text, self.image = text, image
 
     def similarity(self, tokens: Tensor, images: Tensor) -> Tensor:
-        """Cosines ``(B, B')`` of sentences' token rows ``(B, L)`` and images uint8 ``(B', C, H, W)``."""
+        """Cosine similarities ``(B, B')`` of sentences, token rows ``(B, L)``, and images, uint8 ``(B', C, H, W)``."""
         return F.normalize(self.text(tokens), dim=1) @ F.normalize(self.image(images), dim=1).T
 
 
 def initial_towers(make_text: Callable[[], nn.Module], dimension: int, images: Array) -> ContrastiveTowers:
-    """Both towers with random weights, for images as large as these, uint8 ``(N, H, W, C)``."""
+    """Both towers with random weights, for images of the size of `images`, uint8 ``(N, H, W, C)``."""
     towers = ContrastiveTowers(make_text(), ImageTower(images.shape[-1], min(images.shape[1:3]), dimension))
-    placed: ContrastiveTowers = towers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return placed
+    channels_last: ContrastiveTowers = towers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return channels_last
 
 
 def train_towers(
@@ -87,10 +98,22 @@ def train_towers(
     images: Array,
     seed: int,
 ) -> ContrastiveTowers:
-    """Both towers, trained on pairs; in every batch each image speaks through one of its sentences.
+    """Both towers after training on 80,000 pairs of an image and one of its captions, drawn at random.
 
-    AdamW under a one-cycle rate for 80,000 pairs. Weights depend on the data and the seed alone; the global random
-    state is left as it was. Sentences that are the same are not held against each other.
+    AdamW with a one-cycle learning rate minimizes the symmetric cross-entropy over each batch, in which other images
+    with the same caption do not count as negatives. The weights are a function of the data and the seed; the global
+    random state is restored.
+
+    Args:
+        make_text: builds the text tower.
+        dimension: length of the vectors.
+        tokenize: sentences to token rows.
+        captions: one or more sentences for each of N images.
+        images: uint8 ``(N, H, W, C)``.
+        seed: of initial weights and batches.
+
+    Returns:
+        The towers in evaluation mode, without gradients.
     """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.default_generator.manual_seed(derive(seed, "text towers"))
@@ -98,34 +121,34 @@ def train_towers(
         batch = min(BATCH_SIZE, len(images))
         steps = max(8, TRAINING_PAIRS // batch)
         optimizer = torch.optim.AdamW(towers.parameters(), weight_decay=WEIGHT_DECAY)
-        rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
         for step in range(steps):
             random = numpy_generator(seed, "text pairs", step)
             rows = np.sort(random.choice(len(images), batch, replace=False))
-            said = [captions[row][int(random.integers(len(captions[row])))] for row in rows]
-            loss = _disagreement(towers, tokenize(said), said, _shifted(images[rows], random))
+            sentences = [captions[row][int(random.integers(len(captions[row])))] for row in rows]
+            loss = _contrastive_loss(towers, tokenize(sentences), sentences, _shifted(images[rows], random))
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-            rate.step()
+            schedule.step()
     return towers.eval().requires_grad_(False)
 
 
-def _disagreement(towers: ContrastiveTowers, tokens: Tensor, said: Sequence[str], images: Array) -> Tensor:
-    """Cross-entropy of the right image for each sentence, and of the right sentence for each image."""
-    pictures = torch.from_numpy(images).permute(0, 3, 1, 2)
-    logits = towers.similarity(tokens, pictures) / TEMPERATURE
-    same: Any = np.array(said)[:, None] == np.array(said)[None, :]
+def _contrastive_loss(towers: ContrastiveTowers, tokens: Tensor, sentences: Sequence[str], images: Array) -> Tensor:
+    """Mean of the cross-entropies of each sentence's own image and of each image's own sentence in the batch."""
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
+    logits = towers.similarity(tokens, pixels) / TEMPERATURE
+    same: Any = np.array(sentences)[:, None] == np.array(sentences)[None, :]
     np.fill_diagonal(same, False)
     logits = logits.masked_fill(torch.from_numpy(same), -torch.inf)
-    right = torch.arange(len(said))
-    return (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2
+    own = torch.arange(len(sentences))
+    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
 
 
 def _shifted(images: Array, random: np.random.Generator) -> Array:
-    """The batch ``(B, H, W, C)`` moved by up to a sixteenth of its side, edges repeated: few images are to last."""
+    """The batch ``(B, H, W, C)`` shifted by up to a sixteenth of its side, edges repeated, as augmentation."""
     height, width = images.shape[1:3]
-    reach = min(height, width) // 16
-    down, right = random.integers(-reach, reach + 1, 2)
+    max_shift = min(height, width) // 16
+    down, right = random.integers(-max_shift, max_shift + 1, 2)
     rows, columns = (np.arange(height) + down).clip(0, height - 1), (np.arange(width) + right).clip(0, width - 1)
     return np.ascontiguousarray(images[:, rows][:, :, columns])

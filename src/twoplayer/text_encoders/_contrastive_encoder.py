@@ -1,4 +1,4 @@
-"""What the encoders share that learn from the data's own captions."""
+"""The root of the encoders that are trained on the data's own captions and images."""
 
 from __future__ import annotations
 
@@ -20,20 +20,25 @@ CHUNK_SENTENCES = 1024
 
 
 class ContrastiveTextEncoder(TextEncoder):
-    """A text tower that has learned to agree with an image tower on the training pairs."""
+    """A text tower that is trained together with an image tower on the training pairs.
+
+    A subclass builds the text tower and its vocabulary.
+    """
 
     towers: ContrastiveTowers | None = None
-    """Both towers after `fit`; after `restore` the text tower alone is there."""
+    """Both towers after `fit` or `restore_towers`; None after `restore`, which restores the text tower only."""
     text: nn.Module
+    """The text tower."""
 
     def fit(self, captions: Sequence[Sequence[str]], images: Array, seed: int = 0) -> None:
-        """As the family says. Raises `UserError` for fewer than two captioned images."""
+        """Train both towers, as `TextEncoder.fit` documents. Raises `UserError` for fewer than two captioned images."""
         if len(captions) != len(images) or len(images) < 2:
             raise UserError(
-                f"{len(images)} images with {len(captions)} captions teach nothing: give at least 2 of both"
+                f"a text encoder cannot be trained on {len(images)} images with {len(captions)} captions: give at "
+                "least 2 images, each with captions"
             )
-        self.read([sentence for several in captions for sentence in several])
-        self.towers = train_towers(self.tower, self.dimension, self.tokenize, captions, images, seed)
+        self.build_vocabulary([sentence for sentences in captions for sentence in sentences])
+        self.towers = train_towers(self.make_text_tower, self.dimension, self.tokenize, captions, images, seed)
         self.text = self.towers.text
 
     @torch.no_grad()
@@ -45,54 +50,57 @@ class ContrastiveTextEncoder(TextEncoder):
 
     @torch.no_grad()
     def similarity(self, sentences: Sequence[str], images: Array) -> Array:
-        """Cosines ``(len(sentences), N)`` with images uint8 ``(N, H, W, C)``. Raises `ValueError` before `fit`."""
+        """Cosine similarities ``(len(sentences), N)`` of sentences and images, uint8 ``(N, H, W, C)``.
+
+        Raises `ValueError` where the image tower has not been fitted or restored.
+        """
         if self.towers is None:
             raise ValueError("only a fitted encoder has an image tower")
-        pictures = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
+        pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2)
         vectors = torch.cat(
-            [F.normalize(self.towers.image(chunk), dim=1) for chunk in torch.split(pictures, CHUNK_SENTENCES)]
+            [F.normalize(self.towers.image(chunk), dim=1) for chunk in torch.split(pixels, CHUNK_SENTENCES)]
         )
         return np.asarray(self.encode(sentences) / self.dimension**0.5 @ vectors.numpy().T)
 
     def state(self) -> EncoderState:
         return EncoderState({k: v.detach().contiguous() for k, v in self.text.state_dict().items()}, self.vocabulary())
 
-    def state_of_both(self) -> EncoderState:
-        """What `state` gives, with the image tower. Raises `ValueError` before `fit`."""
+    def towers_state(self) -> EncoderState:
+        """The state of both towers, for `restore_towers`. Raises `ValueError` where there is no image tower."""
         if self.towers is None:
             raise ValueError("only a fitted encoder has an image tower")
         return EncoderState(
             {k: v.detach().contiguous() for k, v in self.towers.state_dict().items()}, self.vocabulary()
         )
 
-    def restore_both(self, state: EncoderState, images: Array) -> None:
-        """Take up what `state_of_both` gave, for images as large as these, uint8 ``(N, H, W, C)``."""
-        self.recall(state.facts)
-        self.towers = initial_towers(self.tower, self.dimension, images).eval().requires_grad_(False)
+    def restore_towers(self, state: EncoderState, images: Array) -> None:
+        """Restore what `towers_state` returned, for images of the size of `images`, uint8 ``(N, H, W, C)``."""
+        self.restore_vocabulary(state.metadata)
+        self.towers = initial_towers(self.make_text_tower, self.dimension, images).eval().requires_grad_(False)
         self.towers.load_state_dict(state.tensors)
         self.text = self.towers.text
 
     def restore(self, state: EncoderState) -> None:
-        self.recall(state.facts)
-        self.text = self.tower().eval().requires_grad_(False)
+        self.restore_vocabulary(state.metadata)
+        self.text = self.make_text_tower().eval().requires_grad_(False)
         self.text.load_state_dict(state.tensors)
 
     @abstractmethod
-    def read(self, sentences: Sequence[str]) -> None:
-        """Learn the vocabulary."""
+    def build_vocabulary(self, sentences: Sequence[str]) -> None:
+        """Number the tokens that occur in the training captions."""
 
     @abstractmethod
-    def tower(self) -> nn.Module:
-        """A new text tower: token rows ``(B, L)`` to vectors ``(B, dimension)``."""
+    def make_text_tower(self) -> nn.Module:
+        """A text tower with random weights: token rows, int64 ``(B, L)``, to vectors ``(B, dimension)``."""
 
     @abstractmethod
     def tokenize(self, sentences: Sequence[str]) -> Tensor:
-        """int64 ``(B, L)``; 0 stands for nothing."""
+        """Token rows, int64 ``(B, L)``; 0 is padding, and stands for unknown tokens."""
 
     @abstractmethod
     def vocabulary(self) -> dict[str, object]:
-        """What `read` learned, as plain values."""
+        """The vocabulary as plain values."""
 
     @abstractmethod
-    def recall(self, facts: dict[str, object]) -> None:
-        """Take up a vocabulary again."""
+    def restore_vocabulary(self, metadata: dict[str, object]) -> None:
+        """Restore what `vocabulary` returned."""

@@ -1,7 +1,4 @@
-"""A convolutional and recurrent network over characters, learned with the data's own captions and images.
-
-Reads up to 201 characters in lower case: three convolutions with pooling, then a gated recurrent unit whose states
-are averaged. Knows spellings, and the order of words.
+"""A convolutional and recurrent network over characters, trained on the data's own captions and images.
 
 Source: Reed et al. 2016, Learning Deep Representations of Fine-Grained Visual Descriptions (arXiv 1605.05395), section
 4.2, the char-CNN-RNN.
@@ -27,43 +24,50 @@ MIN_CHARACTERS = 8
 
 @final
 class Characters(ContrastiveTextEncoder):
-    """`dimension` numbers of a sentence, out of its first 201 characters."""
+    """Three convolutions with pooling, then a gated recurrent unit whose states are averaged.
+
+    The first 201 characters of a sentence are used, in lower case; characters outside of Reed et al.'s alphabet of 70
+    are ignored. Unlike a bag of words it represents spellings and the order of words.
+
+    Args:
+        dimension: length of the vector of a sentence.
+    """
 
     def __init__(self, *, dimension: Count = 64) -> None:
         at_least(1, dimension=dimension)
         self.dimension = dimension
-        self.numbers = {character: number for number, character in enumerate(ALPHABET, 1)}
+        self.character_indices = {character: number for number, character in enumerate(ALPHABET, 1)}
 
-    def knows(self, sentence: str) -> bool:
-        return any(character.isalnum() and character in self.numbers for character in sentence.lower())
+    def can_encode(self, sentence: str) -> bool:
+        return any(character.isalnum() and character in self.character_indices for character in sentence.lower())
 
-    def passed_over(self, sentence: str) -> tuple[str, ...]:
-        """Those of which it knows no character."""
-        return tuple(word for word in dict.fromkeys(sentence.lower().split()) if self.numbers.keys().isdisjoint(word))
+    def unknown_words(self, sentence: str) -> tuple[str, ...]:
+        known = self.character_indices.keys()
+        return tuple(word for word in dict.fromkeys(sentence.lower().split()) if known.isdisjoint(word))
 
-    def read(self, sentences: Sequence[str]) -> None:
-        """Nothing: the alphabet is fixed."""
+    def build_vocabulary(self, sentences: Sequence[str]) -> None:
+        """Do nothing: the alphabet is fixed."""
 
-    def tower(self) -> nn.Module:
+    def make_text_tower(self) -> nn.Module:
         return CharacterNetwork(len(ALPHABET) + 1, self.dimension)
 
     def tokenize(self, sentences: Sequence[str]) -> Tensor:
-        rows = [[self.numbers.get(c, 0) for c in s.lower()[:MAX_CHARACTERS]] for s in sentences]
+        rows = [[self.character_indices.get(c, 0) for c in s.lower()[:MAX_CHARACTERS]] for s in sentences]
         longest = max(MIN_CHARACTERS, max((len(row) for row in rows), default=0))
         return torch.tensor([row + [0] * (longest - len(row)) for row in rows], dtype=torch.int64).view(-1, longest)
 
     def vocabulary(self) -> dict[str, object]:
         return {"dimension": self.dimension}
 
-    def recall(self, facts: dict[str, Any]) -> None:
-        self.dimension = int(facts["dimension"])
+    def restore_vocabulary(self, metadata: dict[str, Any]) -> None:
+        self.dimension = int(metadata["dimension"])
 
 
 @final
 class CharacterNetwork(nn.Module):
-    """Character numbers ``(B, L)``, 0 for none, L at least 8, to vectors ``(B, dimension)``.
+    """Character numbers, int64 ``(B, L)``, L at least 8, to vectors ``(B, dimension)``; 0 is padding.
 
-    What stands behind a sentence's end does not count, so that it reads the same beside longer ones.
+    Padding behind a sentence's end is masked, so that its vector does not depend on the longest sentence of the batch.
     """
 
     def __init__(self, characters: int, dimension: int) -> None:
@@ -76,14 +80,14 @@ class CharacterNetwork(nn.Module):
         self.head = nn.Linear(width, dimension)
 
     def forward(self, characters: Tensor) -> Tensor:
-        there = (characters.flip(1).cumsum(1).flip(1) > 0).float()
+        is_text = (characters.flip(1).cumsum(1).flip(1) > 0).float()
         x = self.vectors(characters).transpose(1, 2)
         for layer, convolve in enumerate(self.convolutions):
-            x = torch.relu(convolve(x)) * there.unsqueeze(1)
+            x = torch.relu(convolve(x)) * is_text.unsqueeze(1)
             if layer < 2:
-                x, there = _halved(x), _halved(there.unsqueeze(1)).squeeze(1)
+                x, is_text = _halved(x), _halved(is_text.unsqueeze(1)).squeeze(1)
         states, _ = self.recurrent(x.transpose(1, 2))
-        mean = (states * there.unsqueeze(2)).sum(1) / there.sum(1, keepdim=True).clamp_min(1)
+        mean = (states * is_text.unsqueeze(2)).sum(1) / is_text.sum(1, keepdim=True).clamp_min(1)
         vectors: Tensor = self.head(mean)
         return vectors
 

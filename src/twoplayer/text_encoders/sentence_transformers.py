@@ -1,6 +1,4 @@
-"""Any model of the sentence-transformers library, by its name or the folder where it lies.
-
-Its weights stay as they are; nothing is learned from the captions.
+"""A pretrained model of the sentence-transformers library, by its name or its folder.
 
 Source: Reimers & Gurevych 2019, Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks (arXiv 1908.10084).
 """
@@ -22,9 +20,13 @@ __all__ = ["SentenceTransformers"]
 
 @final
 class SentenceTransformers(TextEncoder):
-    """`model` is a name of the library's hub, or a folder.
+    """The sentence embedding of a pretrained model, whose weights are not trained further.
 
-    Raises `UserError` where the library is missing or the model cannot be had.
+    Args:
+        model: a name on the Hugging Face hub, or a folder that holds a model.
+
+    Raises:
+        UserError: on first use, where the library is not installed or the model cannot be loaded.
     """
 
     def __init__(self, *, model: str = "all-MiniLM-L6-v2") -> None:
@@ -44,7 +46,7 @@ class SentenceTransformers(TextEncoder):
                 return SentenceTransformer(self.model, device="cpu")
         except (OSError, ValueError) as error:
             raise UserError(
-                f"the sentence-transformers model {self.model!r} cannot be had ({str(error).splitlines()[0]}): give "
+                f"the sentence-transformers model {self.model!r} cannot be loaded ({str(error).splitlines()[0]}): give "
                 "the folder of one, or take the encoder bag-of-words"
             ) from error
 
@@ -55,36 +57,36 @@ class SentenceTransformers(TextEncoder):
         return int(ask())
 
     def fit(self, captions: Sequence[Sequence[str]], images: Array, seed: int = 0) -> None:
-        """Nothing to learn; the model is loaded, so that a missing one is told at once."""
+        """Load the model, so that an error appears before training; nothing is fitted."""
         _ = self._encoder
 
     def encode(self, sentences: Sequence[str]) -> Array:
         vectors = self._encoder.encode(list(sentences), normalize_embeddings=True, show_progress_bar=False)
         return np.asarray(vectors, np.float32).reshape(len(sentences), self.dimension) * np.float32(self.dimension**0.5)
 
-    def knows(self, sentence: str) -> bool:
+    def can_encode(self, sentence: str) -> bool:
         return any(character.isalnum() for character in sentence)
 
-    def passed_over(self, sentence: str) -> tuple[str, ...]:
-        """None: it reads words by their parts."""
+    def unknown_words(self, sentence: str) -> tuple[str, ...]:
+        """None: unknown words are split into known parts."""
         return ()
 
     def state(self) -> EncoderState:
         return EncoderState({}, {"model": self.model})
 
     def restore(self, state: EncoderState) -> None:
-        self.model = str(state.facts["model"])
+        self.model = str(state.metadata["model"])
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the bar that counts tensors as they are loaded."""
+    """Switch off the progress bar of loading."""
     from transformers.utils import logging
 
-    shown = logging.is_progress_bar_enabled()
+    was_enabled = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
         yield
     finally:
-        if shown:
+        if was_enabled:
             logging.enable_progress_bar()
