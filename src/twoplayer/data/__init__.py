@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from twoplayer.core.registry import Option, lazy_attributes
-from twoplayer.data._family import ARRAY, create, describe, family, in_memory_words, is_in_memory, names
+from twoplayer.data._family import ARRAY, SUBSET_TEXT, create, describe, family, in_memory_words, is_in_memory, names
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset as Dataset
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ARRAY",
+    "SUBSET_TEXT",
     "DataSettings",
     "Dataset",
     "Source",
@@ -59,6 +60,7 @@ def load(source: Any, settings: DataSettings, **options: Any) -> Dataset:
     Raises:
         UserError: anything else, in one sentence.
 
+    >>> from twoplayer.data import DataSettings
     >>> ring = load("ring", DataSettings(), count=1000)
     >>> ring.kind, ring.shape, len(ring.train), len(ring.held_out)
     ('points', (2,), 1000, 10000)
