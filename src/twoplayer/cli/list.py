@@ -91,12 +91,12 @@ def _member(label: str, name: str) -> dict[str, Any]:
     if label == "methods":
         return {**document, "settings": about.settings}
     options = {o.name: {"type": _type(o.annotation), "default": _default(o)} for o in _options(label, name).values()}
-    about = _about(members.find(name))
+    text = _about(members.find(name))
     if label == "data" and "subset" in options:
         from twoplayer.data import SUBSET_TEXT
 
-        about += f"\n\n{SUBSET_TEXT}"
-    return {**document, "about": about, "options": options}
+        text += f"\n\n{SUBSET_TEXT}"
+    return {**document, "about": text, "options": options}
 
 
 def _about(member: type) -> str:

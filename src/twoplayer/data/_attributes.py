@@ -106,7 +106,7 @@ def decode_attributes(attributes: Sequence[Attribute], row: Array) -> dict[str, 
     """A row of numbers ``(A,)`` as values by attribute name.
 
     >>> both = (Attribute("hair", values=("blond", "red")), Attribute("age", range=(0.0, 80.0)))
-    >>> decode(both, encode(both, {"hair": "red", "age": 20}))
+    >>> decode_attributes(both, encode_attributes(both, {"hair": "red", "age": 20}))
     {'hair': 'red', 'age': 20.0}
     """
     return {attribute.name: attribute.decode(row[place]) for attribute, place in attribute_slices(attributes)}

@@ -48,7 +48,7 @@ def smallest_and_largest(reader: ImageReader) -> tuple[Size, ...]:
 def resize_clause(native: Sequence[Size], side: int) -> str:
     """What made squares of `side` pixels of images of these sizes, as a clause; empty where they were such squares.
 
-    >>> rescaled([(8, 8), (8, 8)], 30), rescaled([(480, 640), (768, 1024)], 64), rescaled([(8, 8)], 8)
+    >>> resize_clause([(8, 8), (8, 8)], 30), resize_clause([(480, 640), (768, 1024)], 64), resize_clause([(8, 8)], 8)
     ('scaled up from 8x8, which adds no detail', 'scaled down from 640x480 to 1024x768', '')
     """
     if all(size == (side, side) for size in native):
