@@ -100,8 +100,8 @@ def test_characters_read_the_order_of_words() -> None:
 
 def test_the_most_frequent_words_are_kept() -> None:
     bag: Any = text_encoders.create("bag-of-words", words=2)
-    bag.read(["a b b", "c b a"])
-    assert list(bag.numbers) == ["b", "a"]
+    bag.build_vocabulary(["a b b", "c b a"])
+    assert list(bag.word_indices) == ["b", "a"]
 
 
 @pytest.mark.parametrize("captions", [[], [("one",)]])
