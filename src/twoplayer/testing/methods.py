@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from twoplayer import methods
-from twoplayer.config.schema import resolve
+from twoplayer.config.resolve import resolve
 from twoplayer.core.errors import UserError
 from twoplayer.testing._member import Member
 
