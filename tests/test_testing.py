@@ -458,17 +458,17 @@ class Hashed(TextEncoder):
         scale = 1.0 if self.fault == "length" else np.sqrt(np.square(stacked).mean(1, keepdims=True))
         return (stacked / scale).astype(np.float64 if self.fault == "float64" else np.float32)
 
-    def knows(self, sentence: str) -> bool:
-        return bool(sentence.strip()) or self.fault == "knows"
+    def can_encode(self, sentence: str) -> bool:
+        return bool(sentence.strip()) or self.fault == "can_encode"
 
-    def passed_over(self, sentence: str) -> tuple[str, ...]:
+    def unknown_words(self, sentence: str) -> tuple[str, ...]:
         return ()
 
     def state(self) -> EncoderState:
-        return EncoderState(facts={"seed": self.seed})
+        return EncoderState(metadata={"seed": self.seed})
 
     def restore(self, state: EncoderState) -> None:
-        self.dimension, self.seed = 16, 5 if self.fault == "restore" else state.facts["seed"]
+        self.dimension, self.seed = 16, 5 if self.fault == "restore" else state.metadata["seed"]
 
 
 def test_a_good_text_encoder() -> None:
@@ -482,7 +482,7 @@ def test_a_good_text_encoder() -> None:
         ("unseeded", "the same seed must give the same encoder"),
         ("length", "vectors must have length √dimension"),
         ("float64", r"encode must give float32 \(3, 16\), not float64"),
-        ("knows", "knows must be false for no words"),
+        ("can_encode", "can_encode must be false for no words"),
         ("restore", "a restored encoder must encode as before"),
     ],
 )

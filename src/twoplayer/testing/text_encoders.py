@@ -52,10 +52,10 @@ def check_text_encoder(encoder: Any, **options: Any) -> None:
     member.require(not np.allclose(rows[0], rows[1]), "different sentences must be encoded differently")
     member.require(made.encode([]).shape == (0, made.dimension), "no sentences must give (0, dimension)")
     member.require(np.array_equal(rows, fitted().encode(SENTENCES)), "the same seed must give the same encoder")
-    member.require(not made.knows("") and not made.knows("  "), "knows must be false for no words")
-    member.require(made.knows(SENTENCES[0]), "knows must be true for a caption that it was fitted to")
+    member.require(not made.can_encode("") and not made.can_encode("  "), "can_encode must be false for no words")
+    member.require(made.can_encode(SENTENCES[0]), "can_encode must be true for a caption that it was fitted to")
     member.require(
-        made.passed_over(SENTENCES[0]) == (), "passed_over must be empty for a caption that it was fitted to"
+        made.unknown_words(SENTENCES[0]) == (), "unknown_words must be empty for a caption that it was fitted to"
     )
     state, again = made.state(), member.make()
     member.require(
