@@ -106,7 +106,7 @@ def test_the_most_frequent_words_are_kept() -> None:
 
 @pytest.mark.parametrize("captions", [[], [("one",)]])
 def test_too_little_to_learn_from(captions: Sequence[Sequence[str]]) -> None:
-    with pytest.raises(UserError, match="at least 2 of both"):
+    with pytest.raises(UserError, match="give at least 2 images, each with captions"):
         text_encoders.create("bag-of-words").fit(captions, np.zeros((len(captions), 16, 16, 3), np.uint8))
 
 
