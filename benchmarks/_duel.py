@@ -174,12 +174,12 @@ def duel(
     """
     from twoplayer.api.train import train
     from twoplayer.cli._console import Console
-    from twoplayer.config.layers import settle
+    from twoplayer.config.layers import resolve_config
     from twoplayer.core.device import place
     from twoplayer.training.events import Events
 
     images = bumps()
-    config = settle(method, images, **settings)
+    config = resolve_config(method, images, **settings)
     placement = place(config.device, config.precision, config.memory_format, "images")
     rival = make_rival(config, placement)
     rival.block(2)

@@ -212,7 +212,7 @@ def check(method: str, rounds: int = 3) -> float:
     """The largest distance between a weight of ours and the bare loop's after so many rounds, in learning rates."""
     import torch
 
-    from twoplayer.config.layers import settle
+    from twoplayer.config.layers import resolve_config
     from twoplayer.core.device import place
     from twoplayer.data._base import Dataset
     from twoplayer.games._factory import DataSpec
@@ -220,7 +220,7 @@ def check(method: str, rounds: int = 3) -> float:
     from twoplayer.training.build import build
 
     images = bumps(512)
-    config = settle(method, images, batch_size=16, precision="fp32", filters=16)
+    config = resolve_config(method, images, batch_size=16, precision="fp32", filters=16)
     placement = place(config.device, config.precision, config.memory_format, "images")
     dataset = Dataset("bumps", "images", images[..., None], images[:0, ..., None])
     players = build(config, DataSpec(dataset.shape), placement)

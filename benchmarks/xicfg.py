@@ -31,7 +31,7 @@ from torch.nn.functional import softplus
 
 from _duel import Lap, machine, write
 from twoplayer import networks
-from twoplayer.config.layers import settle
+from twoplayer.config.layers import resolve_config
 from twoplayer.core.device import place
 from twoplayer.core.rng import torch_generator
 from twoplayer.games._base import Batch
@@ -105,7 +105,7 @@ def architecture(setting: argparse.Namespace) -> dict[str, Any]:
 def ours(epochs: int, setting: argparse.Namespace) -> tuple[Side, Callable[[], None]]:
     """The algorithm as it is, with clocks around its phases."""
     side = Side("twoplayer", epochs)
-    config = settle("xicfg", "mnist", functional_steps=setting.functional_steps, critic_steps=setting.updates,
+    config = resolve_config("xicfg", "mnist", functional_steps=setting.functional_steps, critic_steps=setting.updates,
                     pool_size=setting.pool_size, fit_epochs=epochs, step_size=0.5, device="cpu",
                     **architecture(setting))  # fmt: skip
     placement = place("cpu", config.precision, config.memory_format, "images")

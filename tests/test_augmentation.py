@@ -14,7 +14,7 @@ from torch import Tensor
 from _toys import FixedBatch, Stream, adam, assert_same_state, state
 from twoplayer import objectives, regularizers
 from twoplayer.algorithms.alternating import Alternating
-from twoplayer.config.layers import settle
+from twoplayer.config.layers import resolve_config
 from twoplayer.core import distributed
 from twoplayer.core.errors import UserError
 from twoplayer.games.generation import GenerationGame
@@ -260,7 +260,7 @@ def test_what_augmentation_cannot_be() -> None:
 
 def test_augment_is_short_for_the_regularizer(tmp_path: Path) -> None:
     def rules(**settings: Any) -> dict[str, Any]:
-        return settle("dcgan", "digits", **settings).regularizers
+        return resolve_config("dcgan", "digits", **settings).regularizers
 
     assert rules(augment="colour, flip") == {"diff-augment": {"policy": ("colour", "flip")}}
     assert rules(augment="adaptive") == {"diff-augment": {"target": 0.6}}
@@ -271,7 +271,7 @@ def test_augment_is_short_for_the_regularizer(tmp_path: Path) -> None:
     both = rules(augment="flip", **{"diff-augment.probability": "0.5"})
     assert both == {"diff-augment": {"policy": ("flip",), "probability": 0.5}}
     (tmp_path / "settings.yaml").write_text("augment: [translation]\nregularizers: {r1: {gamma: 3}}\n")
-    filed = settle("dcgan", "digits", config=tmp_path / "settings.yaml", augment="adaptive").regularizers
+    filed = resolve_config("dcgan", "digits", config=tmp_path / "settings.yaml", augment="adaptive").regularizers
     assert filed == {"r1": {"gamma": 3.0}, "diff-augment": {"policy": ("translation",), "target": 0.6}}
     with pytest.raises(UserError, match=r"regularizers.diff-augment.policy: must be 'colour'.* not 'color'"):
         rules(augment="color")

@@ -520,11 +520,11 @@ def test_help_tells_ranges_and_what_presets_put_in_place_of_defaults(cli: Callab
     from collections import Counter
 
     from twoplayer import methods
-    from twoplayer.config.layers import settle
+    from twoplayer.config.layers import resolve_config
 
     shown = " ".join(cli("train --help").out.split())
     batches = [
-        Counter(settle(name, data).batch_size for name in methods.names()).most_common(1)[0][0]
+        Counter(resolve_config(name, data).batch_size for name in methods.names()).most_common(1)[0][0]
         for data in ("digits", "ring")
     ]
     assert batches[0] != batches[1]

@@ -327,7 +327,7 @@ def test_every_mistake_at_once() -> None:
     told = str(caught.value)
     assert "take one of --budget, --images and --steps" in told and "seeds must be different" in told
     assert "did you mean wgan-gp?" in told and "no setting is called 'dept': did you mean depth?" in told
-    assert "batch must be greater than or equal to 2, not '0'" in told
+    assert "batch_size must be greater than or equal to 2, not '0'" in told
     assert "nothing else is varied: name two, not 2 with --vary" in told
 
 
@@ -367,7 +367,7 @@ def test_architectures_are_drawn_from_the_papers_sets() -> None:
             assert shares == pytest.approx([1 / len(choices)] * len(choices), abs=0.1)
     for i, one in enumerate(drawn[:50]):
         other = architecture(i, penalized, {})
-        norms = {"batch_size": "layer", "none": "none"}
+        norms = {"batch": "layer", "none": "none"}
         assert other == {**one, "critic.normalization": norms[one["critic.normalization"]]}
     fixed = architecture(3, plain, {"filters": 8, "critic.depth": 2})
     assert fixed == {k: v for k, v in drawn[3].items() if not k.endswith("filters") and k != "critic.depth"}
@@ -683,7 +683,7 @@ def test_a_page_shows_samples_paths_and_what_the_runs_share(trained: Callable[..
     ends = [[growth.frames[0].caption, growth.frames[-1].caption] for growth in sheets.growth]
     assert ends == [["0 points", "64 points"], ["0 points", "320 points"]] and len(sheets.growth[0].frames) == 9
     shared = settings_of(found.tables[0])
-    assert ("batch", "16") in shared.common and shared.rows == ["gan1", "wgan"]
+    assert ("batch_size", "16") in shared.common and shared.rows == ["gan1", "wgan"]
     assert ("regularizers", ["none", "clip"]) in shared.different
     assert ("torch", torch.__version__) in machine(found.runs)
     known = health(found.runs)

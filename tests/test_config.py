@@ -12,8 +12,8 @@ from PIL import Image
 
 from twoplayer import methods
 from twoplayer.cli import main
-from twoplayer.config.layers import settle
-from twoplayer.config.schema import STOPS, Config, Optimizer
+from twoplayer.config.layers import resolve_config
+from twoplayer.config.schema import STOP_FIELDS, Config, Optimizer
 from twoplayer.core.durations import seconds
 from twoplayer.core.errors import UserError
 
@@ -30,7 +30,7 @@ def by_flags(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> Config:
         folder = SimpleNamespace(report=Path("report.html"))
 
     def train(method: str | None, data: Any, *, run: Any, config: Any, listeners: Any, **settings: Any) -> Finished:
-        found.append(settle(method, data, config=config, **settings))
+        found.append(resolve_config(method, data, config=config, **settings))
         return Finished()
 
     monkeypatch.setattr("twoplayer.api.train.train", train)
@@ -60,7 +60,7 @@ def flags(tree: dict[str, Any]) -> list[str]:
 
 def mistakes(*arguments: Any, **settings: Any) -> list[str]:
     with pytest.raises(UserError) as complaint:
-        settle(*arguments, **settings)
+        resolve_config(*arguments, **settings)
     return str(complaint.value).splitlines()
 
 
@@ -72,11 +72,11 @@ def test_flags_a_file_and_keywords_spell_the_same_config(
     method: str, data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keywords = {"batch_size": 32, "critic_steps": 3, "learning_rate": 1e-3, "budget": "2min", "prior": "normal"}
-    config = settle(method, data, **keywords)
+    config = resolve_config(method, data, **keywords)
     assert (config.batch_size, config.algorithm["critic_steps"], config.max_time) == (32, 3, 120)
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump({"method": method, "data": data, **keywords}))
-    assert settle(config=file) == config
+    assert resolve_config(config=file) == config
     words = [w for k, v in keywords.items() for w in (f"--{k.replace('_', '-')}", str(v))]
     assert by_flags([method, "--data", data, *words], monkeypatch) == config
 
@@ -85,12 +85,15 @@ def test_flags_a_file_and_keywords_spell_the_same_config(
 def test_a_resolved_config_spells_itself(
     method: str, data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = settle(method, data)
+    config = resolve_config(method, data)
     tree = config.tree()
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump(tree))
-    assert settle(config=file) == config
-    assert settle(**{k: v for k, v in tree.items() if k not in ("method", "data")}, method=method, data=data) == config
+    assert resolve_config(config=file) == config
+    assert (
+        resolve_config(**{k: v for k, v in tree.items() if k not in ("method", "data")}, method=method, data=data)
+        == config
+    )
     assert by_flags(flags(tree), monkeypatch) == config
 
 
@@ -99,20 +102,20 @@ def test_presets_cite_and_stop(method: str) -> None:
     about = methods.describe(method)
     assert about.summary and about.source and 2014 <= about.year <= 2030
     for data, kind, steps in (("ring", "points", 5000), ("digits", "images", 20_000)):
-        own = {k: v for layer in about.layers(kind) for k, v in layer.items() if k in STOPS}
-        config = settle(method, data)
-        assert {k: v for k in STOPS if (v := getattr(config, k)) is not None} == (own or {"steps": steps})
-    assert settle(data="ring").method == "default"
+        own = {k: v for layer in about.layers(kind) for k, v in layer.items() if k in STOP_FIELDS}
+        config = resolve_config(method, data)
+        assert {k: v for k in STOP_FIELDS if (v := getattr(config, k)) is not None} == (own or {"steps": steps})
+    assert resolve_config(data="ring").method == "default"
 
 
 def test_later_layers_win(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     file.write_text("method: wgan-gp\ndata: {name: ring, modes: 5}\nbatch_size: 48\nlatent_dim: 7\n")
-    config = settle(config=file, batch_size=24)
+    config = resolve_config(config=file, batch_size=24)
     assert config.method == "wgan-gp" and config.data["modes"] == 5  # the file's
     assert config.batch_size == 24 and config.latent_dim == 7
     assert config.regularizers == {"gradient-penalty": {"weight": 0.1}}  # the preset's, for points
-    assert settle("gan1", "ring", config=file).method == "gan1"
+    assert resolve_config("gan1", "ring", config=file).method == "gan1"
 
 
 SPELLINGS = ({"learning_rate": 1e-3}, {"optimizer.learning_rate": 1e-3}, {"optimizer": {"learning_rate": 1e-3}})
@@ -124,8 +127,8 @@ def test_later_layers_win_in_every_spelling(lower: dict[str, Any], upper: dict[s
     file = tmp_path / "c.yaml"
     file.write_text(yaml.safe_dump(lower))
     above = yaml.safe_load(yaml.safe_dump(upper).replace("0.001", "5.0e-4"))
-    assert settle("gan1", "ring", config=file).optimizer.learning_rate == 1e-3
-    assert settle("gan1", "ring", config=file, **above).optimizer.learning_rate == 5e-4
+    assert resolve_config("gan1", "ring", config=file).optimizer.learning_rate == 1e-3
+    assert resolve_config("gan1", "ring", config=file, **above).optimizer.learning_rate == 5e-4
 
 
 def test_what_a_lower_layer_says_of_a_part_waits_for_it_and_goes_with_it(tmp_path: Path) -> None:
@@ -133,7 +136,7 @@ def test_what_a_lower_layer_says_of_a_part_waits_for_it_and_goes_with_it(tmp_pat
 
     def above(text: str, **settings: Any) -> Config:
         file.write_text(text)
-        return settle("gan1", "ring", config=file, **settings)
+        return resolve_config("gan1", "ring", config=file, **settings)
 
     assert above("r1.gamma: 3", regularizers="r1").regularizers == {"r1": {"gamma": 3}}  # its part comes later
     assert above("gamma: 3", regularizers={"r1": {"gamma": 2}}).regularizers == {"r1": {"gamma": 2}}
@@ -149,27 +152,27 @@ def test_what_a_lower_layer_says_of_a_part_waits_for_it_and_goes_with_it(tmp_pat
 def test_within_a_layer_the_more_exact_spelling_wins() -> None:
     for order in (1, -1):
         items = [("critic", "mlp-shortcut"), ("networks", "mlp"), ("critic.depth", 1), ("networks.depth", 4)]
-        config = settle("gan1", "digits", **dict(items[::order]))
+        config = resolve_config("gan1", "digits", **dict(items[::order]))
         assert config.generator == {"name": "mlp", "depth": 4}
         assert config.critic == {"name": "mlp-shortcut", "depth": 1}
-    assert settle("gan1", "ring", filters=16, critic={"filters": 8}).critic["filters"] == 8
+    assert resolve_config("gan1", "ring", filters=16, critic={"filters": 8}).critic["filters"] == 8
 
 
 def test_a_file_keeps_the_options_of_the_data_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "c.yaml"
     file.write_text("data: {name: ring, modes: 5}\ndata.count: 300\n")
     wanted = {"name": "ring", "modes": 5, "count": 300}
-    assert settle("gan1", config=file).data == settle("gan1", "ring", config=file).data == wanted
+    assert resolve_config("gan1", config=file).data == resolve_config("gan1", "ring", config=file).data == wanted
     assert by_flags(["gan1", "--data", "ring", "--config", str(file)], monkeypatch).data == wanted
-    assert settle("gan1", "ring", config=file, **{"data.modes": 6}).data == {**wanted, "modes": 6}
-    assert settle("gan1", {"name": "ring", "modes": 7}, config=file).data == {**wanted, "modes": 7}
-    assert settle("gan1", "grid", config=file).data == {"name": "grid"}
+    assert resolve_config("gan1", "ring", config=file, **{"data.modes": 6}).data == {**wanted, "modes": 6}
+    assert resolve_config("gan1", {"name": "ring", "modes": 7}, config=file).data == {**wanted, "modes": 7}
+    assert resolve_config("gan1", "grid", config=file).data == {"name": "grid"}
 
 
 def test_a_method_is_created_as_train_takes_it() -> None:
     made = methods.create("wgan-gp", critic_steps=3)
-    assert settle(**made, data="digits") == settle("wgan-gp", "digits", critic_steps=3)
-    assert settle(**made, data="ring") == settle("wgan-gp", "ring", critic_steps=3)
+    assert resolve_config(**made, data="digits") == resolve_config("wgan-gp", "digits", critic_steps=3)
+    assert resolve_config(**made, data="ring") == resolve_config("wgan-gp", "ring", critic_steps=3)
     with pytest.raises(UserError, match="did you mean wgan-gp"):
         methods.create("wgan-pg")
 
@@ -178,50 +181,52 @@ def test_a_method_is_created_as_train_takes_it() -> None:
 
 
 def test_networks_stand_for_both_players_and_bare_options_for_both_that_have_them() -> None:
-    config = settle("gan1", "digits", networks="mlp", filters=16, **{"critic.depth": 2, "generator.activation": "tanh"})
+    config = resolve_config(
+        "gan1", "digits", networks="mlp", filters=16, **{"critic.depth": 2, "generator.activation": "tanh"}
+    )
     assert config.generator == {"name": "mlp", "filters": 16, "activation": "tanh"}
     assert config.critic == {"name": "mlp", "filters": 16, "depth": 2}
-    both = settle("gan1", "digits", **{"networks.depth": 4})
+    both = resolve_config("gan1", "digits", **{"networks.depth": 4})
     assert both.generator["depth"] == both.critic["depth"] == 4
 
 
 def test_another_name_drops_the_old_ones_options() -> None:
-    assert settle("lsgan", "ring", objective="hinge").objective == {"name": "hinge"}
-    assert settle("lsgan", "ring", objective={"c": 0.5}).objective["c"] == 0.5
-    assert settle("lsgan", "ring", **{"objective.c": "0.5"}).objective == {
+    assert resolve_config("lsgan", "ring", objective="hinge").objective == {"name": "hinge"}
+    assert resolve_config("lsgan", "ring", objective={"c": 0.5}).objective["c"] == 0.5
+    assert resolve_config("lsgan", "ring", **{"objective.c": "0.5"}).objective == {
         "name": "least-squares", "a": 0.0, "b": 1.0, "c": 0.5,
     }  # fmt: skip
 
 
 def test_regularizers_are_listed_or_mapped() -> None:
-    assert settle("wgan-gp", "ring", regularizers="none").regularizers == {}
-    both = settle("wgan-gp", "ring", regularizers="gradient-penalty, r1").regularizers
+    assert resolve_config("wgan-gp", "ring", regularizers="none").regularizers == {}
+    both = resolve_config("wgan-gp", "ring", regularizers="gradient-penalty, r1").regularizers
     assert both == {"gradient-penalty": {"weight": 0.1}, "r1": {}}  # a kept one keeps its options
-    mapped = settle("gan1", "ring", regularizers={"r1": {"gamma": "0.5"}, "variance": None}).regularizers
+    mapped = resolve_config("gan1", "ring", regularizers={"r1": {"gamma": "0.5"}, "variance": None}).regularizers
     assert mapped == {"r1": {"gamma": 0.5}, "variance": {}}
-    dotted = settle("gan1", "ring", regularizers="gradient-penalty", **{"gradient-penalty.one_sided": "true"})
+    dotted = resolve_config("gan1", "ring", regularizers="gradient-penalty", **{"gradient-penalty.one_sided": "true"})
     assert dotted.regularizers == {"gradient-penalty": {"one_sided": True}}
 
 
 def test_options_take_text_as_their_annotation_reads_it() -> None:
-    ring = settle("gan1", "ring", **{"data.weights": "[1, 2, 3]", "modes": "3"}).data
+    ring = resolve_config("gan1", "ring", **{"data.weights": "[1, 2, 3]", "modes": "3"}).data
     assert ring["weights"] == [1.0, 2.0, 3.0] and ring["modes"] == 3
-    assert settle("gan1", "ring", **{"critic.depth": "none"}).critic["depth"] is None
-    assert settle("gan1", "ring", reuse_samples="no").algorithm["reuse_samples"] is False
+    assert resolve_config("gan1", "ring", **{"critic.depth": "none"}).critic["depth"] is None
+    assert resolve_config("gan1", "ring", reuse_samples="no").algorithm["reuse_samples"] is False
 
 
 def test_numbers_among_words_and_words_among_numbers(tmp_path: Path) -> None:
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
     photos = str(tmp_path)
-    assert settle("gan1", photos, channels="3").data["channels"] == 3
-    assert settle("gan1", photos, channels="none").data["channels"] is None
+    assert resolve_config("gan1", photos, channels="3").data["channels"] == 3
+    assert resolve_config("gan1", photos, channels="none").data["channels"] is None
     assert mistakes("gan1", photos, channels="2") == ["data.channels: must be 1 or 3, not '2'"]
     # "none" is a normalization, not the absence of a choice.
-    assert settle("default", "digits", **{"critic.normalization": "none"}).critic == {
+    assert resolve_config("default", "digits", **{"critic.normalization": "none"}).critic == {
         "name": "dcgan",
         "normalization": "none",
     }
-    assert settle("gan1", "digits", **{"critic.normalization": None}).critic == {"name": "dcgan"}
+    assert resolve_config("gan1", "digits", **{"critic.normalization": None}).critic == {"name": "dcgan"}
 
 
 @pytest.mark.parametrize(
@@ -239,7 +244,7 @@ def test_numbers_among_words_and_words_among_numbers(tmp_path: Path) -> None:
     ],
 )
 def test_times(text: str, wanted: float) -> None:
-    assert settle("gan1", "ring", budget=text).max_time == wanted == seconds(text)
+    assert resolve_config("gan1", "ring", budget=text).max_time == wanted == seconds(text)
 
 
 @pytest.mark.parametrize("text", ["soon", "10 parsecs", "1..5h", "", "-3s"])
@@ -255,7 +260,7 @@ def test_a_budget_of_two_words(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_one_way_to_stop() -> None:
-    assert settle("gan1", "ring", images=500).tree()["steps"] is None
+    assert resolve_config("gan1", "ring", images=500).tree()["steps"] is None
     assert mistakes("gan1", "ring", images=500, steps=5) == ["steps and images each say when to stop: give one of them"]
 
 
@@ -343,7 +348,7 @@ def test_mistakes_in_words(settings: dict[str, Any], complaint: str) -> None:
 def test_ambiguous_bare_names_ask_which() -> None:
     found = mistakes("gan1", "ring", regularizers="r1,r2", gamma=2)
     assert found == ["'gamma' could be regularizers.r1.gamma or regularizers.r2.gamma: write which"]
-    assert settle("gan1", "ring", regularizers="r1", gamma=2).regularizers == {"r1": {"gamma": 2.0}}
+    assert resolve_config("gan1", "ring", regularizers="r1", gamma=2).regularizers == {"r1": {"gamma": 2.0}}
 
 
 def test_unknown_methods_and_missing_data() -> None:
@@ -379,12 +384,14 @@ def test_bad_files(content: str | None, complaint: str, tmp_path: Path) -> None:
     if content is not None:
         file.write_text(content)
     with pytest.raises(UserError, match=complaint):
-        settle("gan1", "ring", config=file)
+        resolve_config("gan1", "ring", config=file)
 
 
 def test_only_what_moves_no_weight_may_change() -> None:
-    config = settle("gan1", "ring")
-    assert config.differences(settle("gan1", "ring", steps=9, device="cpu", log_every=3, evaluate_count=500)) == []
-    changed = settle("gan1", "ring", batch_size=32, critic_steps=2, beta1=0.1)
+    config = resolve_config("gan1", "ring")
+    assert (
+        config.differences(resolve_config("gan1", "ring", steps=9, device="cpu", log_every=3, evaluate_count=500)) == []
+    )
+    changed = resolve_config("gan1", "ring", batch_size=32, critic_steps=2, beta1=0.1)
     assert config.differences(changed) == ["algorithm", "optimizer", "batch_size"]
     assert Optimizer().name == "adam"

@@ -340,11 +340,11 @@ def test_a_subset_is_drawn_once_with_everything_known_of_it(settings: DataSettin
 
 def test_subset_is_listed_and_known_where_the_data_are_not(capsys: pytest.CaptureFixture[str]) -> None:
     from twoplayer.cli.main import run
-    from twoplayer.config.layers import settle
+    from twoplayer.config.layers import resolve_config
 
     assert run(["list", "data", "digits"]) == 0
     assert "  subset: int >= 1 or none (default None)" in capsys.readouterr().out.splitlines()
     assert run(["list", "data", "ring"]) == 0 and "subset" not in capsys.readouterr().out
     with pytest.raises(UserError, match=r"called 'data.subsett': did you mean data.subset\?") as told:
-        settle("dcgan", "nosuch", **{"data.subset": 10, "data.subsett": 10})
+        resolve_config("dcgan", "nosuch", **{"data.subset": 10, "data.subsett": 10})
     assert "'data.subset'" not in str(told.value)

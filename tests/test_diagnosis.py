@@ -21,7 +21,7 @@ from twoplayer import methods
 from twoplayer.api.run import Run
 from twoplayer.cli import main
 from twoplayer.cli._settings import read_settings
-from twoplayer.config.layers import settle
+from twoplayer.config.layers import resolve_config
 from twoplayer.config.schema import Config
 from twoplayer.core.errors import Diverged, UserError
 from twoplayer.diagnosis import _data as data
@@ -359,7 +359,7 @@ def test_the_command_can_be_pasted(tiny: Callable[..., Any], tmp_path: Path, mon
     exec(python[2], {})
     _, _, *words = shlex.split(train)
     options = dict(zip(words[::2], words[1::2], strict=True))
-    settled = settle(config=options["--config"], data=options["--data"])
+    settled = resolve_config(config=options["--config"], data=options["--data"])
     assert settled.data["name"].endswith(".npy") and settled.optimizer == run.config.optimizer
     assert Path(options["--run"]).name == "run-without-data-range"
 
@@ -376,7 +376,7 @@ def test_advice_replaces_what_the_run_was_given(tiny: Callable[..., Any]) -> Non
     method, settings = read_settings(words[2:], {})
     assert settings["critic.normalization"] == "layer" and words.count("--critic.normalization") == 1
     assert Path(settings.pop("run")).name == "run-without-penalty-against-batch-norm"
-    assert settle(method, settings.pop("data"), **settings).critic["normalization"] == "layer"
+    assert resolve_config(method, settings.pop("data"), **settings).critic["normalization"] == "layer"
 
     # of a run that was trained in Python and has been moved since, the config that it has now
     run.folder.write("environment", {**environment, "command": "twoplayer train --config elsewhere/config.yaml"})
@@ -405,7 +405,7 @@ def test_every_advice_is_a_setting_that_training_accepts(method: str, tiny: Call
     for name in family.names():
         for case in family.create(name).cases(context) if name not in ("oscillation",) else ():
             settings = {k: v for k, v in case.advice.settings.items() if k != "images"}
-            config = settle(config=run.folder.config_file, data="ring", **settings)
+            config = resolve_config(config=run.folder.config_file, data="ring", **settings)
             assert not settings or config.differences(run.config), (name, settings)
             advised += bool(settings)
     assert advised > 5
@@ -420,7 +420,7 @@ def test_every_advice_is_a_setting_that_training_accepts(method: str, tiny: Call
 )  # fmt: skip
 def test_more_critic_steps_are_more_than_there_are(method: str, settings: dict[str, Any], steps: int) -> None:
     """Also where the config leaves them to the algorithm."""
-    assert more_critic_steps(settle(method, "ring", **settings), 5) == {"critic-steps": str(steps)}
+    assert more_critic_steps(resolve_config(method, "ring", **settings), 5) == {"critic-steps": str(steps)}
 
 
 @pytest.mark.parametrize("method", sorted(methods.names()))
@@ -429,27 +429,33 @@ def test_more_critic_steps_are_more_than_there_are(method: str, settings: dict[s
 )
 def test_no_advice_is_what_the_run_does_already(method: str, make: Callable[[Config], Advice], tmp_path: Path) -> None:
     """Taken again and again, as a user would who finds the same failure mode again."""
-    config = settle(method, "digits")
+    config = resolve_config(method, "digits")
     for i in range(4):
         folder = RunFolder(tmp_path / str(i))
         folder.write_config(config)
         advice = make(config)
-        changed = settle(config=folder.config_file, data="digits", **advice.settings)
+        changed = resolve_config(config=folder.config_file, data="digits", **advice.settings)
         assert changed.differences(config), advice
         config = changed
 
 
 def test_a_critic_as_wide_as_usual_is_not_advised_to_be_so() -> None:
-    config = settle("gan1", "ring", **{"critic.filters": 128})
+    config = resolve_config("gan1", "ring", **{"critic.filters": 128})
     assert "critic.filters" not in strengthen_critic(config).settings
-    assert strengthen_critic(settle("gan1", "ring", **{"critic.filters": 4})).settings == {"critic.filters": "128"}
+    assert strengthen_critic(resolve_config("gan1", "ring", **{"critic.filters": 4})).settings == {
+        "critic.filters": "128"
+    }
 
 
 def test_plain_gradient_descent_is_not_advised_an_adaptive_methods_rate() -> None:
-    assert "learning-rate" not in stabilize(settle("gan1", "ring", optimizer="sgd", learning_rate=0.02)).settings
-    assert stabilize(settle("gan1", "ring", optimizer="sgd", learning_rate=5.0)).settings == {"learning-rate": "0.01"}
-    assert stabilize(settle("gan1", "ring", learning_rate=0.02)).settings == {"learning-rate": "0.0002"}
-    assert stabilize(settle("gan1", "ring", beta1=0.9)).settings == {"beta1": "0.5"}
+    assert (
+        "learning-rate" not in stabilize(resolve_config("gan1", "ring", optimizer="sgd", learning_rate=0.02)).settings
+    )
+    assert stabilize(resolve_config("gan1", "ring", optimizer="sgd", learning_rate=5.0)).settings == {
+        "learning-rate": "0.01"
+    }
+    assert stabilize(resolve_config("gan1", "ring", learning_rate=0.02)).settings == {"learning-rate": "0.0002"}
+    assert stabilize(resolve_config("gan1", "ring", beta1=0.9)).settings == {"beta1": "0.5"}
 
 
 def test_one_advice_is_told_once(tiny: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

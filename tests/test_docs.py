@@ -85,7 +85,7 @@ def parse(words: list[str]) -> None:
 def check_settings(context: click.Context) -> None:
     """Resolve the settings of a parsed ``train`` or ``compare`` command for each of its methods."""
     from twoplayer.cli._settings import read_words
-    from twoplayer.config.layers import settle
+    from twoplayer.config.layers import resolve_config
     from twoplayer.config.schema import Config
 
     fields = {
@@ -100,7 +100,7 @@ def check_settings(context: click.Context) -> None:
     if data is not None and str(data).split("-")[0] in ("emoji", "fashion", "cifar10"):
         data = "digits"  # the same settings, of data that are always at hand
     for method in bare or [None]:
-        settle(method, data, config=context.params.get("config"), **settings)
+        resolve_config(method, data, config=context.params.get("config"), **settings)
 
 
 def make_images(folder: Path) -> None:

@@ -31,7 +31,7 @@ from twoplayer.algorithms.xicfg import XICFG
 from twoplayer.api.run import Run
 from twoplayer.cli import main
 from twoplayer.cli._console import Console
-from twoplayer.config.layers import settle
+from twoplayer.config.layers import resolve_config
 from twoplayer.core.errors import UserError
 from twoplayer.core.rng import torch_generator
 from twoplayer.games._base import Game
@@ -689,7 +689,7 @@ def test_a_gap_is_that_of_the_whole_stage() -> None:
 
 @pytest.mark.parametrize("method", ["cfg", "icfg"])
 def test_images_cost_less_to_measure_than_to_train(method: str) -> None:
-    config, members = settle(method, "digits"), {"cfg": CFG, "icfg": ICFG}
+    config, members = resolve_config(method, "digits"), {"cfg": CFG, "icfg": ICFG}
     options = {n: p.default for n, p in inspect.signature(members[method]).parameters.items()} | config.algorithm
     trained = options["functional_steps"] * (options["pool_size"] + 2 * config.batch_size * options["critic_steps"])
     assert config.evaluate_count * options["functional_steps"] < trained  # critic passes of a sample
@@ -698,7 +698,7 @@ def test_images_cost_less_to_measure_than_to_train(method: str) -> None:
 @pytest.mark.parametrize("method", ["xicfg", "xicfg-fc"])
 @pytest.mark.parametrize("data", ["ring", "digits"])
 def test_a_preset_is_long_enough_for_a_gap_to_end_it(method: str, data: str) -> None:
-    config = settle(method, data)
+    config = resolve_config(method, data)
     size = inspect.signature(XICFG).parameters["gap_stages"].default
     stages = config.steps or config.images // (config.batch_size * config.algorithm["functional_steps"])
     assert config.algorithm.get("gap_stages", size) < stages

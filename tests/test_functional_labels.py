@@ -21,7 +21,7 @@ from twoplayer.algorithms._functional_gradient import FunctionalGradientAlgorith
 from twoplayer.algorithms._refined_generator import RefinedGenerator
 from twoplayer.api.run import Run
 from twoplayer.cli import main
-from twoplayer.config.layers import settle
+from twoplayer.config.layers import resolve_config
 from twoplayer.core import distributed
 from twoplayer.core.device import place
 from twoplayer.core.errors import UserError
@@ -210,9 +210,9 @@ def test_a_run_is_asked_for_labels_and_refined(
 
 @pytest.mark.parametrize("method", [*NAMES, "xicfg-fc"])
 def test_presets_play_with_labels(method: str) -> None:
-    config = settle(method, "digits", game="conditional")
+    config = resolve_config(method, "digits", game="conditional")
     assert config.game["name"] == "conditional" and config.algorithm["name"] == method.removesuffix("-fc")
-    projected = settle(method, "digits", game={"name": "conditional", "critic_conditioning": "projection"})
+    projected = resolve_config(method, "digits", game={"name": "conditional", "critic_conditioning": "projection"})
     assert projected.game["critic_conditioning"] == "projection"
 
 

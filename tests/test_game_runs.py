@@ -328,7 +328,7 @@ def test_text_needs_captions(folders: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has no captions"):
         train("gan-cls", folders, tmp_path / "run", data="digits")
     with pytest.raises(UserError, match="takes no model"):
-        train("gan-cls", folders, tmp_path / "run", model="anything")
+        train("gan-cls", folders, tmp_path / "run", text_encoder_model="anything")
 
 
 def test_the_generator_learns_to_paint_what_it_is_told(folders: Path, tmp_path: Path) -> None:

@@ -14,14 +14,14 @@ from _toys import Stream, TinyCritic, assert_same_state, generator, state
 from twoplayer import objectives
 from twoplayer.algorithms.alternating import Alternating
 from twoplayer.algorithms.unrolled import Unrolled
-from twoplayer.config.layers import settle
+from twoplayer.config.layers import resolve_config
 from twoplayer.core.errors import UserError
 from twoplayer.games.generation import GenerationGame
 from twoplayer.training.schedule import Schedule
 
 
 def paces(fractions: list[float], **settings: Any) -> list[float]:
-    schedule = Schedule(settle("gan1", "ring", **settings))
+    schedule = Schedule(resolve_config("gan1", "ring", **settings))
     return [schedule.pace(fraction) for fraction in fractions]
 
 
@@ -29,9 +29,9 @@ def test_the_rate_stays_and_then_falls_linearly_to_nothing() -> None:
     assert paces([0, 0.25, 0.5, 0.75, 0.9, 1], lr_decay_start=0.5) == pytest.approx([1, 1, 1, 0.5, 0.2, 0])
     assert paces([0, 0.5, 1], lr_decay_start=0) == pytest.approx([1, 0.5, 0])
     assert paces([0, 0.5, 1]) == [1, 1, 1]
-    assert settle("cyclegan", "pairs:somewhere").optimizer.lr_decay_start == 0.5  # Zhu et al. 2017, section 4
+    assert resolve_config("cyclegan", "pairs:somewhere").optimizer.lr_decay_start == 0.5  # Zhu et al. 2017, section 4
     with pytest.raises(UserError, match=r"lr_decay_start must be less than or equal to 1, not 1\.5"):
-        settle("gan1", "ring", lr_decay_start=1.5)
+        resolve_config("gan1", "ring", lr_decay_start=1.5)
 
 
 def game() -> GenerationGame:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from twoplayer import objectives, theory
-from twoplayer.config.resolve import resolve
+from twoplayer.config.resolve import merge_layers
 from twoplayer.core import ranges
 from twoplayer.core.errors import UserError
 from twoplayer.objectives._base import Objective
@@ -550,7 +550,7 @@ def test_options_out_of_range_are_told_in_a_sentence(name: str, options: dict[st
         objectives.create(name, **options)
     assert "\n" not in str(said.value)
     with pytest.raises(UserError) as told:
-        resolve([{"data": {"name": "ring"}, "objective": {"name": name, **options}}], "points", {})
+        merge_layers([{"data": {"name": "ring"}, "objective": {"name": name, **options}}], "points", {})
     assert str(told.value) == f"objective.{str(said.value).replace(' ', ': ', 1)}"
 
 

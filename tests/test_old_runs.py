@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 
 import twoplayer
 from twoplayer.cli import main
-from twoplayer.config.layers import settle
+from twoplayer.config.layers import resolve_config
 from twoplayer.config.renamed import ALIASES, FAMILIES, FIELDS, MEMBERS, OPTIONS
 from twoplayer.config.schema import Config, Optimizer
 from twoplayer.core.errors import UserError
@@ -131,7 +131,7 @@ def test_no_old_name_is_in_use() -> None:
 def test_old_names_are_read_with_one_note() -> None:
     changes = "batch is now called batch_size, levels is now called functional_steps, smoothing is now called alpha"
     with pytest.warns(FutureWarning, match=changes) as notes:
-        config = settle("xicfg", "ring", batch=32, algorithm={"levels": 7}, **{"optimizer.smoothing": 0.5})
+        config = resolve_config("xicfg", "ring", batch=32, algorithm={"levels": 7}, **{"optimizer.smoothing": 0.5})
     assert len(notes) == 1 and notes[0].filename == __file__
     assert (config.batch_size, config.algorithm["functional_steps"], config.optimizer.alpha) == (32, 7, 0.5)
 
@@ -151,16 +151,16 @@ def test_old_names_are_read_with_one_note() -> None:
 def test_old_names_in_every_spelling(method: str, settings: dict[str, Any], path: tuple[str, str, Any]) -> None:
     part, option, value = path
     with pytest.warns(FutureWarning, match=f"is now called {option}"):
-        config = settle(method, "digits", **settings)
+        config = resolve_config(method, "digits", **settings)
     assert getattr(config, part)[option] == value
 
 
 def test_old_names_of_regularizers() -> None:
     with pytest.warns(FutureWarning, match="fade is now called fade_steps"):
-        config = settle("gan1", "ring", regularizers={"instance-noise": {"fade": 9}})
+        config = resolve_config("gan1", "ring", regularizers={"instance-noise": {"fade": 9}})
     assert config.regularizers == {"instance-noise": {"fade_steps": 9}}
     with pytest.warns(FutureWarning, match="deviation is now called std"):
-        config = settle("gan1", "ring", regularizers="instance-noise", **{"instance-noise.deviation": 0.2})
+        config = resolve_config("gan1", "ring", regularizers="instance-noise", **{"instance-noise.deviation": 0.2})
     assert config.regularizers["instance-noise"]["std"] == 0.2
 
 
@@ -168,19 +168,19 @@ def test_old_names_in_a_file_lie_below_new_ones(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     file.write_text("method: gan1\ndata: ring\nbatch: 48\nema: 0.5\n")
     with pytest.warns(FutureWarning, match="batch is now called batch_size, ema is now called ema_decay"):
-        config = settle(config=file, batch_size=24)
+        config = resolve_config(config=file, batch_size=24)
     assert (config.batch_size, config.ema_decay) == (24, 0.5)
 
 
 def test_one_setting_by_two_names_is_refused() -> None:
     with pytest.raises(UserError, match="batch and batch_size are two names of one setting: give one of them"):
-        settle("gan1", "ring", batch=8, batch_size=8)
+        resolve_config("gan1", "ring", batch=8, batch_size=8)
     with pytest.raises(UserError, match="budget and max_time are two names of one setting"):
-        settle("gan1", "ring", budget=8, max_time=8)
+        resolve_config("gan1", "ring", budget=8, max_time=8)
 
 
 def test_a_budget_is_no_old_name() -> None:
-    assert settle("gan1", "ring", budget="2min").max_time == 120  # warnings are errors
+    assert resolve_config("gan1", "ring", budget="2min").max_time == 120  # warnings are errors
 
 
 def test_old_flags_are_read_with_a_note(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from _toys import adam
 from twoplayer import networks, objectives, regularizers
 from twoplayer.algorithms.alternating import Alternating
-from twoplayer.config.layers import settle
+from twoplayer.config.layers import resolve_config
 from twoplayer.core.device import place
 from twoplayer.core.errors import UserError
 from twoplayer.core.rng import torch_generator
@@ -255,7 +255,7 @@ def test_augmentation_adapts_by_images_and_to_every_critic(make: Any, monkeypatc
 
 def test_the_weights_of_the_cycle_are_the_papers() -> None:
     """Its generators' loss is Σ (D(x) − 1)² + 10 · cycle + 5 · identity (section 4); least-squares halves the first."""
-    settings = settle("cyclegan", "pairs:somewhere").game
+    settings = resolve_config("cyclegan", "pairs:somewhere").game
     game, batch = unpaired(A, cycle_weight=settings["cycle_weight"]), Pairs(1, partner_channels=1)
     generated = game.generate(batch)
     loss = game.generator_loss(batch, generated)
@@ -350,7 +350,7 @@ def test_both_players_see_a_pair_jittered_alike() -> None:
 
 
 def test_jitter_is_a_setting_of_the_paired_game() -> None:
-    game = settle("pix2pix", "pairs:somewhere", jitter=0.117, mirror="yes").game
+    game = resolve_config("pix2pix", "pairs:somewhere", jitter=0.117, mirror="yes").game
     assert game == {"name": "paired-translation", "jitter": 0.117, "mirror": True}
     with pytest.raises(UserError, match=r"jitter must be greater than or equal to 0, not -0\.1"):
         paired(jitter=-0.1)

@@ -5,9 +5,9 @@ time it saves.
 
 Every method is trained once on each data set, to the end of the budget, and keeps some twenty checkpoints on the way.
 On each of them every criterion gives its judgement, and the truth is measured: the figure on other samples than those
-that the plateau criterion judged by. Then the rule of ``--stop`` is replayed on the judgements, as if it had been asked
-in training: where it stops, what it keeps, what that checkpoint's true figure is, and what training and judging took
-until then. What has been trained and recorded is not done again.
+that the plateau criterion judged by. Then the rule of ``--early-stopping`` is replayed on the judgements, as if it had
+been asked in training: where it stops, what it keeps, what that checkpoint's true figure is, and what training and
+judging took until then. What has been trained and recorded is not done again.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from twoplayer import Run
-from twoplayer.config.layers import settle
+from twoplayer.config.layers import resolve_config
 from twoplayer.pages.plot_style import COLOURS, DASHES
 from twoplayer.sampling.image_grid import image_grid
 
@@ -76,7 +76,7 @@ class Case:
     def _rates(self, method: str) -> list[str]:
         if self.rate == 1:
             return []
-        own = settle(method, self.data).optimizer.model_dump()
+        own = resolve_config(method, self.data).optimizer.model_dump()
         rates = {name: value for name, value in own.items() if name.endswith("learning_rate") and value}
         return [word for name, value in rates.items() for word in (f"--optimizer.{name}", f"{value * self.rate:g}")]
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from twoplayer import data
 from twoplayer.api.run import Run
-from twoplayer.config.layers import resolve_settings
-from twoplayer.config.schema import STOPS, Config
+from twoplayer.config.layers import resolve_config_and_data
+from twoplayer.config.schema import STOP_FIELDS, Config
 from twoplayer.core.command_line import typed_command
 from twoplayer.core.errors import Diverged, UserError
 from twoplayer.core.version import __version__
@@ -60,7 +60,7 @@ def train(
     Raises `UserError` for the caller's mistakes, `Diverged` when training stopped itself and `Interrupted` when it
     was asked to; the run folder holds the last good checkpoint in each case.
     """
-    resolved, source = resolve_settings(method, data, config, settings)
+    resolved, source = resolve_config_and_data(method, data, config, settings)
     from twoplayer.core.device import place
 
     placement = place(resolved.device, resolved.precision, resolved.memory_format, kind_of(source))
@@ -197,7 +197,7 @@ def _check_same(folder: RunFolder, config: Config) -> None:
         old, new = before.tree(), config.tree()
         changes = "; ".join(f"{field}: {_short(old[field])} there, {_short(new[field])} now" for field in differ)
         falls = f"step sizes fall to 0 at the end it was given (lr_decay_start {before.optimizer.lr_decay_start:g})"
-        why = "" if {*STOPS}.isdisjoint(differ) else f", and its {falls}, which can no longer be moved"
+        why = "" if {*STOP_FIELDS}.isdisjoint(differ) else f", and its {falls}, which can no longer be moved"
         raise UserError(f"{folder.path} was trained with other settings ({changes}){why}: give another --run folder")
     status = folder.status()
     if status["state"] == "diverged":

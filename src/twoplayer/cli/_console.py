@@ -118,9 +118,9 @@ def _kind(dataset: Any) -> str:
 
 def _networks(config: Any) -> str:
     """Who plays for points, where the method would take other networks for images."""
-    from twoplayer.config.layers import settle
+    from twoplayer.config.layers import resolve_config
 
-    mine, usual = config.generator["name"], settle(config.method, "digits").generator["name"]
+    mine, usual = config.generator["name"], resolve_config(config.method, "digits").generator["name"]
     return f"networks: {mine}" + (f"; for images {config.method} takes {usual}" if usual != mine else "")
 
 

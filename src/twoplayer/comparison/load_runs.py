@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from twoplayer.comparison.figure_cache import keep, recall
-from twoplayer.config.schema import FREE_TO_CHANGE, STOPS, Config
+from twoplayer.config.schema import CHANGEABLE_ON_RESUME, STOP_FIELDS, Config
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import read_json_lines
 from twoplayer.runs.run_dir import RunFolder
@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 
 OVER = ("finished", "diverged", "stopped")
 """States in which a run has come to its end, be it a bad one."""
-SAME = frozenset((*FREE_TO_CHANGE, "seed", "method"))
+SAME = frozenset((*CHANGEABLE_ON_RESUME, "seed", "method"))
 """Settings in which runs of one row may differ."""
 
 
@@ -90,7 +90,7 @@ class MeasuredRun:
     @property
     def budget(self) -> tuple[str, float] | None:
         """What ended it: ``("max_time", 600.0)``."""
-        return next(((s, float(v)) for s in STOPS if (v := getattr(self.config, s)) is not None), None)
+        return next(((s, float(v)) for s in STOP_FIELDS if (v := getattr(self.config, s)) is not None), None)
 
 
 def entries_of(paths: Sequence[Path]) -> tuple[list[RunEntry], list[str]]:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from twoplayer.comparison.architectures import architecture
-from twoplayer.config.layers import settle
+from twoplayer.config.layers import resolve_config
 from twoplayer.config.renamed import Renames
-from twoplayer.config.schema import STOPS, Config
+from twoplayer.config.schema import STOP_FIELDS, Config
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import json_text
 
@@ -74,7 +74,7 @@ class ComparisonPlan:
     @property
     def name(self) -> str:
         """Of the folder of the comparison: the same for the same data, budget and common settings."""
-        said = {k: v for k, v in self.common.items() if k not in STOPS}
+        said = {k: v for k, v in self.common.items() if k not in STOP_FIELDS}
         digest = hashlib.blake2b(json_text(said).encode(), digest_size=2).hexdigest()
         amount = f"{self.amount:g}{'s' if self.unit == 'max_time' else '-' + self.unit}"
         stem = re.sub(r"[^\w.-]+", "-", Path(self.data).name or self.data)
@@ -101,7 +101,7 @@ def plan(
     grid = [dict(zip(vary, values, strict=True)) for values in product(*vary.values())]
     variants = [(method, factors) for method in dict.fromkeys(methods) for factors in grid]
     found: dict[tuple[str, str], Config] = {}
-    surplus = [stop for stop in STOPS if settings.get(stop) is not None][1:]  # which is complained of already
+    surplus = [stop for stop in STOP_FIELDS if settings.get(stop) is not None][1:]  # which is complained of already
     agreed = {key: value for key, value in settings.items() if key not in surplus}
     for method, factors in variants:
         config = _settled(method, data, {**agreed, **factors}, mistakes)
@@ -124,7 +124,7 @@ def plan(
     _check_architectures([c for c in cases if c.number is not None], data)
     first = next(iter(found.values()))
     cases, notes = _same_count(cases, list(found.values()), settings)
-    unit = next(stop for stop in STOPS if settings.get(stop) is not None)
+    unit = next(stop for stop in STOP_FIELDS if settings.get(stop) is not None)
     return ComparisonPlan(data, unit, float(getattr(first, unit)), tuple(cases), dict(settings), tuple(notes))
 
 
@@ -169,7 +169,7 @@ def _mistakes(
 ) -> list[str]:
     """What is wrong with the comparison itself."""
     mistakes = []
-    stops = [stop for stop in STOPS if settings.get(stop) is not None]
+    stops = [stop for stop in STOP_FIELDS if settings.get(stop) is not None]
     if len(stops) != 1:
         said = f", not {' and '.join(stops)}" if stops else ""
         mistakes.append(f"equal budgets take one of --budget, --images and --steps{said}: say how long runs may last")
@@ -191,7 +191,7 @@ def _mistakes(
 
 def _settled(method: str, data: str, settings: Mapping[str, Any], mistakes: list[str]) -> Config | None:
     try:
-        config = settle(method, data, **settings)
+        config = resolve_config(method, data, **settings)
     except UserError as error:
         mistakes += str(error).splitlines()
         return None

@@ -17,8 +17,8 @@ from typing import Any
 
 from twoplayer.comparison.devices import CLUSTERS, POLL, check_backend, registered, room, turn
 from twoplayer.comparison.plan import ComparisonPlan, PlannedRun
-from twoplayer.config.layers import settle
-from twoplayer.config.schema import STOPS, Config
+from twoplayer.config.layers import resolve_config
+from twoplayer.config.schema import STOP_FIELDS, Config
 from twoplayer.core.errors import Interrupted, UserError
 from twoplayer.core.files import read_json_lines
 from twoplayer.runs.run_dir import RunFolder
@@ -229,7 +229,7 @@ def _is_done(folder: Path, case: PlannedRun, data: str) -> bool:
     if not run.exists:
         return False
     try:
-        wanted, there = settle(case.method, data, seed=case.seed, **case.settings), run.require().config()
+        wanted, there = resolve_config(case.method, data, seed=case.seed, **case.settings), run.require().config()
         same = not there.differences(wanted) and _ends(there) == _ends(wanted)
         return same and run.status().get("state") in DONE
     except UserError:  # damaged: training says what is wrong with it
@@ -237,7 +237,7 @@ def _is_done(folder: Path, case: PlannedRun, data: str) -> bool:
 
 
 def _ends(config: Config) -> tuple[Any, ...]:
-    return tuple(getattr(config, stop) for stop in (*STOPS, "early_stopping"))
+    return tuple(getattr(config, stop) for stop in (*STOP_FIELDS, "early_stopping"))
 
 
 def _how(outcome: TrainingOutcome) -> str:

@@ -8,27 +8,29 @@ from typing import Any, NamedTuple, TypeVar
 
 from twoplayer import data, methods
 from twoplayer.config.renamed import Renames
-from twoplayer.config.resolve import resolve
+from twoplayer.config.resolve import merge_layers
 from twoplayer.config.schema import Config
 from twoplayer.core.errors import UserError
 from twoplayer.core.registry import Option
 from twoplayer.data import kind_of
 
-__all__ = ["resolve_settings", "settle"]
+__all__ = ["resolve_config", "resolve_config_and_data"]
 
 T = TypeVar("T")
 
 
-def settle(method: str | None = None, data: Any = None, *, config: Path | str | None = None, **settings: Any) -> Config:
+def resolve_config(
+    method: str | None = None, data: Any = None, *, config: Path | str | None = None, **settings: Any
+) -> Config:
     """The config that these settings resolve to, without reading any data beyond its kind.
 
     Later layers win: the method's preset, the YAML file `config`, the keyword arguments. Raises `UserError` with
     every mistake at once.
     """
-    return resolve_settings(method, data, config, settings)[0]
+    return resolve_config_and_data(method, data, config, settings)[0]
 
 
-def resolve_settings(
+def resolve_config_and_data(
     method: str | None, what: Any, file: Path | str | None, settings: Mapping[str, Any]
 ) -> tuple[Config, Any]:
     layer = _read(file) if file is not None else {}
@@ -55,7 +57,7 @@ def resolve_settings(
     base = {"method": method, "data": name}
     layers = [base, *preset.layers(kind), file_settings, {**given, "data": asked.options}]
     renames = Renames()
-    config = _or_mistake(lambda: resolve(layers, kind, options, renames), None, mistakes)
+    config = _or_mistake(lambda: merge_layers(layers, kind, options, renames), None, mistakes)
     if mistakes or config is None:
         raise UserError("\n".join(mistakes))
     renames.warn(stacklevel=3)

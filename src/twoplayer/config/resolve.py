@@ -17,11 +17,11 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from twoplayer.config.parts import PART_FAMILIES
 from twoplayer.config.renamed import OPTIONS, Renames
-from twoplayer.config.schema import STOPS, Config, Optimizer, Part
+from twoplayer.config.schema import STOP_FIELDS, Config, Optimizer, Part
 from twoplayer.core.errors import UserError, did_you_mean
 from twoplayer.core.registry import Option, family
 
-__all__ = ["resolve"]
+__all__ = ["merge_layers"]
 
 Settings = Mapping[str, Any]
 
@@ -31,7 +31,7 @@ SYMBOLS = {"eta": "step_size", "t": "functional_steps", "u": "critic_steps", "k"
 FINITE = ConfigDict(allow_inf_nan=False)
 
 
-def resolve(
+def merge_layers(
     layers: Sequence[Settings],
     kind: Literal["images", "points"],
     data_options: Mapping[str, Option],
@@ -59,7 +59,7 @@ def resolve(
         _place(tree, schemas, key, value, mistakes, renames)
     _check_options(tree, schemas, mistakes)
     config = None
-    if all(tree.get(stop) is None for stop in STOPS):
+    if all(tree.get(stop) is None for stop in STOP_FIELDS):
         tree["steps"] = 20_000 if kind == "images" else 5_000
     try:
         config = Config.model_validate(tree)
@@ -108,8 +108,8 @@ def _lay(
 def _merge(tree: dict[str, Any], layer: Settings, mistakes: list[str]) -> list[tuple[str, Any]]:
     """Lay fields over the tree; give back the settings whose place depends on the parts chosen."""
     loose: list[tuple[str, Any]] = []
-    if sum(layer.get(stop) is not None for stop in STOPS) > 1:
-        given = [s for s in STOPS if layer.get(s) is not None]
+    if sum(layer.get(stop) is not None for stop in STOP_FIELDS) > 1:
+        given = [s for s in STOP_FIELDS if layer.get(s) is not None]
         mistakes.append(f"{' and '.join(given)} each say when to stop: give one of them")
     for key, value in sorted(layer.items(), key=lambda item: (-item[0].startswith("networks"), item[0] == "augment")):
         name = key.replace("-", "_") if "." not in key else key
@@ -124,8 +124,8 @@ def _merge(tree: dict[str, Any], layer: Settings, mistakes: list[str]) -> list[t
         elif name == "augment":
             tree["regularizers"] = _augmented(tree.get("regularizers", {}), value, mistakes)
         elif name in Config.model_fields:
-            if name in STOPS and value is not None:
-                tree.update(dict.fromkeys(STOPS))
+            if name in STOP_FIELDS and value is not None:
+                tree.update(dict.fromkeys(STOP_FIELDS))
             tree[name] = value
         else:
             loose.append((key, value))

@@ -15,11 +15,11 @@ __all__ = ["Config", "Optimizer"]
 
 Part = dict[str, Any]
 
-STOPS = ("steps", "images", "max_time")
-FEWEST = 100
+STOP_FIELDS = ("steps", "images", "max_time")
+MIN_EVALUATED_SAMPLES = 100
 """Generated samples of which a figure says anything."""
-FREE_TO_CHANGE = frozenset(
-    (*STOPS, "device", "log_every", "sample_every", "checkpoint_every", "evaluate_every", "keep_checkpoints",
+CHANGEABLE_ON_RESUME = frozenset(
+    (*STOP_FIELDS, "device", "log_every", "sample_every", "checkpoint_every", "evaluate_every", "keep_checkpoints",
      "evaluate_count", "on_failure", "early_stopping", "early_stopping_patience", "early_stopping_every",
      "tensorboard")
 )  # fmt: skip
@@ -27,8 +27,8 @@ FREE_TO_CHANGE = frozenset(
 
 
 def _enough(count: int) -> int:
-    if 0 < count < FEWEST:
-        raise ValueError(f"must be at least {FEWEST}, or 0 for no measurements")
+    if 0 < count < MIN_EVALUATED_SAMPLES:
+        raise ValueError(f"must be at least {MIN_EVALUATED_SAMPLES}, or 0 for no measurements")
     return count
 
 
@@ -83,7 +83,9 @@ class Config(BaseModel):
     checkpoint_every: int | None = Field(None, ge=1, description="rounds between checkpoints")
     evaluate_every: int | None = Field(None, ge=0, description="rounds between measurements; 0: only at the end")
     evaluate_count: Annotated[int, AfterValidator(_enough)] = Field(
-        10_000, ge=0, description=f"generated samples per measurement, at least {FEWEST}; 0: nothing is measured"
+        10_000,
+        ge=0,
+        description=f"generated samples per evaluation, at least {MIN_EVALUATED_SAMPLES}; 0: none",
     )
     keep_checkpoints: int = Field(2, ge=1, description="newest checkpoints that are kept")
     divergence_limit: float = Field(1e4, gt=0, description="largest |D(real) − D(fake)| before a run stops itself")
@@ -106,5 +108,5 @@ class Config(BaseModel):
     def differences(self, other: Config) -> list[str]:
         """Fields in which two configs would train different weights."""
         mine, others = self.tree(), other.tree()
-        free = FREE_TO_CHANGE if self.optimizer.lr_decay_start == 1 else FREE_TO_CHANGE - {*STOPS}
+        free = CHANGEABLE_ON_RESUME if self.optimizer.lr_decay_start == 1 else CHANGEABLE_ON_RESUME - {*STOP_FIELDS}
         return [k for k in mine if k not in free and mine[k] != others[k]]

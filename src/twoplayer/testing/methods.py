@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from twoplayer import methods
-from twoplayer.config.resolve import resolve
+from twoplayer.config.resolve import merge_layers
 from twoplayer.core.errors import UserError
 from twoplayer.testing._member import Member
 
@@ -36,7 +36,7 @@ def check_method(method: str | Path | Mapping[str, Any], *, kinds: tuple[str, ..
         common = {k: v for k, v in settings.items() if k not in KINDS}
         layers = [{"method": member.title, "data": "data"}, common, settings.get(kind_of_data, {})]
         try:
-            resolve(layers, kind_of_data, {})  # type: ignore[arg-type]
+            merge_layers(layers, kind_of_data, {})  # type: ignore[arg-type]
         except UserError as error:
             raise AssertionError(f"{member.title}: its settings for {kind_of_data} are mistaken: {error}") from error
 
@@ -56,7 +56,7 @@ def _read(method: str | Path | Mapping[str, Any]) -> dict[str, Any]:
     else:
         preset = dict(method)
     if not isinstance(preset, dict):
-        raise AssertionError(f"{method}: must hold settings, a line each, such as batch: 64")
+        raise AssertionError(f"{method}: must hold settings, a line each, such as batch_size: 64")
     if "like" in preset:
         preset = {**_read(str(preset["like"])), **preset}
     return preset
