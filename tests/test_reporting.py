@@ -135,7 +135,7 @@ def test_report_shows_everything_the_folder_holds(tmp_path: Path, kind: str) -> 
         assert title in text
     assert "twoplayer train dcgan --data digits" in text and "9.8.7" in text
     assert "broken.png cut off" in text and "1 file could not be read" in text
-    assert "none" in text and "batch 64" in text
+    assert "none" in text and "batch_size 64" in text
     assert page.count("img") == 4
     assert sum(tag == "svg" and a.get("class") == "chart" for tag, a in page.elements) == 6
 

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from twoplayer.comparison import compare
-from twoplayer.comparison.page import tally_text
+from twoplayer.comparison.parts import success_table
 from twoplayer.comparison.table_formats import markdown
 from twoplayer.core.files import write_atomic, write_json
 
@@ -38,16 +38,16 @@ def main() -> None:
         options.methods, options.data, seeds=1, random_architectures=options.count, budget=options.budget,
         images=options.images, steps=options.steps, filters=options.filters, jobs=options.jobs, output=options.runs,
         by="inception_score", command=" ".join(["python", "experiments/architectures/run.py", *sys.argv[1:]]),
-        say=lambda text: print(text, file=sys.stderr),
+        progress=lambda text: print(text, file=sys.stderr),
     )  # fmt: skip
     print(found.write())
     where = found.runs[0].environment
     machine = f"`{where['processor']}`, {where['cores']} cores, torch {where['torch']}, {where['precision']}."
-    parts = [tally_text(found.parts[0]), markdown(found.tables[0]), machine, "", f"    {found.command}", ""]
+    parts = [success_table(found.parts[0]), markdown(found.tables[0]), machine, "", f"    {found.command}", ""]
     output = HERE / "results" / f"{options.data}.md"
     write_atomic(output, "\n".join([*parts, *found.problems]))
     write_json(output.with_suffix(".json"), found.document())
-    print(tally_text(found.parts[0]))
+    print(success_table(found.parts[0]))
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def main() -> None:
         options.methods, options.data, seeds=options.seeds, budget=options.budget, images=options.images,
         steps=options.steps, jobs=options.jobs, output=options.runs,
         command=" ".join(["python", "experiments/methods/run.py", *sys.argv[1:]]),
-        say=lambda text: print(text, file=sys.stderr),
+        progress=lambda text: print(text, file=sys.stderr),
     )  # fmt: skip
     print(found.write())
     output = options.output or HERE / "results" / f"{options.data}.md"

@@ -1,4 +1,4 @@
-"""Compare methods under equal budgets, or finished runs: table, pictures, one page."""
+"""Compare methods under equal budgets, or finished runs: a table, plots, one page."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ __all__ = ["command"]
     type=int,
     default=0,
     metavar="N",
-    help="try two methods on N random architectures (Gulrajani et al. 2017, section 5.1), one seed each",
+    help="train two methods on N random architectures (Gulrajani et al. 2017, section 5.1), one seed each",
 )
-@click.option("--jobs", type=int, help="runs at a time [default: 1, or all that a cluster has room for]")
+@click.option("--jobs", type=int, help="runs at a time [default: 1, or the capacity of a cluster]")
 @click.option("--backend", default="threading", show_default=True, help="of joblib: threading, loky, ray, dask")
-@click.option("--by", metavar="FIGURE", help="figure by which the table is ordered [default: the most telling one]")
-@click.option("--metrics", default="", help="what to measure besides what training measured, such as prdc,kid")
+@click.option("--by", metavar="METRIC", help="metric by which the table is ordered [default: the most informative one]")
+@click.option("--metrics", default="", help="metrics in addition to those measured during training, such as prdc,kid")
 @click.option(
     "-o",
     "--output",
@@ -60,7 +60,7 @@ def command(
     as_json: bool,
     **fields: Any,
 ) -> None:
-    """Train METHODs under equal budgets, or take finished RUN folders, and hold them against each other.
+    """Train METHODs under equal budgets and compare them, or compare finished RUN folders.
 
     \b
     twoplayer compare gan1 wgan-gp sngan xicfg --data fashion-mnist --seeds 3 --budget 10min
@@ -71,7 +71,7 @@ def command(
     from twoplayer.comparison.comparison import check_folder
     from twoplayer.core.files import json_text
 
-    def say(text: str) -> None:
+    def progress(text: str) -> None:
         click.echo(text, err=True)
 
     bare, settings = read_words(words, {k: v for k, v in fields.items() if v is not None})
@@ -80,7 +80,7 @@ def command(
         check_folder(output, form, overwrite=overwrite)
     if runs:
         _refuse_settings(settings, seeds, vary, random_architectures)
-        found = compare_runs(runs, by=by, metrics=metrics, say=say)
+        found = compare_runs(runs, by=by, metrics=metrics, progress=progress)
     else:
         data = settings.pop("data", None)
         if data is None:
@@ -88,7 +88,7 @@ def command(
         found = compare(
             bare, data, seeds=_seeds(seeds, random_architectures), vary=vary,
             random_architectures=random_architectures, output=output, jobs=jobs, backend=backend, by=by,
-            metrics=metrics, say=say, **settings,
+            metrics=metrics, progress=progress, **settings,
         )  # fmt: skip
     page = found.write(output, form=form)
     click.echo(json_text({**found.document(), "page": page}, indent=2) if as_json else f"{found}\n{page}")

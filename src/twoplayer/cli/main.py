@@ -71,46 +71,53 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """The command line's exit code."""
+    """The command line's exit code. With ``--json``, errors are also printed as a JSON document."""
     warnings.showwarning = _show_warning
+    as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
+    code, errors = _outcome(arguments)
+    for line in errors:
+        click.echo(f"twoplayer: {line}", err=True)
+    if errors and as_json:
+        from twoplayer.core.files import json_text
+
+        click.echo(json_text({"errors": errors, "exit_code": code}, indent=2))
+    return code
+
+
+def _outcome(arguments: list[str] | None) -> tuple[int, list[str]]:
+    """Run a verb. Returns the exit code and the lines of the error message."""
     try:
-        return int(root.main(arguments, prog_name="twoplayer", standalone_mode=False) or 0)
+        return int(root.main(arguments, prog_name="twoplayer", standalone_mode=False) or 0), []
     except click.exceptions.Exit as stop:
-        return stop.exit_code
+        return stop.exit_code, []
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
-        return 2
+        return 2, []
     except click.ClickException as error:
-        return _complain(error.format_message(), 2)
+        return 2, error.format_message().splitlines()
     except UserError as error:
-        return _complain(str(error), 2)
+        return 2, str(error).splitlines()
     except Diverged as error:
-        return _complain(f"training stopped itself: {error}", 3)
+        return 3, f"training stopped itself: {error}".splitlines()
     except Interrupted as error:
-        return _complain(str(error), 130)
+        return 130, str(error).splitlines()
     except (click.Abort, KeyboardInterrupt):
-        return _complain("interrupted", 130)
+        return 130, ["interrupted"]
     except (MemoryError, RuntimeError) as error:
         if not _out_of_memory(error):
             raise
-        return _complain("the device is out of memory: lower --batch-size, --filters or --resolution", 2)
+        return 2, ["the device is out of memory: lower --batch-size, --filters or --resolution"]
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 0, []
     except OSError as error:
-        return _complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", 2)
+        return 2, [f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"]
 
 
 def _out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out; torch, which has an error of its own for it, is imported only if it was used."""
     own = getattr(sys.modules.get("torch"), "OutOfMemoryError", MemoryError)
     return isinstance(error, MemoryError | own) or "out of memory" in str(error)
-
-
-def _complain(message: str, code: int) -> int:
-    for line in message.splitlines():
-        click.echo(f"twoplayer: {line}", err=True)
-    return code
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:

@@ -1,4 +1,4 @@
-"""Methods under equal budgets, or finished runs, side by side: a table, its pictures and a page."""
+"""Comparison of methods under equal budgets, or of finished runs: a table, plots and a page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Comparison", "compare", "compare_runs"]
 
 
 def __getattr__(name: str) -> Any:
-    # the settings' parts, and with them torch, are imported when something is compared
+    # lazily, since the modules of the settings import torch
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module("twoplayer.comparison.comparison"), name)

@@ -1,4 +1,4 @@
-"""What a comparison takes from run folders: figures, their course over training, and what was the same for all."""
+"""What a comparison reads from run folders: metrics at the end and over training, settings, environment."""
 
 from __future__ import annotations
 
@@ -8,45 +8,64 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from twoplayer.comparison.figure_cache import keep, recall
+from twoplayer.comparison.metric_cache import read_cached, write_cached
 from twoplayer.config.schema import CHANGEABLE_ON_RESUME, STOP_FIELDS, Config
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import read_json_lines
 from twoplayer.runs.run_dir import RunFolder
 
-__all__ = ["FinalScore", "MeasuredRun", "ProgressPoint", "RunEntry", "by_data", "completed", "entries_of", "read"]
+__all__ = [
+    "ENDED_STATES",
+    "FinalScore",
+    "MeasuredRun",
+    "ProgressPoint",
+    "RunEntry",
+    "group_by_data",
+    "read_runs",
+    "run_entries",
+    "with_missing_metrics",
+]
 
-Say = Callable[[str], None]
+Progress = Callable[[str], None]
 
-OVER = ("finished", "diverged", "stopped")
-"""States in which a run has come to its end, be it a bad one."""
-SAME = frozenset((*CHANGEABLE_ON_RESUME, "seed", "method"))
-"""Settings in which runs of one row may differ."""
+ENDED_STATES = ("finished", "diverged", "stopped")
+"""States of a run that has ended, successfully or not."""
+SAME_ROW_SETTINGS = frozenset((*CHANGEABLE_ON_RESUME, "seed", "method"))
+"""Settings in which the runs of one row may differ."""
 
 
 @dataclass(frozen=True)
 class RunEntry:
-    """A run folder and its place in the comparison."""
+    """A run folder with its place in the comparison."""
 
     path: Path
     label: str
+    """Of its row."""
     replicate: str
+    """Pairs the run with runs of other rows: ``seed 0``."""
     factors: Mapping[str, Any] = field(default_factory=dict)
+    """The settings that vary, by name."""
 
 
 @dataclass(frozen=True)
 class FinalScore:
-    """A figure of a run at its end."""
+    """A metric of a run at its end."""
 
     value: float
     higher_is_better: bool | None
+    """None if the value of real data is the best one."""
     error: float | None = None
+    """Standard error."""
     real: float | None = None
+    """The value of held-out real data."""
 
     @property
     def cost(self) -> float:
-        """What is to be small: the value turned round where more is better, the distance from the real data's own
-        figure where neither is; NaN where that is not known."""
+        """A number that is smaller for better values.
+
+        The negative value if higher is better; the distance from the value of real data if that is the best one, NaN
+        if it is not known.
+        """
         if self.higher_is_better is None:
             return math.nan if self.real is None else abs(self.value - self.real)
         return -self.value if self.higher_is_better else self.value
@@ -54,7 +73,7 @@ class FinalScore:
 
 @dataclass(frozen=True)
 class ProgressPoint:
-    """A figure on the way."""
+    """A metric measured during training."""
 
     step: int
     images_seen: int
@@ -64,7 +83,7 @@ class ProgressPoint:
 
 @dataclass(frozen=True)
 class MeasuredRun:
-    """One run, as a comparison sees it."""
+    """A run of a comparison."""
 
     path: Path
     label: str
@@ -79,25 +98,29 @@ class MeasuredRun:
     images_seen: int
     seconds: float
     scores: Mapping[str, FinalScore]
-    """By the figure's name; none of a run that ended badly."""
-    course: Mapping[str, tuple[ProgressPoint, ...]]
+    """By the metric's printed name; empty unless the run finished."""
+    curves: Mapping[str, tuple[ProgressPoint, ...]]
+    """Metrics over training, by printed name."""
     notes: tuple[str, ...] = ()
 
     @property
-    def good(self) -> bool:
+    def finished(self) -> bool:
         return self.state == "finished"
 
     @property
     def budget(self) -> tuple[str, float] | None:
-        """What ended it: ``("max_time", 600.0)``."""
+        """The setting that ended it, and its value: ``("max_time", 600.0)``."""
         return next(((s, float(v)) for s in STOP_FIELDS if (v := getattr(self.config, s)) is not None), None)
 
 
-def entries_of(paths: Sequence[Path]) -> tuple[list[RunEntry], list[str]]:
-    """TrainedRun folders as a comparison's entries, and why the others were left out.
+def run_entries(paths: Sequence[Path]) -> tuple[list[RunEntry], list[str]]:
+    """Run folders as entries of a comparison.
 
-    A run's row is its method, with the settings in which runs of this method differ; runs of a row are paired with
-    those of others by their seeds.
+    A run's row is its method with the settings in which the runs of this method differ; runs of a row are paired with
+    those of other rows by their seeds.
+
+    Returns:
+        The entries, and a sentence for each folder that is left out.
     """
     configs, problems = {}, []
     for path in dict.fromkeys(paths):
@@ -105,187 +128,204 @@ def entries_of(paths: Sequence[Path]) -> tuple[list[RunEntry], list[str]]:
             configs[path] = RunFolder(path).require().config()
         except UserError as error:
             problems.append(f"{error}")
-    different = _differences(configs.values())
-    entries, taken = list[RunEntry](), dict[Any, Path]()
+    trees: dict[str, list[dict[str, Any]]] = {}
+    for config in configs.values():
+        trees.setdefault(config.method, []).append(_flat(config.tree()))
+    varying = {method: _varying_settings(method_trees) for method, method_trees in trees.items()}
+    entries, path_by_key = list[RunEntry](), dict[Any, Path]()
     for path, config in configs.items():
         flat = _flat(config.tree())
-        factors = {key: flat[key] for key in different[config.method] if key in flat}
+        factors = {key: flat[key] for key in varying[config.method] if key in flat}
         label = " ".join([config.method, *(f"{key}={value}" for key, value in factors.items())])
         entry = RunEntry(path, label, f"seed {config.seed}", factors)
         key = (_data_key(path), label, entry.replicate)
-        if key in taken:
-            problems.append(f"{path} has the settings and the seed of {taken[key]}")
+        if key in path_by_key:
+            problems.append(f"{path} has the settings and the seed of {path_by_key[key]}")
         else:
-            taken[key] = path
+            path_by_key[key] = path
             entries.append(entry)
     return entries, problems
 
 
-def read(entries: Iterable[RunEntry]) -> tuple[list[MeasuredRun], list[str]]:
-    """The runs that have come to an end, and why the others were left out."""
+def read_runs(entries: Iterable[RunEntry]) -> tuple[list[MeasuredRun], list[str]]:
+    """Read the runs that have ended.
+
+    Returns:
+        The runs, and a sentence for each one that is left out.
+    """
     runs, problems = [], []
     for entry in entries:
         try:
-            run = _read(entry)
+            run = _read_run(entry)
         except UserError as error:
             problems.append(f"{error}")
             continue
         except (KeyError, TypeError, ValueError) as error:
             problems.append(f"{entry.path} is corrupt ({type(error).__name__}): restore it or train anew")
             continue
-        if run.state in OVER:
+        if run.state in ENDED_STATES:
             runs.append(run)
         else:
-            problems.append(f"{entry.path} is not finished ({run.state} at round {run.step:,})")
+            problems.append(f"{entry.path} is not finished ({run.state} at step {run.step:,})")
     return runs, problems
 
 
-def by_data(runs: Sequence[MeasuredRun]) -> list[list[MeasuredRun]]:
-    """The runs in groups that were trained on the same data, in order of appearance."""
+def group_by_data(runs: Sequence[MeasuredRun]) -> list[list[MeasuredRun]]:
+    """The runs in groups of the same training data, in order of appearance."""
     groups: dict[Any, list[MeasuredRun]] = {}
     for run in runs:
         groups.setdefault(run.data.get("key"), []).append(run)
     return list(groups.values())
 
 
-def completed(runs: Sequence[MeasuredRun], more: Sequence[str], say: Say) -> tuple[list[MeasuredRun], list[str]]:
-    """The runs with the figures that others have and they lack, and with `more`, measured now, and what could not be.
+def with_missing_metrics(
+    runs: Sequence[MeasuredRun], more: Sequence[str], progress: Progress
+) -> tuple[list[MeasuredRun], list[str]]:
+    """Measure the metrics that a run lacks and others have, and those in `more`.
 
-    `more` are names as ``twoplayer evaluate --metrics`` takes them. Of a figure that was measured on different numbers
-    of samples the most common one counts. Where no run has any figure, all that apply are measured.
+    Of a metric that was measured on different numbers of samples the most common number counts. If no run has any
+    metric, all applicable ones are measured.
+
+    Args:
+        runs: runs on the same data.
+        more: names as ``twoplayer evaluate --metrics`` takes them.
+        progress: is called with a line of text before each measurement.
+
+    Returns:
+        The runs, and a sentence for each one that could not be measured.
     """
-    wanted = _wanted(runs)
-    notes, whole = [], []
+    names = _compared_names(runs)
+    notes, completed = [], []
     for run in runs:
-        missing = [name for name in wanted if name not in run.scores]
-        if run.good and (missing or more or not wanted):
-            asked = [*dict.fromkeys([*more, *map(_metric, missing)])]
-            run, why = _measured(run, asked or None, _count(missing[0]) if missing else None, say)
-            notes += [why] if why else []
-        whole.append(run)
-    names = _wanted(whole)
-    return [replace(run, scores={n: s for n, s in run.scores.items() if n in names}) for run in whole], notes
+        missing = [name for name in names if name not in run.scores]
+        if run.finished and (missing or more or not names):
+            requested = [*dict.fromkeys([*more, *map(_metric_of, missing)])]
+            count = _count_of(missing[0]) if missing else None
+            run, problem = _with_measured(run, requested or None, count, progress)
+            notes += [problem] if problem else []
+        completed.append(run)
+    names = _compared_names(completed)
+    return [replace(run, scores={n: s for n, s in run.scores.items() if n in names}) for run in completed], notes
 
 
-def _wanted(runs: Sequence[MeasuredRun]) -> list[str]:
-    """Names of the figures to compare, in order of appearance: of each kind the count that most runs have."""
-    found: dict[str, dict[str, int]] = {}
+def _compared_names(runs: Sequence[MeasuredRun]) -> list[str]:
+    """Names of the metrics to compare, in order of appearance; of each quantity with the most common sample count."""
+    by_quantity: dict[str, dict[str, int]] = {}
     for run in runs:
         for name in run.scores:
-            counts = found.setdefault(name.rpartition("_")[0] or name, {})
+            counts = by_quantity.setdefault(name.rpartition("_")[0] or name, {})
             counts[name] = counts.get(name, 0) + 1
-    return [max(counts, key=lambda name: counts[name]) for counts in found.values()]
+    return [max(counts, key=lambda name: counts[name]) for counts in by_quantity.values()]
 
 
-def _measured(run: MeasuredRun, asked: list[str] | None, count: int | None, say: Say) -> tuple[MeasuredRun, str]:
-    """The run with what was asked for besides what it has, and why not, where it cannot be measured."""
+def _with_measured(
+    run: MeasuredRun, requested: list[str] | None, count: int | None, progress: Progress
+) -> tuple[MeasuredRun, str]:
+    """The run with the requested metrics in addition to its own, and the reason if they cannot be measured."""
     from twoplayer.core.version import __version__
     from twoplayer.evaluation.evaluate import evaluate_run
     from twoplayer.inference.trained_run import TrainedRun
 
-    wanted = {"step": run.step, "images_seen": run.images_seen, "metrics": asked, "count": count, "by": __version__}
-    figures = recall(run.path, wanted)
-    if figures is None:
-        say(f"measuring {', '.join(asked or ['all that applies'])} of {run.path}")
+    request = {"step": run.step, "images_seen": run.images_seen, "metrics": requested, "count": count,
+               "by": __version__}  # fmt: skip
+    entries = read_cached(run.path, request)
+    if entries is None:
+        progress(f"measuring {', '.join(requested or ['all applicable metrics'])} on {run.path}")
         try:
-            figures = [asdict(f) for f in evaluate_run(TrainedRun(run.path), n=count, metrics=asked).figures]
+            entries = [asdict(f) for f in evaluate_run(TrainedRun(run.path), n=count, metrics=requested).figures]
         except UserError as error:
-            return run, f"{run.path} was not measured by {', '.join(asked or ['anything'])}: {error}"
-        keep(run.path, wanted, figures)
-    return replace(run, scores={**{f["name"]: _score(f) for f in figures}, **run.scores}), ""
+            return run, f"{run.path}: {', '.join(requested or ['all metrics'])} could not be measured: {error}"
+        write_cached(run.path, request, entries)
+    return replace(run, scores={**{e["name"]: _score(e) for e in entries}, **run.scores}), ""
 
 
-def _metric(figure: str) -> str:
-    """The metric that a figure's name begins with: ``inception-score`` of ``inception_score_classifier_10k``."""
+def _metric_of(name: str) -> str:
+    """The metric that a printed name begins with: ``inception-score`` of ``inception_score_classifier_10k``."""
     from twoplayer import metrics
 
-    fitting = [name for name in metrics.names() if figure.startswith(f"{name.replace('-', '_')}_")]
-    return max(fitting, key=len, default=figure)
+    fitting = [metric for metric in metrics.names() if name.startswith(f"{metric.replace('-', '_')}_")]
+    return max(fitting, key=len, default=name)
 
 
-def _count(name: str) -> int | None:
-    """The sample count that a figure's name states: 10,000 of ``fd_classifier_10k``."""
+def _count_of(name: str) -> int | None:
+    """The sample count in a printed name: 10,000 of ``fd_classifier_10k``."""
     text = name.rpartition("_")[2]
     thousands = text.endswith("k")
     return int(text.removesuffix("k")) * (1000 if thousands else 1) if text.removesuffix("k").isdecimal() else None
 
 
-def _read(entry: RunEntry) -> MeasuredRun:
+def _read_run(entry: RunEntry) -> MeasuredRun:
     folder = RunFolder(entry.path).require()
     config, status, lines = folder.config(), folder.status(), read_json_lines(folder.metrics)
     state = str(status.get("state"))
-    kept = status.get("kept") or status
-    last: Mapping[str, Any] = next((m for m in reversed(lines) if m.get("step") == kept.get("step")), {})
-    figures = [f for f in last.get("figures") or [] if isinstance(f, dict)]
+    checkpoint = status.get("kept") or status
+    last: Mapping[str, Any] = next((m for m in reversed(lines) if m.get("step") == checkpoint.get("step")), {})
     return MeasuredRun(
-        entry.path,
-        entry.label,
-        entry.replicate,
-        entry.factors,
-        config,
-        folder.data(),
-        folder.environment(),
-        state,
-        status.get("message"),
-        int(status.get("step", 0)),
-        int(status.get("images_seen", 0)),
-        float(status.get("seconds", 0.0)),
-        {str(f["name"]): _score(f) for f in figures} if state == "finished" else {},
-        _course(lines),
-        tuple(str(note) for note in last.get("notes") or [] if note),
+        path=entry.path,
+        label=entry.label,
+        replicate=entry.replicate,
+        factors=entry.factors,
+        config=config,
+        data=folder.data(),
+        environment=folder.environment(),
+        state=state,
+        message=status.get("message"),
+        step=int(status.get("step", 0)),
+        images_seen=int(status.get("images_seen", 0)),
+        seconds=float(status.get("seconds", 0.0)),
+        scores={str(e["name"]): _score(e) for e in _metric_entries(last)} if state == "finished" else {},
+        curves=_curves(lines),
+        notes=tuple(str(note) for note in last.get("notes") or [] if note),
     )
 
 
-def _score(figure: Mapping[str, Any]) -> FinalScore:
-    higher = figure.get("higher_is_better")
-    return FinalScore(_value(figure.get("value"), higher), higher, figure.get("error"), figure.get("real"))
+def _metric_entries(line: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [entry for entry in line.get("figures") or [] if isinstance(entry, dict)]
+
+
+def _score(entry: Mapping[str, Any]) -> FinalScore:
+    higher_is_better = entry.get("higher_is_better")
+    value = _value(entry.get("value"), higher_is_better)
+    return FinalScore(value, higher_is_better, entry.get("error"), entry.get("real"))
 
 
 def _value(value: Any, higher_is_better: bool | None) -> float:
-    """JSON has no infinities: a figure without a value was infinitely bad."""
+    """A stored value; JSON has no infinities, so that a missing value was infinitely bad."""
     if value is None or math.isnan(value):
         return -math.inf if higher_is_better else math.inf
     return float(value)
 
 
-def _course(lines: Sequence[Mapping[str, Any]]) -> dict[str, tuple[ProgressPoint, ...]]:
-    found: dict[str, dict[int, ProgressPoint]] = {}
+def _curves(lines: Sequence[Mapping[str, Any]]) -> dict[str, tuple[ProgressPoint, ...]]:
+    by_name: dict[str, dict[int, ProgressPoint]] = {}
     for line in lines:
-        for figure in line.get("figures") or []:
-            value = _value(figure.get("value"), figure.get("higher_is_better"))
+        for entry in _metric_entries(line):
+            value = _value(entry.get("value"), entry.get("higher_is_better"))
             point = ProgressPoint(int(line["step"]), int(line["images_seen"]), float(line["seconds"]), value)
-            found.setdefault(str(figure["name"]), {})[point.step] = point
-    return {name: tuple(points[step] for step in sorted(points)) for name, points in found.items()}
+            by_name.setdefault(str(entry["name"]), {})[point.step] = point
+    return {name: tuple(points[step] for step in sorted(points)) for name, points in by_name.items()}
 
 
-# ---------------------------------------------------------------------- what tells runs apart
-
-
-def _differences(configs: Iterable[Config]) -> dict[str, list[str]]:
-    """By method, the settings in which its runs differ."""
-    flats: dict[str, list[dict[str, Any]]] = {}
-    for config in configs:
-        flats.setdefault(config.method, []).append(_flat(config.tree()))
-    return {method: _differing(trees) for method, trees in flats.items()}
-
-
-def _differing(trees: Sequence[Mapping[str, Any]]) -> list[str]:
-    keys = dict.fromkeys(key for tree in trees for key in tree if key.partition(".")[0] not in (*SAME, "data"))
+def _varying_settings(trees: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The settings in which flattened configs differ, except for those in which runs of a row may."""
+    keys = dict.fromkeys(
+        key for tree in trees for key in tree if key.partition(".")[0] not in (*SAME_ROW_SETTINGS, "data")
+    )
     return [key for key in keys if len({repr(tree.get(key)) for tree in trees}) > 1]
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping) and value:
-            found |= _flat(value, f"{prefix}{key}.")
+            flat |= _flat(value, f"{prefix}{key}.")
         else:
-            found[prefix + key] = value
-    return found
+            flat[prefix + key] = value
+    return flat
 
 
 def _data_key(path: Path) -> Any:
     try:
         return RunFolder(path).data().get("key")
-    except UserError:  # reading the run will say so
+    except UserError:  # `read_runs` reports it
         return None

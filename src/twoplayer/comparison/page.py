@@ -5,16 +5,17 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from twoplayer.comparison.parts import ComparisonPart, tally_text
+from twoplayer.comparison.parts import ComparisonPart, success_table
 from twoplayer.comparison.result import ComparisonResult
 from twoplayer.comparison.sample_panels import SamplePanel, SamplePanels
-from twoplayer.comparison.settings_table import health, machine, settings
-from twoplayer.comparison.table_formats import LEGEND, markdown, number
+from twoplayer.comparison.settings_table import environment_rows, run_diagnoses, settings_table
+from twoplayer.comparison.table_formats import LEGEND, markdown
 from twoplayer.core.files import write_atomic
+from twoplayer.core.number_format import format_number
 from twoplayer.core.version import __version__
 from twoplayer.pages.plot_style import house_style, svg
 from twoplayer.pages.templates import resource, template
@@ -22,9 +23,20 @@ from twoplayer.sampling.image_grid import png_bytes
 
 __all__ = ["html_page", "markdown_pages"]
 
+MAX_TITLE_METHODS = 4
+"""Methods up to which the title lists all of them."""
+
+
+class PanelGroup(NamedTuple):
+    """Pictures of one kind, with an explanation."""
+
+    title: str
+    explanation: str
+    panels: Sequence[SamplePanel]
+
 
 def html_page(comparison: ComparisonResult) -> str:
-    """The whole comparison as HTML that loads nothing from elsewhere."""
+    """The whole comparison as HTML that loads nothing from outside."""
     style = Markup("\n").join(
         [resource("twoplayer.lab", "lab.css"), resource("twoplayer.comparison", "comparison.css")]
     )
@@ -35,61 +47,59 @@ def html_page(comparison: ComparisonResult) -> str:
         "problems": comparison.problems,
         "runs": comparison.runs,
         "command": comparison.command,
-        "machine": machine(comparison.runs),
-        "health": health(comparison.runs),
+        "environment": environment_rows(comparison.runs),
+        "diagnoses": run_diagnoses(comparison.runs),
         "legend": f"Means over runs with 95 % bootstrap intervals and mean ranks; {LEGEND.partition('; ')[2]}.",
-        "number": number,
+        "format_number": format_number,
         "version": __version__,
         "style": style,
     }
-    if any(part.sheets.growth for part in comparison.parts):
+    if any(part.panels.over_time for part in comparison.parts):
         contents["script"] = resource("twoplayer.comparison", "script.js")
     return template("twoplayer.comparison", "comparison.html").render(contents)
 
 
 def _html_part(part: ComparisonPart) -> dict[str, Any]:
     with house_style():
-        pictures = [
-            {"title": d.title, "caption": d.caption, "narrow": d.narrow, "uri": _uri(svg(d.figure), "svg+xml")}
-            for d in part.drawings
+        plots = [
+            {"title": p.title, "caption": p.caption, "narrow": p.narrow, "uri": _uri(svg(p.figure), "svg+xml")}
+            for p in part.plots
         ]
-    seen = [
-        {"title": title, "lead": lead, "shots": [_shot(panel) for panel in panels]}
-        for title, lead, panels in _albums(part.sheets)
-        if panels
+    groups = [
+        {"title": group.title, "explanation": group.explanation, "panels": [_html_panel(p) for p in group.panels]}
+        for group in _panel_groups(part.panels)
+        if group.panels
     ]
     return {
-        "table": part.table, "caption": part.caption, "pictures": pictures, "albums": seen, "pair": part.pair,
-        "tallies": part.tallies, "tally_column": part.tally_column, "growth": part.sheets.growth,
-        "settings": settings(part.table),
+        "table": part.table, "caption": part.caption, "plots": plots, "panel_groups": groups, "pair": part.pair,
+        "success_counts": part.success_counts, "success_column": part.success_column,
+        "over_time": part.panels.over_time, "settings": settings_table(part.table),
     }  # fmt: skip
 
 
-def _albums(sheets: SamplePanels) -> list[tuple[str, str, Sequence[SamplePanel]]]:
-    """Kinds of pictures, with what is to be said of each."""
+def _panel_groups(panels: SamplePanels) -> list[PanelGroup]:
     return [
-        (
+        PanelGroup(
             "Samples",
-            "Row by row from equal latents, wherever their dimensions and their distribution are equal; nothing is "
-            "picked.",
-            sheets.samples,
+            "Samples are not selected. Rows whose latents have the same dimension and distribution have equal latents.",
+            panels.samples,
         ),
-        (
-            "Paths",
-            "Each row of pictures leads from one random latent to another in equal steps. Samples that stay and then "
-            "jump mark the border of a mode.",
-            sheets.paths,
+        PanelGroup(
+            "Latent paths",
+            "Each row of pictures is a path between two random latents in equal steps. An abrupt change marks the "
+            "border of a mode.",
+            panels.paths,
         ),
-        (
+        PanelGroup(
             "Nearest neighbours",
-            "Each row begins with the generated image that is nearest to training images, which follow; beneath them "
-            "stand distances.",
-            sheets.neighbours,
+            "Each row shows a generated image, of those nearest to training images, and the training images nearest to "
+            "it, with their distances.",
+            panels.neighbours,
         ),
     ]
 
 
-def _shot(panel: SamplePanel) -> dict[str, Any]:
+def _html_panel(panel: SamplePanel) -> dict[str, Any]:
     uri, (width, height) = _uri(png_bytes(panel.picture), "png"), panel.picture.size
     return {"label": panel.label, "caption": panel.caption, "uri": uri, "width": width, "height": height}
 
@@ -101,65 +111,72 @@ def _uri(data: bytes, kind: str) -> str:
 def _title(comparison: ComparisonResult) -> str:
     methods = list(dict.fromkeys(run.config.method for run in comparison.runs))
     data = list(dict.fromkeys(part.table.data for part in comparison.parts))
-    told = f"{', '.join(methods[:-1])} and {methods[-1]}" if 1 < len(methods) <= 4 else f"{len(methods)} methods"
-    return f"{methods[0] if len(methods) == 1 else told} on {' and '.join(data)}"
+    if len(methods) == 1:
+        listed = methods[0]
+    elif len(methods) <= MAX_TITLE_METHODS:
+        listed = f"{', '.join(methods[:-1])} and {methods[-1]}"
+    else:
+        listed = f"{len(methods)} methods"
+    return f"{listed} on {' and '.join(data)}"
 
 
 def _statement(comparison: ComparisonResult) -> str:
-    """What came out, in words computed from the tables."""
-    several = len(comparison.parts) > 1
-    said = (f"On {part.table.data} {told}" if several else told for part in comparison.parts if (told := _told(part)))
-    return " ".join(said)
+    """The result in words, for each part."""
+    sentences = ((part, sentence) for part in comparison.parts if (sentence := _part_statement(part)))
+    if len(comparison.parts) > 1:
+        return " ".join(f"On {part.table.data} {sentence}" for part, sentence in sentences)
+    return " ".join(sentence for _, sentence in sentences)
 
 
-def _told(part: ComparisonPart) -> str:
-    """Which row is best by the first figure, and how far that can be said; empty without figures."""
-    column = part.table.first
+def _part_statement(part: ComparisonPart) -> str:
+    """The best row by the first metric, and which differences are significant; empty without metrics."""
+    column = part.table.ranking_column
     if column is None:
         return ""
     cells = {row.label: row.cells[column.name] for row in part.table.rows if column.name in row.cells}
     best = next(label for label, cell in cells.items() if cell.best)
     if len(part.table.rows) == 1:
-        return f"{best} reaches a mean {column.name} of {number(cells[best].mean)}."
-    lead = f"{best} has the best mean {column.name}, {number(cells[best].mean)}"
-    if part.table.repeats == 1:
-        return f"{lead}, in one run each."
+        return f"{best} reaches a mean {column.name} of {format_number(cells[best].mean)}."
+    first = f"{best} has the best mean {column.name}, {format_number(cells[best].mean)}"
+    if part.table.max_runs == 1:
+        return f"{first}, in one run each."
     tied = ", ".join(label for label, cell in cells.items() if cell.tied)
-    untested = ", ".join(label for label, cell in cells.items() if cell.untested and not cell.powerless)
-    few = max((cell.pairs for cell in cells.values() if cell.powerless), default=0)
-    clauses = [f"the test cannot tell {tied} from it"] if tied else []
-    clauses += [f"{few} paired runs are too few to tell anything apart"] if few else []
+    untested = ", ".join(label for label, cell in cells.items() if cell.untested and not cell.underpowered)
+    pairs = max((cell.pairs for cell in cells.values() if cell.underpowered), default=0)
+    clauses = [f"the difference from {tied} is not significant"] if tied else []
+    clauses += [f"{pairs} paired runs are too few for a significant difference"] if pairs else []
     clauses += [f"{untested} could not be tested"] if untested else []
     if any(not (cell.best or cell.tied or cell.untested) for cell in cells.values()):
-        clauses.append("it tells the others from it" if tied else "the test tells the others from it")
-    return "; ".join([lead, *clauses]) + "."
+        clauses.append(
+            f"the difference from {'the others' if tied or untested or pairs else 'all others'} is significant"
+        )
+    return "; ".join([first, *clauses]) + "."
 
 
 # ---------------------------------------------------------------------- Markdown
 
 
 def markdown_pages(comparison: ComparisonResult, folder: Path) -> Path:
-    """``comparison.md`` in `folder`, its pictures in ``pictures`` beside it."""
+    """Write ``comparison.md`` into `folder`, and its pictures into ``pictures`` beside it; return its path."""
     lines = [f"# {_title(comparison)}", "", _statement(comparison), ""]
-    for number_of_part, part in enumerate(comparison.parts, start=1):
-        lines += [markdown(part.table), tally_text(part)]
+    for index, part in enumerate(comparison.parts, start=1):
+        lines += [markdown(part.table), success_table(part)]
         with house_style():
-            shown = [(d.title, d.caption, f"{number_of_part}-{i}.svg", svg(d.figure))
-                     for i, d in enumerate(part.drawings, start=1)]  # fmt: skip
-        shown += [(f"{title}: {p.label}", p.caption, f"{number_of_part}-{_slug(title)}-{i}.png", png_bytes(p.picture))
-                  for title, _, panels in _albums(part.sheets) for i, p in enumerate(panels, start=1)]  # fmt: skip
-        for title, caption, name, data in shown:
+            pictures = [(p.title, p.caption, f"{index}-{i}.svg", svg(p.figure))
+                        for i, p in enumerate(part.plots, start=1)]  # fmt: skip
+        for group in _panel_groups(part.panels):
+            slug = group.title.lower().replace(" ", "-")
+            pictures += [(f"{group.title}: {p.label}", p.caption, f"{index}-{slug}-{i}.png", png_bytes(p.picture))
+                         for i, p in enumerate(group.panels, start=1)]  # fmt: skip
+        for title, caption, name, data in pictures:
             write_atomic(folder / "pictures" / name, data)
             lines += [f"## {title}", "", f"![{title}](pictures/{name})", "", caption, ""]
-    lines += ["## Left out", "", *(f"- {p}" for p in comparison.problems), ""] if comparison.problems else []
-    told = health(comparison.runs)
-    lines += ["## Diagnosis", "", *(f"- {run}: {words}" for run, words in told.told)]
-    lines += [f"- not diagnosed: `twoplayer diagnose {run}`" for run in told.unknown]
-    lines += ["", "## Environment", "", *(f"- {name}: {value}" for name, value in machine(comparison.runs)), ""]
-    lines += ["## Do it again", "", f"    {comparison.command}", ""]
+    lines += ["## Runs left out", "", *(f"- {p}" for p in comparison.problems), ""] if comparison.problems else []
+    diagnoses = run_diagnoses(comparison.runs)
+    lines += ["## Diagnosis", "", *(f"- {run}: {sentence}" for run, sentence in diagnoses.sentences)]
+    lines += [f"- not diagnosed: `twoplayer diagnose {run}`" for run in diagnoses.undiagnosed]
+    lines += ["", "## Environment", ""]
+    lines += [*(f"- {name}: {value}" for name, value in environment_rows(comparison.runs)), ""]
+    lines += ["## Command", "", f"    {comparison.command}", ""]
     write_atomic(folder / "comparison.md", "\n".join(lines))
     return folder / "comparison.md"
-
-
-def _slug(title: str) -> str:
-    return title.lower().replace(" ", "-")

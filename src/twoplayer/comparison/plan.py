@@ -1,4 +1,4 @@
-"""The grid of a comparison: every method, with every variation and seed, as runs to train."""
+"""The plan of a comparison: the runs to train, of every method with every varied setting and seed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from twoplayer.comparison.architectures import architecture
+from twoplayer.comparison.architectures import random_architecture
 from twoplayer.config.layers import resolve_config
 from twoplayer.config.renamed import Renames
 from twoplayer.config.schema import STOP_FIELDS, Config
@@ -23,36 +23,37 @@ __all__ = ["ComparisonPlan", "PlannedRun", "plan", "read_variation"]
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of a comparison."""
+    """A run of a comparison that is to be trained."""
 
     method: str
     settings: Mapping[str, Any]
-    """All but method, data and seed."""
+    """All settings except method, data and seed."""
     seed: int
     factors: Mapping[str, Any] = field(default_factory=dict)
-    """What is varied, by setting."""
-    number: int | None = None
+    """The settings that vary, by name."""
+    architecture_index: int | None = None
     """Of its random architecture."""
 
     @property
     def label(self) -> str:
-        """Its row in the table: runs of one label differ by what is repeated alone."""
+        """Its row in the table; runs with one label are repetitions of each other."""
         return " ".join([self.method, *(f"{key}={value}" for key, value in self.factors.items())])
 
     @property
     def replicate(self) -> str:
-        """What pairs it with a run of every other label."""
-        return f"seed {self.seed}" if self.number is None else f"architecture {self.number}, seed {self.seed}"
+        """Pairs it with a run of every other row."""
+        seed = f"seed {self.seed}"
+        return seed if self.architecture_index is None else f"architecture {self.architecture_index}, {seed}"
 
     @property
     def name(self) -> str:
-        """Its run folder's."""
-        number = [] if self.number is None else [f"architecture{self.number}"]
-        words = [self.method, *(f"{k}={v}" for k, v in self.factors.items()), *number, f"seed{self.seed}"]
+        """The name of its run folder."""
+        index = [] if self.architecture_index is None else [f"architecture{self.architecture_index}"]
+        words = [self.method, *(f"{k}={v}" for k, v in self.factors.items()), *index, f"seed{self.seed}"]
         return re.sub(r"[^\w.=+-]+", "_", "-".join(words))
 
-    def flags(self, data: str) -> list[str]:
-        """What ``twoplayer train`` is called with, but for the run folder."""
+    def arguments(self, data: str) -> list[str]:
+        """The arguments of ``twoplayer train``, except for the run folder."""
         pairs = [(f"--{key.replace('_', '-')}", str(value)) for key, value in self.settings.items()]
         words = [word for pair in pairs for word in pair]
         return [self.method, "--data", data, *words, "--seed", str(self.seed)]
@@ -60,25 +61,25 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class ComparisonPlan:
-    """What is compared, on what, for how long, and the runs that this takes."""
+    """The runs of a comparison, with their data and budget."""
 
     data: str
     unit: str
     """``max_time`` (seconds), ``images`` or ``steps``."""
     amount: float
-    cases: tuple[PlannedRun, ...]
+    runs: tuple[PlannedRun, ...]
     common: Mapping[str, Any]
-    """Settings of all runs, the budget among them."""
+    """Settings of all runs, including the budget."""
     notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """Of the folder of the comparison: the same for the same data, budget and common settings."""
-        said = {k: v for k, v in self.common.items() if k not in STOP_FIELDS}
-        digest = hashlib.blake2b(json_text(said).encode(), digest_size=2).hexdigest()
+        """The name of the comparison's folder, which depends on data, budget and common settings."""
+        settings = {k: v for k, v in self.common.items() if k not in STOP_FIELDS}
+        digest = hashlib.blake2b(json_text(settings).encode(), digest_size=2).hexdigest()
         amount = f"{self.amount:g}{'s' if self.unit == 'max_time' else '-' + self.unit}"
         stem = re.sub(r"[^\w.-]+", "-", Path(self.data).name or self.data)
-        return f"{stem}-{amount}" + (f"-{digest}" if said else "")
+        return f"{stem}-{amount}" + (f"-{digest}" if settings else "")
 
 
 def plan(
@@ -90,74 +91,91 @@ def plan(
     vary: Mapping[str, Sequence[Any]],
     architectures: int = 0,
 ) -> ComparisonPlan:
-    """The runs that compare `methods`, seed by seed, so that a comparison cut short has compared all of them.
+    """Plan the runs seed by seed, so that an interrupted comparison has runs of all methods.
 
-    Raises `UserError` with every mistake of every run at once.
+    Args:
+        methods: names of methods.
+        data: the data set.
+        seeds: the seeds.
+        settings: of all runs, including the budget.
+        vary: settings with the values that vary.
+        architectures: the number of random architectures; 0 for none.
+
+    Raises:
+        UserError: with every mistake of every run at once.
     """
     renames = Renames()
-    settings, vary = renames.settings(flat(settings)), renames.settings(vary)
+    settings, vary = renames.settings(flag_settings(settings)), renames.settings(vary)
     renames.warn(stacklevel=3)
     mistakes = _mistakes(methods, seeds, settings, vary, architectures)
     grid = [dict(zip(vary, values, strict=True)) for values in product(*vary.values())]
     variants = [(method, factors) for method in dict.fromkeys(methods) for factors in grid]
-    found: dict[tuple[str, str], Config] = {}
-    surplus = [stop for stop in STOP_FIELDS if settings.get(stop) is not None][1:]  # which is complained of already
-    agreed = {key: value for key, value in settings.items() if key not in surplus}
+    configs: dict[tuple[str, str], Config] = {}
+    surplus = [stop for stop in STOP_FIELDS if settings.get(stop) is not None][1:]  # reported already
+    common = {key: value for key, value in settings.items() if key not in surplus}
     for method, factors in variants:
-        config = _settled(method, data, {**agreed, **factors}, mistakes)
+        config = _resolved(method, data, {**common, **factors}, mistakes)
         if config is not None:
-            found[method, json_text(factors)] = config
+            configs[method, json_text(factors)] = config
     if mistakes:
         raise UserError("\n".join(dict.fromkeys(mistakes)))
-    numbers: list[int | None] = list(range(architectures)) or [None]
+    indices: list[int | None] = list(range(architectures)) or [None]
 
-    def drawn(number: int | None, method: str, factors: Mapping[str, Any]) -> dict[str, Any]:
-        tree = found[method, json_text(factors)].tree()
-        return {} if number is None else architecture(number, tree, settings)
+    def architecture(index: int | None, method: str, factors: Mapping[str, Any]) -> dict[str, Any]:
+        tree = configs[method, json_text(factors)].tree()
+        return {} if index is None else random_architecture(index, tree, settings)
 
-    cases = [
-        PlannedRun(method, {**settings, **factors, **drawn(number, method, factors)}, seed, factors, number)
+    runs = [
+        PlannedRun(method, {**settings, **factors, **architecture(index, method, factors)}, seed, factors, index)
         for seed in seeds
-        for number in numbers
+        for index in indices
         for method, factors in variants
     ]
-    _check_architectures([c for c in cases if c.number is not None], data)
-    first = next(iter(found.values()))
-    cases, notes = _same_count(cases, list(found.values()), settings)
+    if architectures:  # some architectures cannot be built
+        for run in runs:
+            _resolved(run.method, data, run.settings, mistakes)
+        if mistakes:
+            raise UserError("\n".join(dict.fromkeys(mistakes)))
+    first = next(iter(configs.values()))
+    runs, notes = _with_equal_sample_count(runs, list(configs.values()), settings)
     unit = next(stop for stop in STOP_FIELDS if settings.get(stop) is not None)
-    return ComparisonPlan(data, unit, float(getattr(first, unit)), tuple(cases), dict(settings), tuple(notes))
+    return ComparisonPlan(data, unit, float(getattr(first, unit)), tuple(runs), dict(settings), tuple(notes))
 
 
-def flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings as flags spell them: options of a part by their paths, None left out.
+def flag_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by the names of their flags: options of a part by their paths, None left out.
 
-    >>> flat({"optimizer": {"name": "sgd", "momentum": 0.9}, "regularizers": {"r1": {"gamma": 1}}, "batch_size": None})
+    >>> flag_settings({"optimizer": {"name": "sgd", "momentum": 0.9}, "regularizers": {"r1": {"gamma": 1}}, "seed": None})
     {'optimizer': 'sgd', 'optimizer.momentum': 0.9, 'regularizers': 'r1', 'r1.gamma': 1}
     """
-    found: dict[str, Any] = {}
+    flags: dict[str, Any] = {}
     for key, value in settings.items():
         match value:
             case None:
                 continue
             case Mapping() if key == "regularizers":
-                found[key] = ",".join(value) or "none"
-                found |= {f"{name}.{o}": v for name, options in value.items() for o, v in (options or {}).items()}
+                flags[key] = ",".join(value) or "none"
+                flags |= {f"{name}.{o}": v for name, options in value.items() for o, v in (options or {}).items()}
             case Mapping():
-                found |= {key if o == "name" else f"{key}.{o}": v for o, v in value.items()}
+                flags |= {key if o == "name" else f"{key}.{o}": v for o, v in value.items()}
             case list() | tuple():
-                found[key] = ",".join(map(str, value))
+                flags[key] = ",".join(map(str, value))
             case _:
-                found[key] = value
-    return found
+                flags[key] = value
+    return flags
 
 
 def read_variation(text: str) -> tuple[str, list[str]]:
-    """``networks.depth=4,8`` as a setting and its values. Raises `UserError` for anything else."""
+    """Parse ``networks.depth=4,8`` into a setting and its values.
+
+    Raises:
+        UserError: for any other text.
+    """
     key, equals, values = text.partition("=")
-    found = [value.strip() for value in values.split(",") if value.strip()]
-    if not key.strip() or not equals or not found:
+    value_list = [value.strip() for value in values.split(",") if value.strip()]
+    if not key.strip() or not equals or not value_list:
         raise UserError(f"--vary {shlex.quote(text)} must be a setting and its values, such as networks.depth=4,8,12")
-    return key.strip(), found
+    return key.strip(), value_list
 
 
 def _mistakes(
@@ -167,29 +185,29 @@ def _mistakes(
     vary: Mapping[str, Sequence[Any]],
     architectures: int,
 ) -> list[str]:
-    """What is wrong with the comparison itself."""
+    """Mistakes of the comparison itself."""
     mistakes = []
     stops = [stop for stop in STOP_FIELDS if settings.get(stop) is not None]
     if len(stops) != 1:
-        said = f", not {' and '.join(stops)}" if stops else ""
-        mistakes.append(f"equal budgets take one of --budget, --images and --steps{said}: say how long runs may last")
+        named = f", not {' and '.join(stops)}" if stops else ""
+        mistakes.append(f"equal budgets need one of --budget, --images and --steps{named}: give the length of the runs")
     if not methods:
-        mistakes.append("say what to compare: methods, such as gan1 wgan-gp, or run folders")
+        mistakes.append("nothing to compare: give methods, such as gan1 wgan-gp, or run folders")
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
         mistakes.append("seeds must be different whole numbers, none below 0: --seeds 3, or --seeds 0,7,42")
-    taken = {key.replace("-", "_") for key in settings} & {key.replace("-", "_") for key in vary}
-    mistakes += [f"{key} is varied and set at once: leave one out" for key in sorted(taken)]
+    duplicates = {key.replace("-", "_") for key in settings} & {key.replace("-", "_") for key in vary}
+    mistakes += [f"{key} is both varied and set: remove one of them" for key in sorted(duplicates)]
     if architectures and (len(set(methods)) != 2 or vary):
         mistakes.append(
-            f"--random-architectures holds two methods against each other, and nothing else is varied: name two, not "
+            f"--random-architectures compares two methods and varies nothing else: name two methods, not "
             f"{len(set(methods))}{' with --vary' if vary else ''}"
         )
     if "seed" in settings or "seed" in vary:
-        mistakes.append("seeds are what is repeated: give --seeds")
+        mistakes.append("runs are repeated with different seeds: give --seeds instead of a seed")
     return mistakes
 
 
-def _settled(method: str, data: str, settings: Mapping[str, Any], mistakes: list[str]) -> Config | None:
+def _resolved(method: str, data: str, settings: Mapping[str, Any], mistakes: list[str]) -> Config | None:
     try:
         config = resolve_config(method, data, **settings)
     except UserError as error:
@@ -201,32 +219,23 @@ def _settled(method: str, data: str, settings: Mapping[str, Any], mistakes: list
             "in a batch"
         )
     if not config.evaluate_count:
-        mistakes.append("runs are compared by what is measured of them: leave --evaluate-count 0 out")
+        mistakes.append("runs are compared by metrics, which --evaluate-count 0 switches off: remove it")
     end, period = config.steps, config.evaluate_every
     if end is not None and (end < 2 or (period or 0) >= end):
         mistakes.append(
-            f"a budget of {end} rounds is too small for one evaluation on the way"
-            f"{f', which --evaluate-every puts at {period}' if period else ''}: give more --steps"
+            f"a budget of {end} steps is too small for one evaluation during training"
+            f"{f', which --evaluate-every sets to {period}' if period else ''}: give more --steps"
         )
     return config
 
 
-def _check_architectures(cases: Sequence[PlannedRun], data: str) -> None:
-    """Draw no architecture that cannot be built. Raises `UserError` for the settings that make it so."""
-    mistakes: list[str] = []
-    for case in cases:
-        _settled(case.method, data, case.settings, mistakes)
-    if mistakes:
-        raise UserError("\n".join(dict.fromkeys(mistakes)))
-
-
-def _same_count(
-    cases: list[PlannedRun], configs: Sequence[Config], settings: Mapping[str, Any]
+def _with_equal_sample_count(
+    runs: list[PlannedRun], configs: Sequence[Config], settings: Mapping[str, Any]
 ) -> tuple[list[PlannedRun], list[str]]:
-    """All runs measured on as many samples, the fewest that any method's preset asks for."""
+    """The runs with the smallest sample count among the methods for all of them, and a note on it."""
     counts = {config.evaluate_count for config in configs}
     if len(counts) == 1 or "evaluate_count" in settings:
-        return cases, []
-    least = min(counts)
-    note = f"All runs are measured on {least:,} samples, which is as many as the slowest sampler among them affords."
-    return [replace(c, settings={**c.settings, "evaluate_count": least}) for c in cases], [note]
+        return runs, []
+    count = min(counts)
+    note = f"All runs are measured on {count:,} samples, the default of the method with the slowest sampler."
+    return [replace(run, settings={**run.settings, "evaluate_count": count}) for run in runs], [note]

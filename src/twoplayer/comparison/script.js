@@ -1,9 +1,9 @@
-// Moves all rows through training at once. Without it each row shows its end.
+// A slider selects the pictures of all rows at the same share of training; without a script each row shows its end.
 (function () {
   "use strict";
-  Array.prototype.forEach.call(document.querySelectorAll(".growth"), function (section) {
+  Array.prototype.forEach.call(document.querySelectorAll(".over-time"), function (section) {
     var slider = section.querySelector("input");
-    var told = section.querySelector("output");
+    var label = section.querySelector("output");
     var figures = Array.prototype.slice.call(section.querySelectorAll("figure"));
     var last = Number(slider.max);
 
@@ -14,8 +14,8 @@
         Array.prototype.forEach.call(pictures, function (picture, i) { picture.hidden = i !== place; });
         figure.querySelector(".when").textContent = pictures[place].getAttribute("data-when");
       });
-      told.textContent = Math.round(100 * Math.pow(place / last, 2)) + " %";
-      slider.setAttribute("aria-valuetext", told.textContent + " of training");
+      label.textContent = Math.round(100 * Math.pow(place / last, 2)) + " %";
+      slider.setAttribute("aria-valuetext", label.textContent + " of training");
     }
 
     slider.addEventListener("input", show);

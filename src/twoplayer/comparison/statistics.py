@@ -1,4 +1,4 @@
-"""What few numbers can say: bootstrap intervals, ranks, and paired permutation tests."""
+"""Statistics of a few repetitions: bootstrap intervals, ranks, and paired permutation tests."""
 
 from __future__ import annotations
 
@@ -10,32 +10,47 @@ from numpy.typing import ArrayLike, NDArray
 
 from twoplayer.core.rng import numpy_generator
 
-__all__ = ["COVERAGE", "LEVEL", "against", "interval", "least_p", "mean_ranks", "needed_pairs", "permutation_p"]
+__all__ = [
+    "INTERVAL_COVERAGE",
+    "LEVEL",
+    "bootstrap_interval",
+    "mean_ranks",
+    "min_p",
+    "min_pairs",
+    "p_against",
+    "permutation_p",
+]
 
 LEVEL = 0.95
-"""Of intervals; differences are called significant below 1 − LEVEL."""
-EXACT = 6
-"""Up to so many values all resamples are counted; above, RESAMPLES of them are drawn."""
+"""Confidence level of intervals; differences are significant at p below 1 − LEVEL."""
+MAX_EXACT_VALUES = 6
+"""Number of values up to which all resamples are enumerated; for more, `RESAMPLES` of them are drawn."""
 RESAMPLES = 20_000
-EXACT_SIGNS = 16
-"""Up to so many pairs all signs are counted."""
-PIECE = 2_048
-"""Signs that are looked at in one go."""
-COVERAGE = {2: 0.5, 3: 0.75, 4: 0.8, 5: 0.84, 6: 0.87}
-"""How often the interval of so many normal values holds their mean."""
+MAX_EXACT_PAIRS = 16
+"""Number of pairs up to which all signs are enumerated."""
+SIGNS_PER_BATCH = 2_048
+INTERVAL_COVERAGE = {2: 0.5, 3: 0.75, 4: 0.8, 5: 0.84, 6: 0.87}
+"""Probability that the interval of that many normal values contains their mean."""
 
 Floats = NDArray[np.float64]
 
 
-def interval(values: ArrayLike, level: float = LEVEL) -> tuple[float, float] | None:
-    """The percentile bootstrap interval of the mean of `values` ``(N,)``; None for fewer than two.
+def bootstrap_interval(values: ArrayLike, level: float = LEVEL) -> tuple[float, float] | None:
+    """The percentile bootstrap interval of a mean.
 
-    The quantiles of the means of all N^N resamples where N is at most 6, else of 20,000 drawn ones. With few values it
-    is too short (with 3, a nominal 95 % covers about 75 %), since no resample reaches beyond them.
+    The quantiles of the means of all N^N resamples for N of at most 6, else of 20,000 drawn ones. The interval of few
+    values is too short (for 3 values, a nominal 95 % covers about 75 %), since no resample has values beyond them.
+
+    Args:
+        values: ``(N,)``.
+        level: the nominal coverage.
+
+    Returns:
+        The limits; None for fewer than two values. With values that are not finite, the smallest and largest value.
 
     Source: Efron 1979, "Bootstrap Methods: Another Look at the Jackknife"; Efron & Tibshirani 1993, section 13.3.
 
-    >>> interval([1.0, 3.0])
+    >>> bootstrap_interval([1.0, 3.0])
     (1.0, 3.0)
     """
     x = np.asarray(values, np.float64)
@@ -50,7 +65,7 @@ def interval(values: ArrayLike, level: float = LEVEL) -> tuple[float, float] | N
 
 def _resampled_means(x: Floats) -> Floats:
     count = len(x)
-    if count <= EXACT:
+    if count <= MAX_EXACT_VALUES:
         rows = np.array(list(product(range(count), repeat=count)))
     else:
         rows = numpy_generator(0, "bootstrap", count).integers(count, size=(RESAMPLES, count))
@@ -59,10 +74,16 @@ def _resampled_means(x: Floats) -> Floats:
 
 
 def permutation_p(differences: ArrayLike) -> float | None:
-    """Two-sided p of the paired permutation test that differences ``(N,)`` are symmetric about 0; None without any.
+    """Two-sided p of the paired permutation test of the hypothesis that differences are symmetric about 0.
 
-    The share of the 2^N ways to give them signs in which the mean is at least as far from 0 as it is: exact up to 16
-    pairs, else of 65,536 drawn ways, the given one among them.
+    The share of the 2^N sign assignments whose mean is at least as far from 0 as the observed one: exact up to 16
+    pairs, else of 65,536 assignments, the observed one and drawn ones.
+
+    Args:
+        differences: ``(N,)``.
+
+    Returns:
+        None without differences, and if one is not finite.
 
     Source: Fisher 1935, "The Design of Experiments", section 21; Phipson & Smyth 2010 for drawn ones.
 
@@ -72,95 +93,103 @@ def permutation_p(differences: ArrayLike) -> float | None:
     x = np.asarray(differences, np.float64)
     if not len(x) or not np.isfinite(x).all():
         return None
-    return float(_step_down(x[:, None])[0])
+    return float(_step_down_p(x[:, None])[0])
 
 
-def against(costs: Mapping[str, Mapping[str, float]], best: str) -> dict[str, float | None]:
-    """p of the paired permutation test of every other row against the row `best`; costs by row and repetition.
+def p_against(costs: Mapping[str, Mapping[str, float]], best: str) -> dict[str, float | None]:
+    """p of the paired permutation test of every other row against the row `best`.
 
-    Adjusted for all pairs of rows, since which row is best is seen from the same runs: any pair of equals is wrongly
-    told apart with a chance of at most that p. A repetition's differences change their signs together, so that pairs
-    keep their dependence, and a difference that every repetition shows has the same least p among many rows as it has
-    between two. None for a row that shares fewer than two repetitions with `best`, or that has figures without a finite
-    value in them.
+    Adjusted for all pairs of rows, since the best row is selected by the same runs: the probability that any pair of
+    equal rows is called different is at most that p. The differences of a repetition change their signs together, which
+    preserves the dependence of the pairs; so a difference that every repetition shows has the same smallest p among
+    many rows as between two.
+
+    Args:
+        costs: by row and repetition; smaller is better.
+        best: a row.
+
+    Returns:
+        By row; None for a row that shares fewer than two repetitions with `best` or has a value that is not finite.
 
     Source: Westfall & Young 1993, "Resampling-Based Multiple Testing" (step-down max T); Romano & Wolf 2005, "Exact and
     Approximate Stepdown Methods for Multiple Hypothesis Testing".
 
-    >>> against({"a": {"1": 1.0, "2": 2.0}, "b": {"1": 2.0, "2": 3.0}, "c": {"1": 1.0}}, "a")
+    >>> p_against({"a": {"1": 1.0, "2": 2.0}, "b": {"1": 2.0, "2": 3.0}, "c": {"1": 1.0}}, "a")
     {'b': 0.5, 'c': None}
     """
     rows = list(costs)
     repetitions = sorted(set().union(*costs.values()))
     table = np.array([[costs[row].get(name, np.nan) for name in repetitions] for row in rows], np.float64)
     pairs, columns = [], []
-    for one, other in combinations(range(len(rows)), 2):
-        shared = ~np.isnan(table[[one, other]]).any(0)
-        if shared.sum() > 1 and np.isfinite(table[[one, other]][:, shared]).all():
-            pairs.append(frozenset((rows[one], rows[other])))
-            columns.append(np.where(shared, table[one] - table[other], 0.0))
-    found = dict(zip(pairs, _step_down(np.array(columns).T), strict=True)) if pairs else {}
-    known = {row: found.get(frozenset((row, best))) for row in rows if row != best}
-    return {row: None if p is None else float(p) for row, p in known.items()}
+    for i, j in combinations(range(len(rows)), 2):
+        shared = ~np.isnan(table[[i, j]]).any(0)
+        if shared.sum() > 1 and np.isfinite(table[[i, j]][:, shared]).all():
+            pairs.append(frozenset((rows[i], rows[j])))
+            columns.append(np.where(shared, table[i] - table[j], 0.0))
+    p_by_pair = dict(zip(pairs, _step_down_p(np.array(columns).T), strict=True)) if pairs else {}
+    p_by_row = {row: p_by_pair.get(frozenset((row, best))) for row in rows if row != best}
+    return {row: None if p is None else float(p) for row, p in p_by_row.items()}
 
 
-def _step_down(differences: Floats) -> Floats:
-    """Adjusted p of differences ``(repetitions, pairs)``, of which one repetition's change their signs together.
+def _step_down_p(differences: Floats) -> Floats:
+    """Adjusted p ``(pairs,)`` of differences ``(repetitions, pairs)``; a row changes its sign as a whole.
 
-    The statistic is |Σ x|/√Σ x², in which the signs of one pair are ordered as in its mean and in Student's t.
+    The statistic is |Σ x|/√Σ x², which orders the sign assignments of a pair as its mean and as Student's t do.
     """
     largest = np.abs(differences).max(0)
     x = differences / np.where(largest > 0, largest, 1.0)
     x = x / np.where(largest > 0, np.sqrt((x**2).sum(0)), 1.0)
-    given = np.abs(x.sum(0))
-    order = np.argsort(-given, kind="stable")
-    reached, ways = np.zeros(len(given)), 0
-    for signs in _signs(len(x)):
+    observed = np.abs(x.sum(0))
+    order = np.argsort(-observed, kind="stable")
+    reached, assignments = np.zeros(len(observed)), 0
+    for signs in _sign_batches(len(x)):
         statistics = np.abs(signs @ x[:, order])
         largest_left = np.maximum.accumulate(statistics[:, ::-1], axis=1)[:, ::-1]
-        reached += (largest_left >= given[order] - 1e-9).sum(0)  # rounding must not break ties
-        ways += len(signs)
-    p = np.empty(len(given))
-    p[order] = np.maximum.accumulate(reached / ways)
+        reached += (largest_left >= observed[order] - 1e-9).sum(0)  # rounding must not break ties
+        assignments += len(signs)
+    p = np.empty(len(observed))
+    p[order] = np.maximum.accumulate(reached / assignments)
     return p
 
 
-def _signs(count: int) -> Iterator[Floats]:
-    """Ways to give `count` numbers signs, piece by piece, the way that leaves them as they are among them."""
-    if count <= EXACT_SIGNS:
-        ways = product((1.0, -1.0), repeat=count)
-        while piece := list(islice(ways, PIECE)):
-            yield np.array(piece)
+def _sign_batches(count: int) -> Iterator[Floats]:
+    """Batches ``(B, count)`` of sign assignments, among them that of the observed signs."""
+    if count <= MAX_EXACT_PAIRS:
+        assignments = product((1.0, -1.0), repeat=count)
+        while batch := list(islice(assignments, SIGNS_PER_BATCH)):
+            yield np.array(batch)
         return
     yield np.ones((1, count))
-    random, left = numpy_generator(0, "signs", count), 2**EXACT_SIGNS - 1
+    random, left = numpy_generator(0, "signs", count), 2**MAX_EXACT_PAIRS - 1
     while left:
-        yield random.choice([1.0, -1.0], size=(min(PIECE, left), count))
-        left -= min(PIECE, left)
+        yield random.choice([1.0, -1.0], size=(min(SIGNS_PER_BATCH, left), count))
+        left -= min(SIGNS_PER_BATCH, left)
 
 
-def least_p(pairs: int) -> float:
-    """The least p that the permutation test can give with so many pairs.
+def min_p(pairs: int) -> float:
+    """The smallest p that the permutation test can give with that many pairs.
 
-    >>> least_p(3), least_p(6)
+    >>> min_p(3), min_p(6)
     (0.25, 0.03125)
     """
     return min(1.0, 2.0 ** (1 - pairs))
 
 
-def needed_pairs(level: float = LEVEL) -> int:
-    """How many pairs a significant difference takes at least.
+def min_pairs(level: float = LEVEL) -> int:
+    """The smallest number of pairs that can give a significant difference.
 
-    >>> needed_pairs()
+    >>> min_pairs()
     6
     """
-    return next(n for n in range(1, 64) if least_p(n) <= 1 - level)
+    return next(n for n in range(1, 64) if min_p(n) <= 1 - level)
 
 
 def mean_ranks(costs: Sequence[Sequence[float]]) -> list[float]:
-    """The mean over columns of each row's rank in it, 1 for the least; equal costs share the mean of their places.
+    """The mean rank of each row over the columns.
 
-    NaN stands for a run without a result and comes last.
+    Args:
+        costs: ``(rows, columns)``; rank 1 for the smallest cost, equal costs share the mean of their ranks, and NaN,
+            for a run without a result, comes last.
 
     >>> mean_ranks([[1.0, 2.0], [3.0, 2.0]])
     [1.25, 1.75]

@@ -1,112 +1,124 @@
-"""The table of a comparison: means over what is repeated, their intervals and ranks, and what is tied with the best."""
+"""The table of a comparison: means over repetitions with intervals, mean ranks, and tests against the best row."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from twoplayer.comparison.load_runs import MeasuredRun
-from twoplayer.comparison.statistics import COVERAGE, LEVEL, against, interval, least_p, mean_ranks, needed_pairs
+from twoplayer.comparison.statistics import (
+    INTERVAL_COVERAGE,
+    LEVEL,
+    bootstrap_interval,
+    mean_ranks,
+    min_p,
+    min_pairs,
+    p_against,
+)
 from twoplayer.core.errors import UserError, did_you_mean
 
-__all__ = ["LEADING", "ComparisonCell", "ComparisonRow", "ComparisonTable", "MetricColumn", "budget_text", "make_table"]
+__all__ = ["ComparisonCell", "ComparisonRow", "ComparisonTable", "MetricColumn", "budget_text", "make_table"]
 
-LEADING = (
+COLUMN_ORDER = (
     "fd_", "inception_score", "precision", "recall", "sliced_wasserstein", "wasserstein", "high_quality_share",
     "mode_kl", "modes_covered", "diversity_score",
 )  # fmt: skip
-"""Beginnings of the names of figures that a reader wants to see first."""
+"""Beginnings of the names of metrics in the order of the columns; other metrics follow."""
 
 
 @dataclass(frozen=True)
 class MetricColumn:
-    """A figure that the runs are compared by."""
+    """A metric by which the runs are compared."""
 
     name: str
     higher_is_better: bool | None
-    """None where the real data's own figure is the best one."""
+    """None if the value of real data is the best one."""
     real: float | None
+    """The value of held-out real data."""
 
     @property
-    def better(self) -> str:
+    def direction(self) -> str:
+        """Which values are better, in words."""
         if self.higher_is_better is None:
-            return "nearer to real data is better"
+            return "closer to real data is better"
         return "higher is better" if self.higher_is_better else "lower is better"
 
 
 @dataclass(frozen=True)
 class ComparisonCell:
-    """What one row reached in one column."""
+    """The result of one row in one column."""
 
     values: Mapping[str, float]
-    """By what is repeated, such as ``seed 0``."""
+    """By repetition, such as ``seed 0``."""
     mean: float
     low: float | None
-    """The bootstrap interval of the mean; None of a single value."""
+    """Limits of the bootstrap interval of the mean; None for a single value."""
     high: float | None
     rank: float
-    """Mean over what is repeated, 1 for the best; a run without a figure comes last."""
+    """Mean over repetitions, 1 for the best; a run without a value has the last rank."""
     p: float | None
-    """Of the paired permutation test against the best row, adjusted for all pairs of rows; None where there is none."""
+    """Of the paired permutation test against the best row, adjusted for all pairs of rows; None without a test."""
     pairs: int
-    """How many pairs the test had."""
+    """Pairs of the test."""
     best: bool
 
     @property
-    def powerless(self) -> bool:
-        """Whether the test has too few pairs to tell anything apart, whatever the figures are."""
-        return self.p is not None and least_p(self.pairs) > 1 - LEVEL
+    def underpowered(self) -> bool:
+        """Whether no values with this number of pairs can give a significant difference."""
+        return self.p is not None and min_p(self.pairs) > 1 - LEVEL
 
     @property
     def tied(self) -> bool:
-        """Whether the test, which could, does not tell it from the best."""
-        return not self.best and self.p is not None and self.p > 1 - LEVEL and not self.powerless
+        """Whether the difference from the best row is not significant, although it could be."""
+        return not self.best and self.p is not None and self.p > 1 - LEVEL and not self.underpowered
 
     @property
     def untested(self) -> bool:
-        """Whether it cannot be said that it differs from the best, for want of runs that both have."""
-        return not self.best and (self.p is None or self.powerless)
+        """Whether there are too few shared repetitions for a test against the best row."""
+        return not self.best and (self.p is None or self.underpowered)
 
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """Runs that differ by what is repeated alone."""
+    """Runs that are repetitions of each other."""
 
     label: str
     factors: Mapping[str, Any]
+    """The settings that vary, by name."""
     runs: tuple[MeasuredRun, ...]
     cells: Mapping[str, ComparisonCell]
+    """By the name of the column."""
 
     @property
-    def good(self) -> int:
-        """Runs that finished."""
-        return sum(run.good for run in self.runs)
+    def finished_count(self) -> int:
+        return sum(run.finished for run in self.runs)
 
     @property
     def failures(self) -> str:
-        """How its other runs ended, in words; empty where all finished."""
-        states = [run.state for run in self.runs if not run.good]
+        """The number of runs by each other state, in words; empty if all finished."""
+        states = [run.state for run in self.runs if not run.finished]
         return ", ".join(f"{states.count(s)} {s}" for s in dict.fromkeys(states))
 
 
 @dataclass(frozen=True)
 class ComparisonTable:
-    """Runs on one data set, ranked by each figure that they share."""
+    """Runs on one data set, ranked by each metric."""
 
     data: str
     kind: str
+    """``"images"`` or ``"points"``."""
     columns: tuple[MetricColumn, ...]
     rows: tuple[ComparisonRow, ...]
-    """The best by the first column first."""
-    repeats: int
-    """How many runs a row has at most."""
+    """The best row by the first column first."""
+    max_runs: int
+    """Runs of the row that has most."""
     notes: tuple[str, ...]
 
     @property
-    def first(self) -> MetricColumn | None:
-        """The figure by which rows are ordered."""
+    def ranking_column(self) -> MetricColumn | None:
+        """The metric by which the rows are ordered."""
         return self.columns[0] if self.columns else None
 
     def cell(self, row: ComparisonRow, column: MetricColumn) -> ComparisonCell | None:
@@ -114,9 +126,15 @@ class ComparisonTable:
 
 
 def make_table(runs: Sequence[MeasuredRun], *, by: str | None = None, notes: Sequence[str] = ()) -> ComparisonTable:
-    """The table of runs on one data set, ordered by `by`, by default the most telling figure there is.
+    """The table of runs on one data set.
 
-    Raises `UserError` for a figure that none of them has.
+    Args:
+        runs: the runs.
+        by: the metric by which rows are ordered, or the beginning of its name; by default the first of `COLUMN_ORDER`.
+        notes: sentences to show before those on the table itself.
+
+    Raises:
+        UserError: if no run has the metric `by`.
     """
     labels = dict.fromkeys(run.label for run in runs)
     groups = {label: [run for run in runs if run.label == label] for label in labels}
@@ -124,34 +142,41 @@ def make_table(runs: Sequence[MeasuredRun], *, by: str | None = None, notes: Seq
     cells = {column.name: _cells(column, groups) for column in columns}
     rows = [
         ComparisonRow(
-            label, same[0].factors, tuple(same), {n: found[label] for n, found in cells.items() if label in found}
+            label,
+            same[0].factors,
+            tuple(same),
+            {n: by_label[label] for n, by_label in cells.items() if label in by_label},
         )
         for label, same in groups.items()
     ]
     if columns:
-        rows.sort(key=lambda row: _order(row.cells.get(columns[0].name)))
-    said = [*notes, *_notes(rows, columns)]
-    first = runs[0].data
+        rows.sort(key=lambda row: _row_order(row.cells.get(columns[0].name)))
+    data = runs[0].data
     return ComparisonTable(
-        str(first.get("name")), str(first.get("kind")), tuple(columns), tuple(rows),
-        max(len(same) for same in groups.values()), tuple(dict.fromkeys(said)),
-    )  # fmt: skip
+        data=str(data.get("name")),
+        kind=str(data.get("kind")),
+        columns=tuple(columns),
+        rows=tuple(rows),
+        max_runs=max(len(same) for same in groups.values()),
+        notes=tuple(dict.fromkeys([*notes, *_notes(rows, columns)])),
+    )
 
 
-def _order(cell: ComparisonCell | None) -> tuple[bool, bool, float]:
-    """What has the figure first, of these the best one, then by mean ranks."""
+def _row_order(cell: ComparisonCell | None) -> tuple[bool, bool, float]:
+    """A sorting key: rows with the metric first, among them the best one first, then by mean rank."""
     return (cell is None, cell is None or not cell.best, math.inf if cell is None else cell.rank)
 
 
 def _columns(runs: Sequence[MeasuredRun], by: str | None) -> list[MetricColumn]:
     names = list(dict.fromkeys(name for run in runs for name in run.scores))
-    names.sort(key=lambda name: next((i for i, start in enumerate(LEADING) if name.startswith(start)), len(LEADING)))
+    order = len(COLUMN_ORDER)
+    names.sort(key=lambda name: next((i for i, start in enumerate(COLUMN_ORDER) if name.startswith(start)), order))
     if by is not None:
-        wanted = by.replace("-", "_")
-        chosen = [name for name in names if name.startswith(wanted)]
-        if not chosen:
-            raise UserError(f"no run has a figure called {by!r}: {did_you_mean(wanted, names)}")
-        names = [*chosen, *(name for name in names if name not in chosen)]
+        prefix = by.replace("-", "_")
+        first = [name for name in names if name.startswith(prefix)]
+        if not first:
+            raise UserError(f"no run has a metric called {by!r}: {did_you_mean(prefix, names)}")
+        names = [*first, *(name for name in names if name not in first)]
     columns = []
     for name in names:
         scores = [run.scores[name] for run in runs if name in run.scores]
@@ -161,157 +186,171 @@ def _columns(runs: Sequence[MeasuredRun], by: str | None) -> list[MetricColumn]:
 
 
 def _cells(column: MetricColumn, groups: Mapping[str, Sequence[MeasuredRun]]) -> dict[str, ComparisonCell]:
-    """Every row that has the figure, ranked."""
-    values = {label: _by_replicate(column, runs, cost=False) for label, runs in groups.items()}
-    costs = {label: _by_replicate(column, runs, cost=True) for label, runs in groups.items() if values[label]}
+    """The cells of a column, by the labels of the rows that have the metric."""
+    scores = {
+        label: {run.replicate: run.scores[column.name] for run in runs if column.name in run.scores}
+        for label, runs in groups.items()
+    }
+    costs = {label: {name: s.cost for name, s in by_name.items()} for label, by_name in scores.items() if by_name}
     if not costs:
         return {}
     ranks = _ranks(costs, groups)
-    best = _best(costs, groups)
-    pairs = {label: [name for name in costs[label] if name in costs[best]] for label in costs}
-    p = against(costs, best)
+    # the smallest mean cost among the rows without failed runs; among all rows if each has one
+    candidates = [label for label in costs if all(run.finished for run in groups[label])] or list(costs)
+    best = min(candidates, key=lambda label: (_mean(costs[label].values()), label))
+    p = p_against(costs, best)
     cells = {}
     for label in costs:
-        found = list(values[label].values())
-        low, high = interval(found) or (None, None)
-        mean = sum(found) / len(found)
+        values = {name: score.value for name, score in scores[label].items()}
+        low, high = bootstrap_interval(list(values.values())) or (None, None)
         cells[label] = ComparisonCell(
-            values[label], mean, low, high, ranks[label], p.get(label), len(pairs[label]), label == best
+            values=values,
+            mean=sum(values.values()) / len(values),
+            low=low,
+            high=high,
+            rank=ranks[label],
+            p=p.get(label),
+            pairs=sum(name in costs[best] for name in costs[label]),
+            best=label == best,
         )
     return cells
 
 
-def _by_replicate(column: MetricColumn, runs: Sequence[MeasuredRun], *, cost: bool) -> dict[str, float]:
-    scores = {run.replicate: run.scores[column.name] for run in runs if column.name in run.scores}
-    return {name: score.cost if cost else score.value for name, score in scores.items()}
-
-
 def _ranks(costs: Mapping[str, Mapping[str, float]], groups: Mapping[str, Sequence[MeasuredRun]]) -> dict[str, float]:
-    """Within the repetitions that all rows have, in which a failed run comes last; without any, of the means."""
-    tried = [{run.replicate for run in groups[label]} for label in costs]
-    shared = sorted(set.intersection(*tried))
-    table = [[mine.get(name, math.nan) for name in shared] or [_mean(mine.values())] for mine in costs.values()]
+    """Mean ranks over the repetitions that all rows have, a failed run last; without any, ranks of the means."""
+    replicates = [{run.replicate for run in groups[label]} for label in costs]
+    shared = sorted(set.intersection(*replicates))
+    table = [
+        [by_name.get(name, math.nan) for name in shared] or [_mean(by_name.values())] for by_name in costs.values()
+    ]
     return dict(zip(costs, mean_ranks(table), strict=True))
 
 
-def _best(costs: Mapping[str, Mapping[str, float]], groups: Mapping[str, Sequence[MeasuredRun]]) -> str:
-    """The row of the least mean cost among those of which no run failed, or among all where every row has failures."""
-    whole = [label for label in costs if all(run.good for run in groups[label])] or list(costs)
-    return min(whole, key=lambda label: (_mean(costs[label].values()), label))
+def _mean(costs: Iterable[float]) -> float:
+    """The mean; infinity if it is NaN."""
+    values = list(costs)
+    mean = sum(values) / len(values)
+    return math.inf if math.isnan(mean) else mean
 
 
-def _mean(costs: Any) -> float:
-    found = list(costs)
-    total = sum(found) / len(found)
-    return math.inf if math.isnan(total) else total
-
-
-# ---------------------------------------------------------------------- what has to be said
+# ---------------------------------------------------------------------- notes
 
 
 def _notes(rows: Sequence[ComparisonRow], columns: Sequence[MetricColumn]) -> list[str]:
-    said = [*_power(rows), *_pairing(rows, columns), *_budgets(rows), *_stopped(rows), *_machines(rows)]
-    most = max(len(row.runs) for row in rows)
-    said += [f"{row.label}: {len(row.runs)} of {most} runs are there" for row in rows if len(row.runs) < most]
-    said += [f"{row.label}: {row.failures} of {len(row.runs)} runs; the figures are of the others" for row in rows
-             if row.failures]  # fmt: skip
+    """Sentences on what limits the comparison."""
+    notes = [
+        *_power_notes(rows),
+        *_pairing_notes(rows, columns),
+        *_budget_notes(rows),
+        *_early_stopping_notes(rows),
+        *_machine_notes(rows),
+    ]
+    max_runs = max(len(row.runs) for row in rows)
+    notes += [f"{row.label}: only {len(row.runs)} of {max_runs} runs exist" for row in rows if len(row.runs) < max_runs]
+    notes += [f"{row.label}: {row.failures} of {len(row.runs)} runs; values are those of the other runs"
+              for row in rows if row.failures]  # fmt: skip
     for row in rows:
-        if row.good:
-            lacking = [c.name for c in columns if c.name not in row.cells]
-            said += [f"{row.label} lacks {', '.join(lacking)}"] if lacking else []
-    said += [note for row in rows for run in row.runs for note in run.notes]
-    return said
+        missing = [c.name for c in columns if c.name not in row.cells] if row.finished_count else []
+        notes += [f"{row.label} lacks {', '.join(missing)}"] if missing else []
+    notes += [note for row in rows for run in row.runs for note in run.notes]
+    return notes
 
 
-def _power(rows: Sequence[ComparisonRow]) -> list[str]:
-    """What so few repetitions can show."""
+def _power_notes(rows: Sequence[ComparisonRow]) -> list[str]:
+    """What this number of repetitions can show."""
     if len(rows) < 2:
-        return _coverage(rows)
+        return _coverage_notes(rows)
     pairs = max((cell.pairs for row in rows for cell in row.cells.values() if not cell.best), default=0)
     if pairs < 2 and max(len(row.runs) for row in rows) < 2:
-        return ["One run each: nothing can be said of differences; repeat with more --seeds."]
-    if pairs > 1 and least_p(pairs) > 1 - LEVEL:
+        return ["One run each: differences cannot be tested; repeat with more --seeds."]
+    if pairs > 1 and min_p(pairs) > 1 - LEVEL:
         return [
-            f"{pairs} paired runs each can tell nothing apart: the least p that the permutation test can give is "
-            f"{least_p(pairs):g}; {needed_pairs()} seeds are the fewest that can (p {least_p(needed_pairs()):.2g}).",
-            *_coverage(rows),
+            f"{pairs} paired runs each cannot show a significant difference: the smallest p of the permutation test is "
+            f"{min_p(pairs):g}; at least {min_pairs()} seeds are needed (p {min_p(min_pairs()):.2g}).",
+            *_coverage_notes(rows),
         ]
-    return _coverage(rows)
+    return _coverage_notes(rows)
 
 
-def _coverage(rows: Sequence[ComparisonRow]) -> list[str]:
-    """How short intervals of few runs are."""
+def _coverage_notes(rows: Sequence[ComparisonRow]) -> list[str]:
+    """How short the intervals of few runs are."""
     counts = [len(cell.values) for row in rows for cell in row.cells.values() if len(cell.values) > 1]
-    few = min(counts, default=0)
-    if few not in COVERAGE:
+    smallest = min(counts, default=0)
+    if smallest not in INTERVAL_COVERAGE:
         return []
     return [
-        f"Bootstrap intervals of so few runs are short: of {few} normal values one of nominal {LEVEL:.0%} holds the "
-        f"mean in {COVERAGE[few]:.0%} of cases."
+        f"Bootstrap intervals of few runs are too short: a nominal {LEVEL:.0%} interval of {smallest} normal values "
+        f"contains the mean in {INTERVAL_COVERAGE[smallest]:.0%} of cases."
     ]
 
 
-def _pairing(rows: Sequence[ComparisonRow], columns: Sequence[MetricColumn]) -> list[str]:
-    """Where runs have no counterparts to be held against."""
+def _pairing_notes(rows: Sequence[ComparisonRow], columns: Sequence[MetricColumn]) -> list[str]:
+    """Rows that share too few seeds."""
     if len(rows) < 2 or not columns or max(len(row.runs) for row in rows) < 2:
         return []
     shared = set.intersection(*({run.replicate for run in row.runs} for row in rows))
-    said = [] if shared else ["No seed is shared by all rows: mean ranks are ranks of means."]
+    notes = [] if shared else ["No seed is shared by all rows: mean ranks are ranks of means."]
     untested = [
-        row.label for row in rows if (cell := row.cells.get(columns[0].name)) and cell.untested and not cell.powerless
+        row.label
+        for row in rows
+        if (cell := row.cells.get(columns[0].name)) and cell.untested and not cell.underpowered
     ]
     if untested:
-        said.append(
-            f"{', '.join(untested)}: not tested against the best by {columns[0].name}, for want of two seeds in which "
-            "both have a finite figure."
+        notes.append(
+            f"{', '.join(untested)}: not tested against the best by {columns[0].name}, since fewer than two seeds have "
+            "a finite value in both."
         )
-    return said
+    return notes
 
 
-def _budgets(rows: Sequence[ComparisonRow]) -> list[str]:
-    """A warning where runs did not have the same budget."""
-    found: dict[str, list[str]] = {}
+def _budget_notes(rows: Sequence[ComparisonRow]) -> list[str]:
+    """A warning if the runs have different budgets."""
+    labels_by_budget: dict[str, list[str]] = {}
     for row in rows:
         for run in row.runs:
-            labels = found.setdefault(budget_text(run.budget), [])
+            labels = labels_by_budget.setdefault(budget_text(run.budget), [])
             if row.label not in labels:
                 labels.append(row.label)
-    if len(found) < 2:
+    if len(labels_by_budget) < 2:
         return []
-    told = "; ".join(f"{text}: {', '.join(labels)}" for text, labels in found.items())
-    return [f"Budgets are not equal, so differences may be theirs ({told})."]
+    listed = "; ".join(f"{text}: {', '.join(labels)}" for text, labels in labels_by_budget.items())
+    return [f"Budgets are not equal, which may explain differences ({listed})."]
 
 
-def _stopped(rows: Sequence[ComparisonRow]) -> list[str]:
-    """A remark where runs could end before their budget did."""
-    stopped = [row for row in rows if any(run.config.early_stopping != "none" for run in row.runs)]
-    if not stopped:
+def _early_stopping_notes(rows: Sequence[ComparisonRow]) -> list[str]:
+    """A warning if runs could end before their budget did."""
+    stopping = [row for row in rows if any(run.config.early_stopping != "none" for run in row.runs)]
+    if not stopping:
         return []
-    used = ", ".join(f"{row.label} {sum(r.seconds for r in row.runs) / len(row.runs):,.0f} s" for row in stopped)
+    seconds = ", ".join(f"{row.label} {sum(r.seconds for r in row.runs) / len(row.runs):,.0f} s" for row in stopping)
     return [
-        "--early-stopping could end runs before their budget did, so that it was not the same for all; figures are of "
-        f"the checkpoints kept (on average trained: {used})."
+        "--early-stopping could end runs before their budget did, so that training times differ; values are those of "
+        f"the selected checkpoints (mean training time: {seconds})."
     ]
 
 
-def _machines(rows: Sequence[ComparisonRow]) -> list[str]:
-    """A warning where runs computed on different devices or with other numbers of threads."""
-    found: dict[str, int] = {}
+def _machine_notes(rows: Sequence[ComparisonRow]) -> list[str]:
+    """A warning if the runs were trained on different devices or with different numbers of threads."""
+    count_by_machine: dict[str, int] = {}
     for run in (run for row in rows for run in row.runs):
-        where = run.environment
-        told = f"{where.get('processor', '')} {where.get('device', '')}, {where.get('threads', '?')} threads".strip()
-        found[told] = found.get(told, 0) + 1
-    if len(found) < 2:
+        e = run.environment
+        machine = f"{e.get('processor', '')} {e.get('device', '')}, {e.get('threads', '?')} threads".strip()
+        count_by_machine[machine] = count_by_machine.get(machine, 0) + 1
+    if len(count_by_machine) < 2:
         return []
-    told = "; ".join(f"{count} on {where}" for where, count in found.items())
-    return [f"Runs did not have the same machine, which seconds depend on ({told})."]
+    listed = "; ".join(f"{count} on {machine}" for machine, count in count_by_machine.items())
+    return [f"Runs were trained on different machines, which affects training times ({listed})."]
 
 
 def budget_text(budget: tuple[str, float] | None) -> str:
-    """A budget in words: ``10 min``, ``200,000 images``, ``5,000 rounds``."""
+    """A budget in words.
+
+    >>> budget_text(("max_time", 600.0)), budget_text(("images", 200_000)), budget_text(("steps", 5_000))
+    ('10 min', '200,000 images', '5,000 steps')
+    """
     if budget is None:
         return "no budget"
     unit, amount = budget
     if unit == "max_time":
         return f"{amount / 60:g} min" if amount >= 60 else f"{amount:g} s"
-    return f"{amount:,.0f} {'images' if unit == 'images' else 'rounds'}"
+    return f"{amount:,.0f} {unit}"

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from twoplayer.comparison.table import ComparisonCell, ComparisonRow, ComparisonTable, MetricColumn
 from twoplayer.core.files import write_atomic
+from twoplayer.core.number_format import format_number
 
-__all__ = ["FILES", "as_text", "cell_text", "latex", "long_rows", "markdown", "number", "run_rows", "write_tables"]
+__all__ = ["FILES", "as_text", "cell_text", "latex", "long_rows", "markdown", "run_rows", "write_tables"]
 
 FILES = ("table.csv", "runs.csv", "table.parquet", "table.tex", "table.md")
-"""What `write_tables` writes."""
-SHOWN = 4
-"""Figures that are printed; all are written."""
+"""The files of `write_tables`."""
+PRINTED_COLUMNS = 4
+"""Metrics in the table for a terminal; the files have all."""
 LEGEND = (
-    "mean [95 % bootstrap interval] (mean rank); * the best, = not told apart from it by a paired permutation test, "
-    "? not tested, or by too few runs to tell anything apart"
+    "mean [95 % bootstrap interval] (mean rank); * the best, = not significantly different from it in a paired "
+    "permutation test, ? not tested, or with too few runs for a significant difference"
 )
 
 
 def write_tables(tables: Sequence[ComparisonTable], folder: Path) -> list[Path]:
-    """``table`` as .csv, .parquet, .tex and .md, with every row and figure, and ``runs.csv`` with every run."""
+    """Write ``table`` as .csv, .parquet, .tex and .md with all rows and metrics, and ``runs.csv`` with all runs."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -45,16 +45,16 @@ def write_tables(tables: Sequence[ComparisonTable], folder: Path) -> list[Path]:
 
 
 def long_rows(tables: Sequence[ComparisonTable]) -> list[dict[str, Any]]:
-    """A record for each row and figure, with the statistics."""
+    """A record for each row and metric, with the statistics."""
     return [
         {
             "data": table.data,
             "label": row.label,
             "method": row.runs[0].config.method,
-            "figure": column.name,
+            "metric": column.name,
             "higher_is_better": column.higher_is_better,
             "runs": len(row.runs),
-            "finished": row.good,
+            "finished": row.finished_count,
             "mean": cell.mean,
             "low": cell.low,
             "high": cell.high,
@@ -74,7 +74,7 @@ def long_rows(tables: Sequence[ComparisonTable]) -> list[dict[str, Any]]:
 
 
 def run_rows(tables: Sequence[ComparisonTable]) -> list[dict[str, Any]]:
-    """A record for each run and figure."""
+    """A record for each run and metric."""
     return [
         {
             "data": table.data,
@@ -83,10 +83,10 @@ def run_rows(tables: Sequence[ComparisonTable]) -> list[dict[str, Any]]:
             "replicate": run.replicate,
             "seed": run.config.seed,
             "state": run.state,
-            "rounds": run.step,
+            "steps": run.step,
             "images_seen": run.images_seen,
             "seconds": run.seconds,
-            "figure": column.name,
+            "metric": column.name,
             "value": None if score is None else score.value,
             "error": None if score is None else score.error,
             "threads": run.environment.get("threads"),
@@ -113,59 +113,48 @@ def _csv(rows: Sequence[dict[str, Any]]) -> str:
 # ---------------------------------------------------------------------- for people
 
 
-def number(value: float | None) -> str:
-    """Four significant digits; a dash for nothing.
-
-    >>> number(0.693147), number(12345.6), number(float("inf")), number(None)
-    ('0.6931', '12,346', '∞', '–')
-    """
-    if value is None or math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
-    text = f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
-    return text.replace("-", "−")
-
-
 def cell_text(cell: ComparisonCell | None) -> str:
     """``3.21 [3.05, 3.4] (1.3) =``."""
     if cell is None:
         return "–"
-    between = "" if cell.low is None else f" [{number(cell.low)}, {number(cell.high)}]"
+    between = "" if cell.low is None else f" [{format_number(cell.low)}, {format_number(cell.high)}]"
     mark = " *" if cell.best else " =" if cell.tied else " ?" if cell.untested else ""
-    return f"{number(cell.mean)}{between} ({cell.rank:.2g}){mark}"
+    return f"{format_number(cell.mean)}{between} ({cell.rank:.2g}){mark}"
 
 
 def as_text(table: ComparisonTable) -> str:
-    """The table for a terminal, with its leading figures."""
-    columns = table.columns[:SHOWN]
-    rows = [["", *(c.name for c in columns), "runs"], ["", *(_arrow(c) for c in columns), ""]]
+    """The table for a terminal, with its first metrics."""
+    columns = table.columns[:PRINTED_COLUMNS]
+    rows = [["", *(c.name for c in columns), "runs"], ["", *(_direction(c) for c in columns), ""]]
     rows += [[row.label, *(cell_text(table.cell(row, c)) for c in columns), _runs(row)] for row in table.rows]
-    rows.append(["held-out real data", *(number(c.real) for c in columns), ""])
+    rows.append(["held-out real data", *(format_number(c.real) for c in columns), ""])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-    more = [f"and {len(table.columns) - SHOWN} more figures in the files"] if len(table.columns) > SHOWN else []
+    hidden = len(table.columns) - PRINTED_COLUMNS
+    more = [f"and {hidden} more metrics in the files"] if hidden > 0 else []
     return "\n".join([f"{table.data}:", *(f"  {line}" for line in [*lines, LEGEND, *more, *table.notes])])
 
 
 def markdown(table: ComparisonTable) -> str:
     """The whole table in Markdown."""
-    work = ["runs", "rounds", f"{table.kind} seen", "threads"]
-    rows = [["", *(c.name for c in table.columns), *work], ["---", *["---:"] * (len(table.columns) + len(work))]]
-    rows += [[row.label, *(cell_text(table.cell(row, c)) for c in table.columns), *_work(row)] for row in table.rows]
-    rows.append(["held-out real data", *(number(c.real) for c in table.columns), *[""] * len(work)])
+    head = ["runs", "steps", f"{table.kind} seen", "threads"]
+    rows = [["", *(c.name for c in table.columns), *head], ["---", *["---:"] * (len(table.columns) + len(head))]]
+    rows += [
+        [row.label, *(cell_text(table.cell(row, c)) for c in table.columns), *_training(row)] for row in table.rows
+    ]
+    rows.append(["held-out real data", *(format_number(c.real) for c in table.columns), *[""] * len(head)])
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     return "\n".join([f"# {table.data}", "", *lines, "", LEGEND + ".", "", *(f"- {note}" for note in table.notes), ""])
 
 
 def latex(table: ComparisonTable) -> str:
-    """The whole table in LaTeX, for the package booktabs: the best in bold, what is tied with it underlined."""
-    head = " & ".join(["", *(f"{_escaped(c.name)} {_direction(c)}" for c in table.columns), "runs"])
+    """The whole table in LaTeX for the package booktabs: the best in bold, ties with it underlined."""
+    head = " & ".join(["", *(f"{_latex_text(c.name)} {_latex_arrow(c)}" for c in table.columns), "runs"])
     lines = [
-        f"{_escaped(row.label)} & {' & '.join(_latex_cells(table, row))} & {_escaped(_runs(row))} \\\\"
+        f"{_latex_text(row.label)} & {' & '.join(_latex_cells(table, row))} & {_latex_text(_runs(row))} \\\\"
         for row in table.rows
     ]
-    real = " & ".join(["held-out real data", *(_plain(c.real) for c in table.columns), ""])
+    real = " & ".join(["held-out real data", *(_latex_number(c.real) for c in table.columns), ""])
     notes = [f"% {note}" for note in table.notes]
     return "\n".join(
         [f"% {table.data}: means over runs, 95 % bootstrap intervals", *notes,
@@ -181,37 +170,37 @@ def _latex_cells(table: ComparisonTable, row: ComparisonRow) -> list[str]:
 def _latex_cell(cell: ComparisonCell | None) -> str:
     if cell is None:
         return "--"
-    mean = _plain(cell.mean)
+    mean = _latex_number(cell.mean)
     marked = f"\\textbf{{{mean}}}" if cell.best else f"\\underline{{{mean}}}" if cell.tied else mean
-    return marked if cell.low is None else f"{marked} [{_plain(cell.low)}, {_plain(cell.high)}]"
+    return marked if cell.low is None else f"{marked} [{_latex_number(cell.low)}, {_latex_number(cell.high)}]"
 
 
-def _plain(value: float | None) -> str:
-    text = number(value)
+def _latex_number(value: float | None) -> str:
+    text = format_number(value)
     return {"–": "--", "∞": "$\\infty$", "−∞": "$-\\infty$"}.get(text, text.replace("−", "$-$").replace(",", "{,}"))
 
 
-def _escaped(text: str) -> str:
-    for sign in "&%$#_{}":
-        text = text.replace(sign, f"\\{sign}")
+def _latex_text(text: str) -> str:
+    for character in "&%$#_{}":
+        text = text.replace(character, f"\\{character}")
     return text
 
 
-def _direction(column: MetricColumn) -> str:
+def _latex_arrow(column: MetricColumn) -> str:
     return "" if column.higher_is_better is None else "$\\uparrow$" if column.higher_is_better else "$\\downarrow$"
 
 
-def _arrow(column: MetricColumn) -> str:
-    return column.better.removesuffix(" is better")
+def _direction(column: MetricColumn) -> str:
+    return column.direction.removesuffix(" is better")
 
 
-def _work(row: ComparisonRow) -> list[str]:
-    """What its runs did, on average."""
+def _training(row: ComparisonRow) -> list[str]:
+    """Number of runs, mean steps and images seen, and threads."""
     count = len(row.runs)
-    rounds, seen = sum(r.step for r in row.runs) / count, sum(r.images_seen for r in row.runs) / count
+    steps, seen = sum(r.step for r in row.runs) / count, sum(r.images_seen for r in row.runs) / count
     threads = sorted({str(r.environment.get("threads", "–")) for r in row.runs})
-    return [_runs(row), f"{rounds:,.0f}", f"{seen:,.0f}", ", ".join(threads)]
+    return [_runs(row), f"{steps:,.0f}", f"{seen:,.0f}", ", ".join(threads)]
 
 
 def _runs(row: ComparisonRow) -> str:
-    return f"{row.good} of {len(row.runs)}" if row.failures else str(len(row.runs))
+    return f"{row.finished_count} of {len(row.runs)}" if row.failures else str(len(row.runs))
