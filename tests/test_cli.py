@@ -300,7 +300,14 @@ def test_a_full_disk(cli: Callable[..., Outcome], tmp_path: Path, monkeypatch: p
     real = checkpoint.save_file
     monkeypatch.setattr(checkpoint, "save_file", full)
     stopped = cli(f"{RING} --run run --json")
-    refused(stopped, "checkpoint at round 4 could not be written", "No space left", "run the same command again")
+    document = json.loads(stopped.out)
+    assert document["exit_code"] == 2 and "No space left" in document["errors"][0]
+    refused(
+        Outcome(2, "", stopped.err),
+        "checkpoint at round 4 could not be written",
+        "No space left",
+        "run the same command again",
+    )
     monkeypatch.setattr(checkpoint, "save_file", real)
     assert cli(f"{RING} --run run").code == 0
 
@@ -557,7 +564,7 @@ def test_a_run_may_go_without_measurements(
     assert cli(f"{RING} --run plain --evaluate-count 0").code == 0
     assert not (tmp_path / "plain" / "metrics.jsonl").exists()
     refused(cli(f"{RING} --evaluate-count 50"), "evaluate_count must be at least 100, or 0 for no measurements, not")
-    refused(cli("compare gan1 --data ring --steps 9 --evaluate-count 0"), "leave --evaluate-count 0 out")
+    refused(cli("compare gan1 --data ring --steps 9 --evaluate-count 0"), "--evaluate-count 0 switches off: remove it")
 
 
 def test_advice_names_what_helps(cli: Callable[..., Outcome], run: Path) -> None:

@@ -145,7 +145,7 @@ def plan(
 def flag_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by the names of their flags: options of a part by their paths, None left out.
 
-    >>> flag_settings({"optimizer": {"name": "sgd", "momentum": 0.9}, "regularizers": {"r1": {"gamma": 1}}, "seed": None})
+    >>> flag_settings({"optimizer": {"name": "sgd", "momentum": 0.9}, "regularizers": {"r1": {"gamma": 1}}})
     {'optimizer': 'sgd', 'optimizer.momentum': 0.9, 'regularizers': 'r1', 'r1.gamma': 1}
     """
     flags: dict[str, Any] = {}
