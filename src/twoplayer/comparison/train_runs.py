@@ -278,7 +278,10 @@ def _is_done(folder: Path, run: PlannedRun, data: str) -> bool:
     if not run_folder.exists:
         return False
     try:
-        planned, trained = resolve_config(run.method, data, seed=run.seed, **run.settings), run_folder.require().config()
+        planned, trained = (
+            resolve_config(run.method, data, seed=run.seed, **run.settings),
+            run_folder.require().config(),
+        )
         same = not trained.differences(planned) and _end_settings(trained) == _end_settings(planned)
         return same and run_folder.status().get("state") in ENDED_STATES
     except UserError:  # a damaged folder: training reports it
