@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from twoplayer.core.errors import UserError
+from twoplayer.core.pixels import HALF_RANGE
 from twoplayer.data._identity import array_digest, digest
 from twoplayer.data._images import Images
 from twoplayer.data._labels import UNLABELLED, encode_labels
@@ -80,7 +81,7 @@ def pixel_conversion(dtype: np.dtype[Any], low: float, high: float, name: str) -
         raise UserError(
             f"{name} has float pixels in {low:g}..{high:g}: scale them to [0, 1] or [-1, 1], or convert them to uint8"
         )
-    return partial(_affine, scale=127.5, shift=127.5) if low < 0 else partial(_affine, scale=255.0, shift=0.0)
+    return partial(_affine, scale=HALF_RANGE, shift=HALF_RANGE) if low < 0 else partial(_affine, scale=255.0, shift=0.0)
 
 
 def _affine(block: Array, scale: float, shift: float) -> Array:

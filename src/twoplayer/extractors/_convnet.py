@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, cross_entropy
 
 from twoplayer.core.hardware import computes_bf16
+from twoplayer.core.pixels import from_pixels
 from twoplayer.core.rng import derive, numpy_generator
 from twoplayer.extractors._base import Array
 
@@ -48,7 +49,7 @@ class ConvNet(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """The activations before the last layer, ``(B, 128)``."""
-        x = images.to(self.head.weight.dtype).div(127.5).sub(1)
+        x = from_pixels(images, self.head.weight.dtype)
         if self.shrink > 1:
             x = avg_pool2d(x, self.shrink, ceil_mode=True)
         x = self.trunk(x.contiguous(memory_format=torch.channels_last))

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
+from twoplayer.core.pixels import from_pixels
 from twoplayer.core.ranges import NonNegativeCount, at_least
 from twoplayer.core.rng import numpy_generator
 from twoplayer.extractors._base import HERE, Array, ExtractorContext, ExtractorData
@@ -64,7 +65,7 @@ class RandomConv(ExactNetwork):
         return max(1, min(256, 400_000 // (shape[0] * shape[1])))
 
     def look(self, images: Tensor) -> tuple[Tensor, None]:
-        x = coloured(images.to(self.network.spread.dtype).div(127.5).sub(1))
+        x = coloured(from_pixels(images, self.network.spread.dtype))
         x = x.contiguous(memory_format=torch.channels_last)
         shrink = -(-min(x.shape[2:]) // SIDE_LIMIT)
         return self.network(avg_pool2d(x, shrink, ceil_mode=True) if shrink > 1 else x), None

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from twoplayer.core.errors import UserError
+from twoplayer.core.pixels import from_pixels
 from twoplayer.core.rng import numpy_generator
 from twoplayer.games._adversarial import AdversarialGame
 from twoplayer.games._factory import ConfigurableGame, StoredConditions
@@ -151,7 +152,7 @@ def _parts(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
 
 def _seen(images: Tensor) -> Tensor:
     """Stored images uint8 ``(N, H, W, C)`` as networks see them."""
-    return images.permute(0, 3, 1, 2).float().div(127.5).sub(1)
+    return from_pixels(images.permute(0, 3, 1, 2))
 
 
 def _coloured(images: np.ndarray) -> np.ndarray:

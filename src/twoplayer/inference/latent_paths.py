@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from torch import Tensor
 
+from twoplayer.core.pixels import to_pixels
 from twoplayer.core.rng import torch_generator
 from twoplayer.metrics._base import Estimate
 
@@ -215,7 +216,7 @@ def _seeing(run: TrainedRun, extractor: Exact, refine: int | None) -> See:
 def _unrounded(samples: Tensor, form: SampleFormat) -> Tensor:
     """Networks' samples in the data set's units: pixels in [0, 255], not rounded, or points."""
     if form.kind == "images":
-        return samples.add(1).mul(127.5).clamp(0, 255)
+        return to_pixels(samples)
     if form.centre is None or form.scale is None:
         return samples
     centre, scale = (torch.as_tensor(x, dtype=samples.dtype, device=samples.device) for x in (form.centre, form.scale))

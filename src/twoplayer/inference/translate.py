@@ -14,6 +14,7 @@ import numpy as np
 
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import check_free
+from twoplayer.core.pixels import from_pixels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -163,7 +164,7 @@ def _translated(run: TrainedRun, pictures: Sequence[Array], dropout: int | None)
 
     stored, made = SampleFormat("images"), list[Array]()
     for together in _batches(pictures) if dropout is None else [[picture] for picture in pictures]:
-        inputs = torch.from_numpy(np.stack(together)).permute(0, 3, 1, 2).float().div(127.5).sub(1)
+        inputs = from_pixels(torch.from_numpy(np.stack(together)).permute(0, 3, 1, 2))
         left_out = nullcontext() if dropout is None else _dropping(run, dropout, together[0])
         with torch.no_grad(), run.placement.accelerator.autocast(), left_out:
             out: Tensor = run.generator(run.placement.samples(inputs.to(run.placement.device)))
@@ -261,7 +262,7 @@ def _check(picture: Array, expected: int, name: str) -> None:
 def _perceptual(made: Array, true: Array, layers: Sequence[Any]) -> Array:
     import torch
 
-    one, other = (torch.from_numpy(a).permute(0, 3, 1, 2).float().div(127.5).sub(1) for a in (made, true))
+    one, other = (from_pixels(torch.from_numpy(a).permute(0, 3, 1, 2)) for a in (made, true))
     distance = torch.zeros(len(made))
     for layer in layers:
         one, other = layer(one), layer(other)

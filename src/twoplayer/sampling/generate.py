@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from twoplayer.algorithms._refined_generator import RefinedGenerator
 from twoplayer.core.errors import UserError
+from twoplayer.core.pixels import from_pixels, to_pixels
 from twoplayer.data._base import Dataset, point_type
 from twoplayer.games._inputs import latents
 
@@ -100,7 +101,7 @@ def encode(
 def to_network(raw: Tensor, stored: SampleFormat | Dataset) -> Tensor:
     """Stored samples as networks see them: uint8 ``(B, H, W, C)`` to [−1, 1] ``(B, C, H, W)``, points standardized."""
     if stored.kind == "images":
-        return raw.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+        return from_pixels(raw.permute(0, 3, 1, 2))
     if stored.centre is None or stored.scale is None:
         return raw.float()
     # In float64, since a centre far from 0 takes float32's digits away.
@@ -111,7 +112,7 @@ def to_network(raw: Tensor, stored: SampleFormat | Dataset) -> Tensor:
 def to_stored(samples: Tensor, stored: SampleFormat) -> np.ndarray:
     """Networks' samples as the data set stores its own: uint8 ``(N, H, W, C)``, or points in the user's units."""
     if stored.kind == "images":
-        scaled = samples.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+        scaled = to_pixels(samples.float()).round().to(torch.uint8)
         return np.asarray(scaled.permute(0, 2, 3, 1).contiguous().cpu().numpy())
     points = np.asarray(samples.float().cpu().numpy())
     if stored.centre is None or stored.scale is None:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from twoplayer.core.pixels import from_pixels
 from twoplayer.core.rng import derive, numpy_generator
 from twoplayer.text_encoders._base import Array
 
@@ -58,7 +59,7 @@ class ImageTower(nn.Module):
         return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), *pool, nn.BatchNorm2d(outputs), nn.ReLU())
 
     def forward(self, images: Tensor) -> Tensor:
-        x = images.to(torch.float32).div(127.5).sub(1)
+        x = from_pixels(images)
         if self.shrink > 1:
             x = F.avg_pool2d(x, self.shrink, ceil_mode=True)
         vectors: Tensor = self.head(self.trunk(x.contiguous(memory_format=torch.channels_last)))
