@@ -1,4 +1,4 @@
-"""Exported generators: the same samples for any number of inputs, without the library; what a file says of itself."""
+"""Exported generators: the same samples for any number of inputs without the library; the metadata of a file."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ def trained(folder: Path) -> Callable[[str], Run]:
 
 
 def opened(path: Path) -> tuple[Callable[[Tensor], Tensor], dict[str, Any]]:
-    """The program, and what its file says of it."""
-    files = {_program.ABOUT: ""}
+    """The program and its metadata."""
+    files = {_program.METADATA_NAME: ""}
     program = torch.export.load(path, extra_files=files)
-    return program.module(), json.loads(files[_program.ABOUT])
+    return program.module(), json.loads(files[_program.METADATA_NAME])
 
 
 def expected(run: Run, inputs: Tensor, refine: int | None = None) -> Tensor:
@@ -103,16 +103,18 @@ def expected(run: Run, inputs: Tensor, refine: int | None = None) -> Tensor:
 def test_an_exported_generator_makes_the_runs_samples(case: str, trained: Any, tmp_path: Path) -> None:
     run = trained(case)
     path = run.export(tmp_path / "generator.pt2")
-    program, about = opened(path)
+    program, metadata = opened(path)
     inputs = run.inputs.draw(7, 3, "a test")
     for count in (1, 2, len(inputs)):
         samples, own = program(inputs[:count]), expected(run, inputs[:count])
         assert samples.shape == (count, *run.data["shape"]) and not samples.requires_grad
         size = torch.tensor(run.data["scale"] or 1.0)
         assert ((samples - own) / size).abs().max() < 1e-5
-    assert about["input"]["shape"] == ["N", *inputs.shape[1:]] and about["output"]["shape"][1:] == run.data["shape"]
-    assert about["output"]["type"] == ("float64" if case == "points" else "float32")
-    columns = [part["columns"] for part in about["input"]["parts"] if "columns" in part]
+    assert (
+        metadata["input"]["shape"] == ["N", *inputs.shape[1:]] and metadata["output"]["shape"][1:] == run.data["shape"]
+    )
+    assert metadata["output"]["type"] == ("float64" if case == "points" else "float32")
+    columns = [part["columns"] for part in metadata["input"]["parts"] if "columns" in part]
     assert [a for a, _ in columns] == [0, *(b for _, b in columns)][: len(columns)]
     assert not columns or columns[-1][1] == inputs.shape[1]
 
@@ -122,10 +124,10 @@ def test_refining_is_part_of_the_program(trained: Any, tmp_path: Path) -> None:
     inputs = run.inputs.draw(6, 0, "a test")
     made = []
     for steps in (0, 2, 3):
-        program, about = opened(run.export(tmp_path / f"{steps}.pt2", refine=steps))
+        program, metadata = opened(run.export(tmp_path / f"{steps}.pt2", refine=steps))
         made.append(program(inputs))
         assert (made[-1] - expected(run, inputs, steps)).abs().max() < 1e-5
-        assert about["functional_steps"] == steps
+        assert metadata["functional_steps"] == steps
     assert (made[1] - made[0]).abs().max() > 1e-2 and (made[2] - made[1]).abs().max() > 1e-2
     sizes = [path.stat().st_size for path in (tmp_path / "0.pt2", tmp_path / "3.pt2")]
     assert sizes[0] < sizes[1]  # a step that is left out takes its critic along
@@ -139,12 +141,12 @@ def test_refining_is_part_of_the_program(trained: Any, tmp_path: Path) -> None:
 ALONE = """
 import json, sys, torch
 assert not any(name.startswith("twoplayer") for name in sys.modules)
-about = {"about.json": ""}
-program = torch.export.load(sys.argv[1], extra_files=about).module()
-latents, label = json.loads(about["about.json"])["input"]["parts"]
+metadata = {"metadata.json": ""}
+program = torch.export.load(sys.argv[1], extra_files=metadata).module()
+latents, label = json.loads(metadata["metadata.json"])["input"]["parts"]
 inputs = torch.cat([torch.randn(5, latents["columns"][1]), torch.eye(len(label["values"]))[:5]], 1)
 samples = program(inputs)
-pixels = eval(json.loads(about["about.json"])["output"]["to_pixels"].split(", from")[0])
+pixels = eval(json.loads(metadata["metadata.json"])["output"]["to_pixels"].split(", from")[0])
 assert pixels.dtype == torch.uint8 and samples.abs().max() <= 1
 print(tuple(pixels.shape))
 """
@@ -197,8 +199,8 @@ def test_onnx_makes_the_same_samples(case: str, trained: Any, tmp_path: Path) ->
     for count in (1, len(inputs)):
         (samples,) = session.run(None, {"inputs": inputs[:count].numpy()})
         assert np.abs(samples - expected(run, inputs[:count]).numpy()).max() < 1e-4
-    about = json.loads(session.get_modelmeta().custom_metadata_map[_program.ABOUT])
-    assert about["input"]["shape"] == ["N", *inputs.shape[1:]]
+    metadata = json.loads(session.get_modelmeta().custom_metadata_map[_program.METADATA_NAME])
+    assert metadata["input"]["shape"] == ["N", *inputs.shape[1:]]
 
 
 def test_without_onnx_it_says_what_to_install(trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +216,7 @@ def test_a_program_that_makes_other_samples_is_not_written(
 ) -> None:
     forward = TracedRefinedGenerator.forward
     monkeypatch.setattr(TracedRefinedGenerator, "forward", lambda self, inputs: forward(self, inputs) * 1.01)
-    with pytest.raises(UserError, match="makes a program of this generator whose samples are not its own"):
+    with pytest.raises(UserError, match="exports this generator as a program with other samples"):
         trained("refined points").export(tmp_path / "generator.pt2")
     assert not (tmp_path / "generator.pt2").exists()
 
@@ -239,7 +241,7 @@ def test_the_verb(
     assert "generator.pt2 is there already: give another name, or --overwrite" in said("", 2)
     assert Path("generator.pt2").read_bytes() == before
     document = json.loads(said("--overwrite --json", 0))
-    assert document["output"] == "generator.pt2" and document["about"]["functional_steps"] == 3
+    assert document["output"] == "generator.pt2" and document["metadata"]["functional_steps"] == 3
     assert Path("generator.pt2").read_bytes() != before
     assert "give a name that ends in .pt2 or .onnx" in said("-o generator.zip", 2)
     assert "give a name that ends in .onnx" in said("-o other.pt2 --format onnx", 2)

@@ -1,4 +1,4 @@
-"""Runs that are sick on purpose, at least three for each disease, and runs that are not."""
+"""Runs with a provoked failure, at least three for each failure mode, and normal runs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ __all__ = ["RECIPES", "Recipe", "write_data"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """A run: how to train it and, if it is made sick, of what."""
+    """How to train a run, and the failure mode that its settings provoke."""
 
     name: str
-    sick: str | None
+    failure_mode: str | None
+    """None for a normal run."""
     method: str
     data: str
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -72,7 +73,7 @@ DATA: dict[str, Callable[[], np.ndarray]] = {
 
 
 def write_data(folder: Path) -> None:
-    """Write the made-up data sets as .npy files, where they are not there yet."""
+    """Write the synthetic data sets as .npy files unless they exist."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, make in DATA.items():
         file = folder / f"{name}.npy"
@@ -86,7 +87,7 @@ POINTS: dict[str, Any] = {"steps": 2_000}
 FEW: dict[str, Any] = {"steps": 2_000, "data.subset": 64}
 
 RECIPES = (
-    # ---- healthy
+    # ---- normal
     Recipe("ring-default", None, "default", "ring", POINTS),
     Recipe("ring-gan1", None, "gan1", "ring", POINTS),
     Recipe("ring-lsgan", None, "lsgan", "ring", POINTS),

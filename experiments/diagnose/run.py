@@ -1,11 +1,11 @@
-"""Runs made sick on purpose and healthy ones, and whether `twoplayer diagnose` tells them apart.
+"""Runs with a provoked failure and normal ones, and whether `twoplayer diagnose` separates them.
 
     python experiments/diagnose/run.py
 
-At least three runs for each disease and more than ten healthy ones are trained (`recipes.py`), each from several seeds:
-the thresholds in ``twoplayer/diagnose`` were chosen on seed 0 alone, and the other seeds confirm them. Runs that are
-finished are not trained again and diagnoses that are there are not made again, so the command can be repeated;
-``--again`` makes the diagnoses anew. What is written: the matrix of runs and diseases, and all evidence as JSON.
+At least three runs for each failure mode and more than ten normal ones are trained (`recipes.py`), each with several
+seeds: the thresholds in ``twoplayer/diagnosis`` were chosen on seed 0 only, and the other seeds confirm them. The
+command can be repeated: finished runs are not trained again, and are diagnosed again only with ``--again``. It writes
+the matrix of runs and failure modes, and all indicators as JSON.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from recipes import RECIPES, Recipe, write_data
 import twoplayer
 from twoplayer import diagnosis
 from twoplayer.core.files import write_atomic, write_json
+from twoplayer.diagnosis._warnings import read_warnings
 
 HERE = Path(__file__).parent
 COMMON: dict[str, Any] = {"evaluate_every": 0, "evaluate_count": 100, "tensorboard": False, "device": "cpu"}
@@ -34,27 +35,28 @@ CHOSEN_ON = 0
 
 
 @dataclass(frozen=True)
-class Patient:
-    """A run of the experiment and its diagnosis."""
+class DiagnosedRun:
+    """A run of the experiment with its diagnosis."""
 
     recipe: Recipe
     seed: int
     document: dict[str, Any]
 
     @property
-    def found(self) -> dict[str, float]:
-        """Confidence by disease."""
-        return {f["disease"]: f["confidence"] for f in self.document["findings"]}
+    def confidences(self) -> dict[str, float]:
+        """Confidence of the findings by failure mode."""
+        return {f["failure_mode"]: f["confidence"] for f in self.document["findings"]}
 
     @property
-    def right(self) -> bool:
-        """Whether what was made is found, or where nothing was made nothing is."""
-        return not self.found if self.recipe.sick is None else self.recipe.sick in self.found
+    def correct(self) -> bool:
+        """Whether the provoked failure mode is found; of a normal run, whether none is."""
+        provoked = self.recipe.failure_mode
+        return not self.confidences if provoked is None else provoked in self.confidences
 
     @property
     def warned(self) -> bool:
-        """Whether it heard of its game, not only of its data, while it trained."""
-        return any(not text.startswith("round 0: ") for text in self.document["warnings"])
+        """Whether the monitor warned of the game, not only of the data."""
+        return self.document["game_warnings"] > 0
 
 
 def main() -> None:
@@ -63,76 +65,80 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", help="these runs only")
     parser.add_argument("--runs", type=Path, default=Path("runs/diagnose"), help="where the run folders lie")
     parser.add_argument("--output", type=Path, default=HERE / "results", help="where the matrix goes")
-    parser.add_argument("--again", action="store_true", help="make diagnoses anew")
+    parser.add_argument("--again", action="store_true", help="diagnose again")
     options = parser.parse_args()
     write_data(options.runs / "data")
     chosen = [r for r in RECIPES if not options.recipes or r.name in options.recipes]
-    patients = [examined(recipe, seed, options) for seed in options.seeds for recipe in chosen]
-    text = matrix(patients)
+    runs = [diagnosed(recipe, seed, options) for seed in options.seeds for recipe in chosen]
+    text = matrix(runs)
     print(text)
     if not options.recipes:
         write_atomic(options.output / "matrix.md", text)
-        evidence = [{"run": p.recipe.name, "seed": p.seed, "made": p.recipe.sick, **p.document} for p in patients]
+        evidence = [
+            {"run": r.recipe.name, "seed": r.seed, "provoked": r.recipe.failure_mode, **r.document} for r in runs
+        ]
         write_json(options.output / "evidence.json", evidence)
 
 
-def examined(recipe: Recipe, seed: int, options: argparse.Namespace) -> Patient:
+def diagnosed(recipe: Recipe, seed: int, options: argparse.Namespace) -> DiagnosedRun:
     folder = options.runs / f"{recipe.name}-seed{seed}"
-    kept = folder / "experiment.json"
-    if not kept.exists() or options.again:
-        began = time.process_time()
+    file = folder / "experiment.json"
+    if not file.exists() or options.again:
+        started = time.process_time()
         train(recipe, seed, folder, options.runs / "data")
-        trained = time.process_time()
+        ended = time.process_time()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             document = diagnosis.diagnose(folder).document()
-        spent = {"training": trained - began, "diagnosing": time.process_time() - trained}
-        write_json(kept, {"processor_seconds": spent, **document})
-        told = ", ".join(f"{f['disease']} {f['confidence']:.2f}" for f in document["findings"])
-        print(f"{folder.name}: {spent} {told}", file=sys.stderr, flush=True)
-    return Patient(recipe, seed, json.loads(kept.read_text()))
+        seconds = {"training": ended - started, "diagnosing": time.process_time() - ended}
+        game_warnings = sum(warning.step > 0 for warning in read_warnings(folder))
+        write_json(file, {"processor_seconds": seconds, "game_warnings": game_warnings, **document})
+        findings = ", ".join(f"{f['failure_mode']} {f['confidence']:.2f}" for f in document["findings"])
+        print(f"{folder.name}: {seconds} {findings}", file=sys.stderr, flush=True)
+    return DiagnosedRun(recipe, seed, json.loads(file.read_text()))
 
 
 def train(recipe: Recipe, seed: int, folder: Path, data: Path) -> None:
-    """Train it, or go on where it stopped."""
+    """Train the run, or resume it."""
     source = str(data / recipe.data) if recipe.data.endswith(".npy") else recipe.data
     with warnings.catch_warnings(), contextlib.suppress(twoplayer.Diverged):
         warnings.simplefilter("ignore")
         twoplayer.train(recipe.method, source, run=folder, seed=seed, **{**COMMON, **recipe.settings})
 
 
-def matrix(patients: Sequence[Patient]) -> str:
-    """Runs by diseases: ● made and found, ○ made and missed, + found besides in a sick run, ✗ a healthy run accused."""
+def matrix(runs: Sequence[DiagnosedRun]) -> str:
+    """Runs by failure modes: ● provoked and found, ○ provoked and missed, + also found, ✗ found in a normal run."""
     names = diagnosis.names()
-    lines = ["# Runs and diseases", "", *_summary(patients), ""]
+    lines = ["# Runs and failure modes", "", *_summary(runs), ""]
     lines += ["| run | seed | " + " | ".join(names) + " |", "| --- | ---: |" + " :-: |" * len(names)]
-    for patient in patients:
-        marks = [_mark(patient, name) for name in names]
-        lines.append(f"| {patient.recipe.name} | {patient.seed} | " + " | ".join(marks) + " |")
+    for run in runs:
+        marks = [_mark(run, name) for name in names]
+        lines.append(f"| {run.recipe.name} | {run.seed} | " + " | ".join(marks) + " |")
     return "\n".join([*lines, "", matrix.__doc__ or "", "The number is the confidence, in hundredths.", ""])
 
 
-def _mark(patient: Patient, disease: str) -> str:
-    found = patient.found.get(disease)
-    if patient.recipe.sick == disease:
-        return "○" if found is None else f"● {100 * found:.0f}"
-    if found is None:
-        return "?" if disease in patient.document["unchecked"] else ""
-    return f"{'✗' if patient.recipe.sick is None else '+'} {100 * found:.0f}"
+def _mark(run: DiagnosedRun, failure_mode: str) -> str:
+    confidence = run.confidences.get(failure_mode)
+    if run.recipe.failure_mode == failure_mode:
+        return "○" if confidence is None else f"● {100 * confidence:.0f}"
+    if confidence is None:
+        return "?" if failure_mode in run.document["unchecked"] else ""
+    return f"{'✗' if run.recipe.failure_mode is None else '+'} {100 * confidence:.0f}"
 
 
-def _summary(patients: Sequence[Patient]) -> Iterable[str]:
-    for seeds, words in (({CHOSEN_ON}, "chosen on"), ({p.seed for p in patients} - {CHOSEN_ON}, "confirmed on")):
-        some = [p for p in patients if p.seed in seeds]
-        if not some:
+def _summary(runs: Sequence[DiagnosedRun]) -> Iterable[str]:
+    for seeds, words in (({CHOSEN_ON}, "chosen on"), ({r.seed for r in runs} - {CHOSEN_ON}, "confirmed on")):
+        with_seeds = [r for r in runs if r.seed in seeds]
+        if not with_seeds:
             continue
-        sick, healthy = [p for p in some if p.recipe.sick], [p for p in some if not p.recipe.sick]
+        failing = [r for r in with_seeds if r.recipe.failure_mode]
+        normal = [r for r in with_seeds if not r.recipe.failure_mode]
         yield (
             f"- Thresholds {words} seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, sorted(seeds)))}: "
-            f"{sum(p.right for p in sick)} of {len(sick)} diseases made were found, "
-            f"{sum(not p.right for p in healthy)} of {len(healthy)} healthy runs were accused. While they trained, "
-            f"{sum(p.warned for p in sick)} of the sick and {sum(p.warned for p in healthy)} of the healthy heard a "
-            "warning of their game."
+            f"{sum(r.correct for r in failing)} of {len(failing)} provoked failures were found, and "
+            f"{sum(not r.correct for r in normal)} of {len(normal)} normal runs had a finding. During training the "
+            f"monitor warned of the game in {sum(r.warned for r in failing)} failing and "
+            f"{sum(r.warned for r in normal)} normal runs."
         )
 
 

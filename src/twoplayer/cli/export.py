@@ -1,4 +1,4 @@
-"""Write a run's generator as one file that anybody opens: a torch.export program, or ONNX."""
+"""Write a run's generator as one file that does not need twoplayer: a torch.export program, or ONNX."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ __all__ = ["command"]
     help="a name that ends in .pt2 or .onnx [default: generator.pt2, or .onnx]",
 )
 @click.option("--format", type=click.Choice(["pt2", "onnx"]), help="torch.export or ONNX [default: by the name]")
-@click.option("--refine", type=int, help="functional gradient steps in it [default: all that it has]")
+@click.option("--refine", type=int, help="functional gradient steps in the program [default: all]")
 @overwrite_option
-@click.option("--json", "as_json", is_flag=True, help="print what the file says of itself")
+@click.option("--json", "as_json", is_flag=True, help="print the file's metadata as one JSON document")
 def command(
     run: Path, output: Path | None, format: str | None, refine: int | None, overwrite: bool, as_json: bool
 ) -> None:
-    """Export the averaged generator of RUN, a run folder, as one program: inputs in, samples out, any number at once.
+    """Export the EMA generator of RUN, a run folder, as one program from inputs to samples, for any number of them.
 
-    It computes in float32, and whoever opens it needs torch, or a runtime for ONNX, and nothing else. What its input
-    means, and how to make pixels of its output, stands in the file (about.json) and is printed.
+    It computes in float32 and needs torch, or a runtime for ONNX, and nothing else. The meaning of its input, and how
+    to convert its output to pixels, is stored in the file (metadata.json) and printed.
 
     \b
     twoplayer export runs/dcgan-digits-1 -o generator.pt2
@@ -40,8 +40,13 @@ def command(
     from twoplayer.core.files import json_text
     from twoplayer.export import export
 
-    made = export(Run(run, device="cpu"), output, format=format, refine=refine, overwrite=overwrite)
+    exported = export(Run(run, device="cpu"), output, format=format, refine=refine, overwrite=overwrite)
     if as_json:
-        click.echo(json_text({"run": run, "output": made.path, "format": made.format, "about": made.about}, indent=2))
+        click.echo(
+            json_text(
+                {"run": run, "output": exported.path, "format": exported.format, "metadata": exported.metadata},
+                indent=2,
+            )
+        )
     else:
-        click.echo(str(made))
+        click.echo(str(exported))

@@ -1,4 +1,4 @@
-"""From a run to a file: what may be written where, and a last look at what the program makes."""
+"""Export of a run's generator to a file."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "ExportedFile", "export"]
 
 FORMATS = {"pt2": "torch.export", "onnx": "ONNX"}
-"""What a file's name ends in, and what it then holds."""
+"""What a file holds, by the suffix of its name."""
 
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """A file with a generator in it, and what it says of itself."""
+    """A file with a generator."""
 
     path: Path
     format: str
-    about: dict[str, Any]
-    """What its input means and how outputs become pixels or points; the file holds the same."""
+    metadata: dict[str, Any]
+    """The meaning of the input, and how outputs become pixels or points; stored in the file too."""
 
     def __str__(self) -> str:
-        from twoplayer.export._about import how_to_open
+        from twoplayer.export._metadata import how_to_open
 
-        return f"{self.path}\n{how_to_open(self.path, self.format, self.about)}"
+        return f"{self.path}\n{how_to_open(self.path, self.format, self.metadata)}"
 
 
 def export(
@@ -41,34 +41,40 @@ def export(
     refine: int | None = None,
     overwrite: bool = False,
 ) -> ExportedFile:
-    """Write the run's averaged generator as one program: inputs ``(N, …)`` in, samples ``(N, …)`` out, for any N.
+    """Write the run's EMA generator as one program: inputs ``(N, …)`` to samples ``(N, …)``, for any N.
 
-    The program computes in float32 on the CPU (or wherever whoever opens it moves it), needs no line of this library,
-    and gives what `TrainedRun.sample` does before images become whole numbers: images in [−1, 1], points in the data's
-    own units. Functional gradient steps are part of it, the first `refine` of them or all.
+    The program computes in float32 on the CPU (or the device to which its user moves it), does not need this library,
+    and gives the samples of `TrainedRun.sample` before images are rounded: images in [−1, 1], points in the data's own
+    units.
 
-    `path` is by default ``generator.pt2``, or ``.onnx``; `format` is read off its name. Raises `UserError` for another
-    name or format, for a file that is there already unless `overwrite`, and where ONNX's packages are missing.
+    Args:
+        run: the run.
+        path: the file; by default ``generator.pt2`` or ``generator.onnx``.
+        format: ``"pt2"`` (torch.export) or ``"onnx"``; by default that of the suffix of `path`.
+        refine: functional gradient steps in the program; by default all that the generator has.
+        overwrite: whether an existing file is replaced.
+
+    Raises:
+        UserError: for another suffix or format, an existing file, and if the packages for ONNX are missing.
     """
-    from twoplayer.export._about import about
-    from twoplayer.export._program import program, written
+    from twoplayer.export._metadata import metadata
+    from twoplayer.export._program import file_content, generator_program
 
     target, format = _target(path, format, overwrite)
-    made = program(run, refine)
-    told = about(run, made)
-    write_atomic(target, written(made, format, told))
-    return ExportedFile(target, format, told)
+    program = generator_program(run, refine)
+    document = metadata(run, program)
+    write_atomic(target, file_content(program, format, document))
+    return ExportedFile(target, format, document)
 
 
 def _target(path: Path | str | None, format: str | None, overwrite: bool) -> tuple[Path, str]:
-    """Where to, and as what."""
-    known = " or ".join(f".{ending}" for ending in FORMATS)
+    """The file to write, and its format."""
     if format is not None and format not in FORMATS:
         raise UserError(f"no format is called {format!r}: write {' or '.join(FORMATS)}")
     target = Path(f"generator.{format or 'pt2'}" if path is None else path)
-    ending = target.suffix.lower().removeprefix(".")
-    if ending not in FORMATS or format not in (None, ending):
-        wanted = known if format is None else f".{format}"
-        raise UserError(f"cannot export to {target}: give a name that ends in {wanted}")
+    suffix = target.suffix.lower().removeprefix(".")
+    if suffix not in FORMATS or format not in (None, suffix):
+        expected = " or ".join(f".{name}" for name in FORMATS) if format is None else f".{format}"
+        raise UserError(f"cannot export to {target}: give a name that ends in {expected}")
     check_free([target], overwrite=overwrite)
-    return target, ending
+    return target, suffix

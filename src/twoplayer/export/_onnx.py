@@ -1,4 +1,4 @@
-"""A torch.export program as ONNX, where its packages are installed."""
+"""Conversion of a torch.export program to ONNX, if its packages are installed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ PACKAGES = ("onnx", "onnxscript")
 
 
 def as_onnx(exported: ExportedProgram, properties: dict[str, str]) -> bytes:
-    """A file with the program, its weights and those properties. Raises `UserError` where that cannot be made."""
+    """The content of an ONNX file with the program, its weights and properties.
+
+    Raises:
+        UserError: if a package is missing or the program cannot be converted.
+    """
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(f"ONNX needs the package {missing[0]}: pip install {' '.join(PACKAGES)}, or export to .pt2")
@@ -31,23 +35,23 @@ def as_onnx(exported: ExportedProgram, properties: dict[str, str]) -> bytes:
 
     options: dict[str, Any] = {"dynamo": True, "external_data": False, "verbose": False}
     try:
-        with _quietly():
-            made = torch.onnx.export(exported, (), input_names=["inputs"], output_names=["samples"], **options)
+        with _without_warnings():
+            converted = torch.onnx.export(exported, (), input_names=["inputs"], output_names=["samples"], **options)
     except torch.onnx.OnnxExporterError as error:
         raise UserError(
             f"torch {torch.__version__} with onnxscript {version('onnxscript')} cannot write this generator as ONNX: "
             "update them, or export to .pt2"
         ) from error
-    assert made is not None
-    model = made.model_proto
+    assert converted is not None
+    model = converted.model_proto
     onnx.helper.set_model_props(model, properties)
     content: bytes = model.SerializeToString()
     return content
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """Without torch's remarks about its own code and about packages that nobody needs here."""
+def _without_warnings() -> Iterator[None]:
+    """Suppress torch's warnings about its own code and about optional packages."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

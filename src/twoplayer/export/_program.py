@@ -1,4 +1,4 @@
-"""A run's generator as a torch.export program, and the bytes of a file that holds one."""
+"""A run's generator as a torch.export program, and the content of a file with it."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ if TYPE_CHECKING:
 
     from twoplayer.inference.trained_run import TrainedRun
 
-__all__ = ["ABOUT", "GeneratorProgram", "program", "written"]
+__all__ = ["METADATA_NAME", "GeneratorProgram", "file_content", "generator_program"]
 
-ABOUT = "about.json"
-"""The file within a torch.export program, and the entry among an ONNX model's properties, that says what it is."""
-TRIAL = 5
-"""Inputs by which a program is held against the generator that it was made of."""
-AGREE = 1e-3
-"""How far both may be apart, in units of what networks see: a sample at a kink of a critic may take the other side."""
+METADATA_NAME = "metadata.json"
+"""The name of the metadata: a file within a torch.export program, a property of an ONNX model."""
+CHECKED_INPUTS = 5
+"""Inputs on which a program is compared with its generator."""
+TOLERANCE = 1e-3
+"""Largest difference, in units of the networks: a functional gradient step is discontinuous at kinks of a critic."""
 
 
 @dataclass(frozen=True)
 class GeneratorProgram:
-    """A generator as a program, an input and the samples that it makes of it."""
+    """A generator as a program, with an example of its input and output."""
 
     exported: ExportedProgram
     inputs: Tensor
     samples: Tensor
-    levels: int | None
-    """Functional gradient steps in it; None where its generator has none of its own."""
+    functional_steps: int | None
+    """Functional gradient steps in it; None for a generator without any."""
 
 
 @final
 class ShippedGenerator(nn.Module):
-    """A generator whose samples are in the user's terms: images in [−1, 1], points in the data's own units."""
+    """A generator whose images are clamped to [−1, 1] and whose points are in the data's own units."""
 
     centre: Tensor
     scale: Tensor
@@ -54,10 +54,10 @@ class ShippedGenerator(nn.Module):
     def __init__(self, generator: nn.Module, stored: SampleFormat) -> None:
         super().__init__()
         self.generator, self.images = generator, stored.kind == "images"
-        self.moved = stored.centre is not None and stored.scale is not None
+        self.standardized = stored.centre is not None and stored.scale is not None
         self.dtype = torch.float32
         if stored.centre is not None and stored.scale is not None:
-            # In float64, as `to_stored` does it, and kept so where float32 would blur a centre far from 0.
+            # In float64, as in `to_stored`; the result stays in float64 if float32 cannot represent it.
             self.register_buffer("centre", torch.as_tensor(stored.centre, dtype=torch.float64))
             self.register_buffer("scale", torch.as_tensor(stored.scale, dtype=torch.float64))
             self.dtype = getattr(torch, point_type(stored.centre, stored.scale).name)
@@ -66,43 +66,62 @@ class ShippedGenerator(nn.Module):
         samples: Tensor = self.generator(inputs)
         if self.images:
             return samples.clamp(-1, 1)
-        if self.moved:
+        if self.standardized:
             samples = samples.double() * self.scale + self.centre
         return samples.to(self.dtype)
 
 
-def program(run: TrainedRun, refine: int | None = None) -> GeneratorProgram:
-    """The run's averaged generator as a program for any number of inputs, held against the generator itself.
+def generator_program(run: TrainedRun, refine: int | None = None) -> GeneratorProgram:
+    """The run's EMA generator as a program for any number of inputs, checked against the generator itself.
 
-    Raises `UserError` for a `refine` that it does not have, and where this torch does not make the same samples of it.
+    Args:
+        run: the run.
+        refine: functional gradient steps in the program; by default all.
+
+    Raises:
+        UserError: for more functional gradient steps than the generator has, and if the program's samples differ from
+            the generator's.
     """
     with refined(run.generator, refine) as generator:
-        alone = _plain(copy.deepcopy(_sampler(generator)).to("cpu"))
-    alone = alone.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    stored, inputs, levels = SampleFormat.of(run.data), run.inputs.draw(TRIAL, 0, "export"), None
-    shipped = traced = ShippedGenerator(alone, stored).eval()
-    if isinstance(alone, RefinedGenerator):
-        levels = int(alone.steps.taken) if alone.refine is None else alone.refine
-        plain = TracedRefinedGenerator(alone, levels, tuple(run.data["shape"])) if levels else alone.base
+        sampler = _with_plain_linear_layers(copy.deepcopy(_sampling_part(generator)).to("cpu"))
+    sampler = sampler.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    stored, inputs, functional_steps = SampleFormat.of(run.data), run.inputs.draw(CHECKED_INPUTS, 0, "export"), None
+    shipped = traced = ShippedGenerator(sampler, stored).eval()
+    if isinstance(sampler, RefinedGenerator):
+        functional_steps = int(sampler.steps.taken) if sampler.refine is None else sampler.refine
+        plain = (
+            TracedRefinedGenerator(sampler, functional_steps, tuple(run.data["shape"]))
+            if functional_steps
+            else sampler.base
+        )
         traced = ShippedGenerator(plain, stored).eval()
     exported = _exported(traced, inputs)
-    return GeneratorProgram(exported, inputs, _agreed(exported, shipped, inputs), levels)
+    return GeneratorProgram(exported, inputs, _checked_samples(exported, shipped, inputs), functional_steps)
 
 
-def written(program: GeneratorProgram, format: str, about: dict[str, Any]) -> bytes:
-    """A file that holds the program and what is to be known about it. Raises `UserError` without ONNX's packages."""
-    text = json_text(about, indent=2)
+def file_content(program: GeneratorProgram, format: str, metadata: dict[str, Any]) -> bytes:
+    """The content of a file with the program and its metadata.
+
+    Args:
+        program: the program.
+        format: ``"pt2"`` or ``"onnx"``.
+        metadata: as values that JSON has.
+
+    Raises:
+        UserError: if the packages for ONNX are missing.
+    """
+    text = json_text(metadata, indent=2)
     if format == "onnx":
         from twoplayer.export._onnx import as_onnx
 
-        return as_onnx(program.exported, {ABOUT: text})
+        return as_onnx(program.exported, {METADATA_NAME: text})
     buffer = io.BytesIO()
-    torch.export.save(program.exported, buffer, extra_files={ABOUT: text})
+    torch.export.save(program.exported, buffer, extra_files={METADATA_NAME: text})
     return buffer.getvalue()
 
 
-def _sampler(generator: Any) -> nn.Module:
-    """The generator without what sampling never asks: an encoder, or the translator that goes the other way."""
+def _sampling_part(generator: Any) -> nn.Module:
+    """The generator without parts that sampling does not use: an encoder, or the translator of the other direction."""
     if hasattr(generator, "encode"):
         part: nn.Module = generator.generator
     else:
@@ -110,36 +129,36 @@ def _sampler(generator: Any) -> nn.Module:
     return part
 
 
-def _plain(module: nn.Module) -> nn.Module:
-    """The module with plain linear layers where some were out of autocast's reach, since nothing casts here."""
+def _with_plain_linear_layers(module: nn.Module) -> nn.Module:
+    """The module with plain linear layers instead of `ExactLinear`, which matters only under autocast."""
     for name, part in module.named_children():
         if isinstance(part, ExactLinear):
             setattr(module, name, part.linear)
         else:
-            _plain(part)
+            _with_plain_linear_layers(part)
     return module
 
 
 def _exported(module: nn.Module, inputs: Tensor) -> ExportedProgram:
     from torch.export import Dim
 
-    example = inputs.new_zeros(TRIAL, *inputs.shape[1:])
+    example = inputs.new_zeros(CHECKED_INPUTS, *inputs.shape[1:])
     shapes = {"inputs": {0: Dim("batch", min=1)}}
     with torch.no_grad():
         return torch.export.export(module, (example,), dynamic_shapes=shapes, strict=False)
 
 
 @torch.no_grad()
-def _agreed(exported: ExportedProgram, shipped: ShippedGenerator, inputs: Tensor) -> Tensor:
-    """The program's samples, where they are the generator's own, of one input and of several."""
+def _checked_samples(exported: ExportedProgram, shipped: ShippedGenerator, inputs: Tensor) -> Tensor:
+    """The program's samples, after a comparison with the generator's for one input and for several."""
     program, expected = exported.module(), shipped(inputs)
-    unit = shipped.scale if shipped.moved else expected.abs().amax().clamp_min(1)
-    for some in (1, len(inputs)):
-        samples: Tensor = program(inputs[:some])
-        apart = float(((samples - expected[:some]).abs() / unit).max())
-        if not apart <= AGREE:
+    unit = shipped.scale if shipped.standardized else expected.abs().amax().clamp_min(1)
+    for count in (1, len(inputs)):
+        samples: Tensor = program(inputs[:count])
+        difference = float(((samples - expected[:count]).abs() / unit).max())
+        if not difference <= TOLERANCE:
             raise UserError(
-                f"torch {torch.__version__} makes a program of this generator whose samples are not its own (they "
-                f"differ by {apart:.1g} of their size): update torch"
+                f"torch {torch.__version__} exports this generator as a program with other samples (they differ by "
+                f"{difference:.1g} of their size): update torch"
             )
     return samples

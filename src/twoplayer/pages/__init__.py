@@ -1,1 +1,1 @@
-"""How pages, plots and PDFs look: templates, plot style, printing."""
+"""Pages, plots and PDFs: HTML templates, plot style, printing."""

@@ -1,4 +1,4 @@
-"""Pages as PDF, printed by the browser that is there: what a page looks like on paper is the page's own business."""
+"""Pages as PDF, printed by an installed browser; the layout on paper is defined by the page's style sheet."""
 
 from __future__ import annotations
 
@@ -21,22 +21,32 @@ BROWSERS = (
     "msedge",
     "brave-browser",
 )
-SECONDS = 120
+TIMEOUT_SECONDS = 120
 
 
 def browser() -> str | None:
-    """The browser that prints: $TWOPLAYER_BROWSER, else the first of Chromium's kin on the path, or None."""
-    named = os.environ.get("TWOPLAYER_BROWSER")
-    return next((found for name in ((named,) if named else BROWSERS) if (found := shutil.which(name))), None)
+    """The path of the browser: $TWOPLAYER_BROWSER, else the first of `BROWSERS` on the path; None without any."""
+    name = os.environ.get("TWOPLAYER_BROWSER")
+    return next((path for name in ((name,) if name else BROWSERS) if (path := shutil.which(name))), None)
 
 
 def pdf(page: str) -> bytes:
-    """A self-contained HTML page as a PDF file. Raises `UserError` where no browser can print it."""
+    """Print a self-contained HTML page.
+
+    Args:
+        page: the HTML source.
+
+    Returns:
+        The content of the PDF file.
+
+    Raises:
+        UserError: if there is no browser, or it cannot print the page.
+    """
     program = browser()
     if program is None:
         raise UserError(
-            "printing a PDF takes Chromium, Chrome or Edge, and none is on the path: install one, name it in "
-            "TWOPLAYER_BROWSER, or print the HTML page from any browser"
+            "a PDF needs Chromium, Chrome or Edge, and none is on the path: install one, set TWOPLAYER_BROWSER to its "
+            "path, or print the HTML page from any browser"
         )
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "page.html"), Path(folder, "page.pdf")
@@ -46,7 +56,7 @@ def pdf(page: str) -> bytes:
             *(["--no-sandbox"] if _is_root() else []), f"--print-to-pdf={target}", source.as_uri(),
         ]  # fmt: skip
         try:
-            subprocess.run(command, capture_output=True, timeout=SECONDS, check=True)
+            subprocess.run(command, capture_output=True, timeout=TIMEOUT_SECONDS, check=True)
             return target.read_bytes()
         except (OSError, subprocess.SubprocessError) as error:
             raise UserError(
@@ -55,5 +65,5 @@ def pdf(page: str) -> bytes:
 
 
 def _is_root() -> bool:
-    """Chromium's sandbox refuses the root user, which is whom containers run as."""
+    """Whether the user is root, for whom Chromium's sandbox does not work, as in containers."""
     return hasattr(os, "geteuid") and os.geteuid() == 0

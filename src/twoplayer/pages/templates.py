@@ -1,4 +1,4 @@
-"""Pages: self-contained HTML from a template in a package, in one style for light, dark, phone and print."""
+"""Self-contained HTML pages from a template in a package, with one style for light, dark, phone and print."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ __all__ = ["breakable", "resource", "template"]
 
 
 def template(package: str, name: str) -> Template:
-    """The template file `name` of a package, which extends ``page.html``, the head of all pages.
+    """A template that extends ``page.html``, the head of all pages. Values are escaped; a missing one is an error.
 
-    Everything poured into it is escaped; a missing value is an error.
+    Args:
+        package: the package that contains the file, such as ``"twoplayer.reporting"``.
+        name: the name of the file.
     """
     from jinja2 import DictLoader, Environment, StrictUndefined
 
@@ -33,12 +35,16 @@ def template(package: str, name: str) -> Template:
 
 
 def resource(package: str, name: str) -> Markup:
-    """A text file of a package, to be put into a page as it stands."""
+    """The content of a text file of a package, which is not escaped in a page."""
     return Markup(files(package).joinpath(name).read_text(encoding="utf-8"))
 
 
 def breakable(name: str) -> Markup:
-    """A long name that may break after its separators on a narrow screen."""
+    """A name, escaped, with line breaks allowed after its separators.
+
+    >>> str(breakable("fd_classifier"))
+    'fd_<wbr>classifier'
+    """
     escaped = str(escape(name))
     for separator in "_./":
         escaped = escaped.replace(separator, f"{separator}<wbr>")
