@@ -60,7 +60,7 @@ def test_unknown_names_and_paths_say_what_is_known(settings: DataSettings) -> No
     with pytest.raises(UserError, match="no data source and no path"):
         data.load("folder", settings)  # a format is not a name
     Path("notes.md").write_text("hello")
-    with pytest.raises(UserError, match=r"cannot tell what notes.md is"):
+    with pytest.raises(UserError, match=r"cannot tell the format of notes.md"):
         data.load("notes.md", settings)
 
 

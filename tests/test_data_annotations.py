@@ -77,7 +77,7 @@ def test_attributes_are_words_and_numbers() -> None:
     row = encode_attributes(BOTH, {"hair": "red", "age": 50})
     assert row.dtype == np.float32 and row.tolist() == [0, 0, 1, 0.5]
     assert decode_attributes(BOTH, row) == {"hair": "red", "age": 50.0}
-    assert encode_attributes(BOTH, {"age": "20"}, otherwise=row).tolist() == [0, 0, 1, -1]
+    assert encode_attributes(BOTH, {"age": "20"}, default=row).tolist() == [0, 0, 1, -1]
     assert [Attribute.of(json.loads(json.dumps(a.__dict__))) for a in BOTH] == list(BOTH)
     edges = [encode_attributes((AGE,), {"age": value})[0] for value in (20, 60, 60 + 1e-6)]
     assert edges == [-1, 1, 1]
@@ -91,7 +91,7 @@ def test_attributes_are_words_and_numbers() -> None:
         ({"hair": "red", "age": "nan"}, "age must lie from 20 to 60"),
         ({"hair": "red", "age": "old"}, "age is a number from 20 to 60, not 'old'"),
         ({"hare": "red"}, "no attribute is called 'hare': did you mean hair"),
-        ({"hair": "red"}, "say what the attribute age shall be"),
+        ({"hair": "red"}, "the attribute age has no value"),
     ],
 )
 def test_what_attributes_cannot_be(wanted: dict[str, Any], sentence: str) -> None:
@@ -167,7 +167,7 @@ def test_columns_can_be_chosen(settings: DataSettings) -> None:
     assert len(keys) == 3
     with pytest.raises(UserError, match="has no column 'hare': did you mean hair"):
         data.load("people", settings, attributes=["hare"])
-    with pytest.raises(UserError, match="the column note is 'same' everywhere"):
+    with pytest.raises(UserError, match="the column note is 'same' in every row"):
         data.load("people", settings, attributes=["note"])
     with pytest.raises(UserError, match=r"has no table 'tabel.csv': did you mean table.csv"):
         data.load("people", settings, table="tabel.csv")
@@ -220,15 +220,15 @@ def table(text: str, name: str = "photos/captions.csv") -> None:
         (["file,caption", "0.png,a", "1.png,", "2.png,c"], "1 of the 3 images have no caption in .*, such as 1.png"),
         (
             ["file,caption", "0.png,a", "1.png,b", "2.png,c", "9.png,d"],
-            r"captions.csv tells of 1 images that are not there, such as '9.png'",
+            r"captions.csv has rows for 1 images that do not exist, such as '9.png'",
         ),
         (["caption,hair", "a,red"], "has no column file that names the images"),
         (["file,caption", "0.png,a, b"], "line 2 has 3 cells for 2 columns"),
         (["file,caption"], "has no rows"),
         ([], "has no rows"),
         (["file,split", "0.png,train", "1.png,tset", "2.png,test"], "split 'tset' for 1.png: write train or test"),
-        (["file,label", "0.png,a", "1.png,", "2.png,b"], "has no one label for 1.png"),
-        (["file,label", "0.png,a", "0.png,b", "1.png,b", "2.png,b"], "has no one label for 0.png"),
+        (["file,label", "0.png,a", "1.png,", "2.png,b"], "has no single label for 1.png"),
+        (["file,label", "0.png,a", "0.png,b", "1.png,b", "2.png,b"], "has no single label for 0.png"),
     ],
 )  # fmt: skip
 def test_a_table_that_cannot_be_used(settings: DataSettings, rows: Sequence[str], sentence: str) -> None:
@@ -253,7 +253,7 @@ def test_a_table_that_cannot_be_read(settings: DataSettings) -> None:
     with pytest.raises(UserError, match=r"captions.jsonl holds no JSON object in line 1"):  # the only usual name
         data.load("photos", settings)
     Path("photos/captions.jsonl").unlink()
-    with pytest.raises(UserError, match=r"holds the tables one.csv, two.csv: say which"):
+    with pytest.raises(UserError, match=r"holds the tables one.csv, two.csv: name the one to use"):
         data.load("photos", settings)
 
 

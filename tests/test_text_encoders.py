@@ -154,5 +154,5 @@ def test_a_sentence_transformer_knows_words_that_no_caption_has(
     monkeypatch.chdir(model.parent)
     named = encoder_of("sentence-transformers", "model", 64)
     assert named.options == {"model": str(model.resolve())}  # a run is sampled from elsewhere
-    with pytest.raises(UserError, match="cannot be had"):
+    with pytest.raises(UserError, match="cannot be loaded"):
         text_encoders.create("sentence-transformers", model=str(tmp_path / "nowhere")).fit([], np.zeros((0, 8, 8, 3)))

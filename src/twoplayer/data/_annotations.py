@@ -1,4 +1,4 @@
-"""What columns of a table say of images beside their labels: captions, and attributes as words and as numbers."""
+"""Captions and attributes of images, from the columns of a table."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Columns = Mapping[str, Sequence[Any]]
 
 CAPTION_COLUMN = re.compile(r"(caption|text|sentence|description)s?([_ -]?\d+)?", re.IGNORECASE)
 MAX_VALUES_UNREQUESTED = 64
-"""Values beyond which a column that nobody asked for is no attribute, as where they are more than half its rows."""
+"""Different values up to which a column is taken for an attribute without being requested; half its rows at most."""
 MAX_VALUES = 1000
-"""Values beyond which no column is."""
+"""Different values up to which a requested column can be an attribute."""
 EMPTY_CELL_VALUE = "none"
-"""The value of an attribute where a cell is empty."""
+"""The value of an attribute of words where a cell is empty."""
 
 
 class Annotations(NamedTuple):
-    """What is known of N images beside their labels."""
+    """Captions and attributes of N images."""
 
     attributes: tuple[Attribute, ...] = ()
     codes: Array | None = None
@@ -36,7 +36,7 @@ class Annotations(NamedTuple):
     """At least one for each image; None without captions."""
 
     def rows(self, indices: Array) -> Annotations:
-        """Those of some of the images."""
+        """The annotations of the images `indices`."""
         codes = None if self.codes is None else self.codes[indices]
         captions = None if self.captions is None else tuple(self.captions[i] for i in indices)
         return Annotations(self.attributes, codes, captions)
@@ -65,24 +65,34 @@ def is_caption(column: str) -> bool:
 
 
 def annotate(
-    columns: Columns, wanted: AnnotationRequest, names: Sequence[str], table: str, *, lenient: bool = False
+    columns: Columns, request: AnnotationRequest, names: Sequence[str], table: str, *, lenient: bool = False
 ) -> Annotations:
-    """What `columns`, with one cell for each image of `names`, say of them; `table` is what to call their source.
+    """Captions and attributes from the columns of a table.
 
-    A column is one of words, or of numbers where all its cells are and they are more than two; an empty cell among
-    words is the value "none". Raises `UserError` for wanted columns that are not there or cannot be attributes, and for
-    an image without a caption; `lenient` does without captions then, unless their columns were asked for.
+    An attribute is a number where all cells of its column are numbers and more than two of them differ; otherwise it is
+    one of several words, of which an empty cell is "none".
+
+    Args:
+        columns: cells by column, one cell for each image.
+        request: which columns to use.
+        names: the images, for messages.
+        table: the table, for messages.
+        lenient: leave out captions that were not requested where an image has none, instead of raising.
+
+    Raises:
+        UserError: requested columns that do not exist or cannot be attributes, and an image without a caption.
     """
-    unknown = next((c for c in (*(wanted.captions or ()), *(wanted.attributes or ())) if c not in columns), None)
+    requested = (*(request.captions or ()), *(request.attributes or ()))
+    unknown = next((c for c in requested if c not in columns), None)
     if unknown is not None:
         raise UserError(f"{table} has no column {unknown!r}: {did_you_mean(unknown, columns)}")
-    said = [*filter(is_caption, columns)] if wanted.captions is None else wanted.captions
-    captions = _captions([columns[c] for c in said], names, table, lenient and wanted.captions is None)
-    rest = {c: cells for c, cells in columns.items() if c not in said}
-    found = _attributes(rest if wanted.attributes is None else columns, wanted.attributes, table)
-    if not found:
+    caption_columns = [*filter(is_caption, columns)] if request.captions is None else request.captions
+    captions = _captions([columns[c] for c in caption_columns], names, table, lenient and request.captions is None)
+    rest = {c: cells for c, cells in columns.items() if c not in caption_columns}
+    coded = _attributes(rest if request.attributes is None else columns, request.attributes, table)
+    if not coded:
         return Annotations(captions=captions)
-    return Annotations(tuple(a for a, _ in found), np.concatenate([codes for _, codes in found], axis=1), captions)
+    return Annotations(tuple(a for a, _ in coded), np.concatenate([codes for _, codes in coded], axis=1), captions)
 
 
 def _captions(
@@ -91,41 +101,41 @@ def _captions(
     """The captions of each image; None without columns of them."""
     if not columns:
         return None
-    captions = tuple(tuple(said for cell in cells for said in _sentences(cell)) for cells in zip(*columns, strict=True))
-    without = [name for name, sentences in zip(names, captions, strict=True) if not sentences]
-    if without and not lenient:
+    captions = tuple(tuple(s for cell in cells for s in _sentences(cell)) for cells in zip(*columns, strict=True))
+    uncaptioned = [name for name, sentences in zip(names, captions, strict=True) if not sentences]
+    if uncaptioned and not lenient:
         raise UserError(
-            f"{len(without)} of the {len(names)} images have no caption in {table}, such as {without[0]}: write one "
-            "for each, or remove the image"
+            f"{len(uncaptioned)} of the {len(names)} images have no caption in {table}, such as {uncaptioned[0]}: "
+            "write one for each, or remove the image"
         )
-    return None if without else captions
+    return None if uncaptioned else captions
 
 
-def _attributes(columns: Columns, wanted: Sequence[str] | None, table: str) -> list[tuple[Attribute, Array]]:
-    """The attributes in the columns wanted, or in all that hold one, each with its codes."""
-    if wanted is None:
+def _attributes(columns: Columns, requested: Sequence[str] | None, table: str) -> list[tuple[Attribute, Array]]:
+    """The attributes in the requested columns, or in all that hold one, each with its codes ``(N, width)``."""
+    if requested is None:
         tried = [
             _attribute(column, cells, min(MAX_VALUES_UNREQUESTED, len(cells) // 2)) for column, cells in columns.items()
         ]
-        return [found for found in tried if not isinstance(found, str)]
-    kept = []
-    for column in wanted:
-        found = _attribute(column, columns[column], MAX_VALUES)
-        if isinstance(found, str):
-            raise UserError(f"{table}: {found}")
-        kept.append(found)
-    return kept
+        return [coded for coded in tried if not isinstance(coded, str)]
+    attributes = []
+    for column in requested:
+        coded = _attribute(column, columns[column], MAX_VALUES)
+        if isinstance(coded, str):
+            raise UserError(f"{table}: {coded}")
+        attributes.append(coded)
+    return attributes
 
 
 def _sentences(cell: Any) -> list[str]:
     """The captions in one cell: one sentence, or a list of them."""
-    several = cell if isinstance(cell, list | tuple) else [cell]
-    tidy = [" ".join(str(said).split()) for said in several if said is not None]
-    return [said for said in tidy if said]
+    values = cell if isinstance(cell, list | tuple) else [cell]
+    sentences = [" ".join(str(value).split()) for value in values if value is not None]
+    return [sentence for sentence in sentences if sentence]
 
 
-def _attribute(name: str, cells: Sequence[Any], most: int) -> tuple[Attribute, Array] | str:
-    """The attribute in a column with its codes ``(N, width)``, or why it is none."""
+def _attribute(name: str, cells: Sequence[Any], max_values: int) -> tuple[Attribute, Array] | str:
+    """The attribute in a column with its codes ``(N, width)``, or the reason why the column holds none."""
     if any(isinstance(cell, list | tuple | dict | bytes) for cell in cells):
         return f"the column {name} holds lists, not single words or numbers"
     numbers = [_number(cell) for cell in cells]
@@ -135,9 +145,9 @@ def _attribute(name: str, cells: Sequence[Any], most: int) -> tuple[Attribute, A
     words = [_word(cell) for cell in cells]
     values, indices = np.unique(words, return_inverse=True)
     if len(values) < 2:
-        return f"the column {name} is {str(values[0])!r} everywhere, which tells nothing"
-    if len(values) > most:
-        return f"the column {name} has {len(values)} different values, more than the {most} that an attribute may have"
+        return f"the column {name} is {str(values[0])!r} in every row, so it is no condition"
+    if len(values) > max_values:
+        return f"the column {name} has {len(values)} different values, and an attribute may have {max_values}"
     return Attribute(name, tuple(map(str, values))), np.eye(len(values), dtype=np.float32)[indices.reshape(-1)]
 
 

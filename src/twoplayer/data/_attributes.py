@@ -1,4 +1,4 @@
-"""What is known of every sample beside its pixels, as words and as numbers."""
+"""Attributes of samples: named words or numbers, and their encoding as vectors."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ RANGE_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Attribute:
-    """Something that every sample has: one of several `values`, or a number in a `range`.
+    """A property of every sample: one of several `values`, or a number in a `range`.
 
-    As numbers it is float32 ``(width,)``: one-hot over the values, or the number with the range scaled to
-    [-1, 1].
+    It is encoded as float32 ``(width,)``: one-hot over the values, or the number with the range scaled to [-1, 1].
 
     >>> hair = Attribute("hair", values=("blond", "red"))
     >>> hair.encode("red"), hair.decode(np.array([0.9, 0.2]))
@@ -34,21 +33,21 @@ class Attribute:
     name: str
     values: tuple[str, ...] = ()
     range: tuple[float, float] | None = None
-    """Least and largest number; None where it is one of `values`."""
+    """Smallest and largest number; None where the attribute is one of `values`."""
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Attribute:
-        """From plain values, such as JSON's, that `dataclasses.asdict` gave."""
-        low_high = document.get("range")
-        return cls(str(document["name"]), tuple(document.get("values", ())), tuple(low_high) if low_high else None)
+        """An attribute from plain values, such as JSON's, that `dataclasses.asdict` returned."""
+        limits = document.get("range")
+        return cls(str(document["name"]), tuple(document.get("values", ())), tuple(limits) if limits else None)
 
     @property
     def width(self) -> int:
-        """How many numbers encode it."""
+        """Length of the encoding."""
         return len(self.values) if self.range is None else 1
 
     def encode(self, value: str | float) -> Array:
-        """`value` as float32 ``(width,)``. Raises `UserError` for a word or number that it does not know."""
+        """`value` as float32 ``(width,)``. Raises `UserError` for an unknown word, or a number out of range."""
         if self.range is not None:
             return np.array([self._scaled(value)], dtype=np.float32)
         if str(value) not in self.values:
@@ -76,43 +75,48 @@ class Attribute:
 
 
 def total_width(attributes: Sequence[Attribute]) -> int:
-    """How many numbers encode them all."""
+    """Length of the encoding of all `attributes`."""
     return sum(attribute.width for attribute in attributes)
 
 
 def encode_attributes(
-    attributes: Sequence[Attribute], wanted: Mapping[str, str | float], otherwise: Array | None = None
+    attributes: Sequence[Attribute], values: Mapping[str, str | float], default: Array | None = None
 ) -> Array:
-    """A row of numbers, float32 ``(A,)``, for the attributes by name.
+    """The encoding of values of several attributes, float32 ``(A,)``.
 
-    Those that `wanted` does not name are as in the row `otherwise`; without one all must be named. Raises
-    `UserError` for an unknown or missing name or value.
+    Args:
+        attributes: all attributes, in the order of the encoding.
+        values: values by attribute name.
+        default: an encoding ``(A,)`` for the attributes that `values` does not name; None requires all of them.
+
+    Raises:
+        UserError: an unknown or missing name, or a value that the attribute does not have.
     """
-    known = [attribute.name for attribute in attributes]
-    unknown = next((name for name in wanted if name not in known), None)
+    names = [attribute.name for attribute in attributes]
+    unknown = next((name for name in values if name not in names), None)
     if unknown is not None:
-        raise UserError(f"no attribute is called {unknown!r}: {did_you_mean(unknown, known)}")
-    missing = [name for name in known if name not in wanted]
-    if missing and otherwise is None:
-        raise UserError(f"say what the attribute {missing[0]} shall be: all of {', '.join(known)} are needed")
-    row = np.zeros(total_width(attributes), np.float32) if otherwise is None else np.array(otherwise, np.float32)
-    for attribute, place in attribute_slices(attributes):
-        if attribute.name in wanted:
-            row[place] = attribute.encode(wanted[attribute.name])
+        raise UserError(f"no attribute is called {unknown!r}: {did_you_mean(unknown, names)}")
+    missing = [name for name in names if name not in values]
+    if missing and default is None:
+        raise UserError(f"the attribute {missing[0]} has no value: give one for each of {', '.join(names)}")
+    row = np.zeros(total_width(attributes), np.float32) if default is None else np.array(default, np.float32)
+    for attribute, columns in attribute_slices(attributes):
+        if attribute.name in values:
+            row[columns] = attribute.encode(values[attribute.name])
     return row
 
 
 def decode_attributes(attributes: Sequence[Attribute], row: Array) -> dict[str, str | float]:
-    """A row of numbers ``(A,)`` as values by attribute name.
+    """Values by attribute name, from an encoding ``(A,)``.
 
     >>> both = (Attribute("hair", values=("blond", "red")), Attribute("age", range=(0.0, 80.0)))
     >>> decode_attributes(both, encode_attributes(both, {"hair": "red", "age": 20}))
     {'hair': 'red', 'age': 20.0}
     """
-    return {attribute.name: attribute.decode(row[place]) for attribute, place in attribute_slices(attributes)}
+    return {attribute.name: attribute.decode(row[columns]) for attribute, columns in attribute_slices(attributes)}
 
 
 def attribute_slices(attributes: Sequence[Attribute]) -> list[tuple[Attribute, slice]]:
-    """Each attribute with its columns."""
+    """Each attribute with its columns of the encoding."""
     ends = np.cumsum([attribute.width for attribute in attributes])
     return [(a, slice(int(end) - a.width, int(end))) for a, end in zip(attributes, ends, strict=True)]

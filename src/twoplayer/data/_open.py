@@ -1,4 +1,4 @@
-"""From whatever the user named to the source that reads it."""
+"""From a name, path or object to the data source that reads it."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ from twoplayer.data._subset import subset
 __all__ = ["dataset_member", "kind_of", "load", "options_for", "options_of", "short_name", "source_for", "spell"]
 
 PREFIXES = {"hf:": "hf", "pairs:": "pairs"}
-"""What a text starts with that is neither a name nor a path, and the member that reads it."""
+"""Prefixes of texts that are neither names nor paths, and the members that read them."""
 PATH_KINDS = (
     "a folder or zip of images, a .npy, .npz or .csv file, IDX files, a saved data set, hf:OWNER/NAME, or "
     "pairs:FOLDER_A,FOLDER_B"
 )
 SUBSET_OPTION = Option("subset", Count | None, None)
-"""How many training samples to take, of all that are read rather than drawn."""
+"""Number of training samples to take, an option of all sources that are read rather than drawn."""
 
 
-def load(what: Any, settings: DataSettings, **options: Any) -> Dataset:
-    """The data set for `what`, as `twoplayer.data.load` documents it."""
-    read = issubclass(family.find(_member(what)[0]), ScannableSource)
-    count = options.pop("subset", None) if read else None
-    opened = source_for(what, **options).open(settings)
-    return opened if count is None else subset(opened, count, settings)
+def load(source: Any, settings: DataSettings, **options: Any) -> Dataset:
+    """The data set that `source` names, as `twoplayer.data.load` documents it."""
+    is_read = issubclass(family.find(_member(source)[0]), ScannableSource)
+    count = options.pop("subset", None) if is_read else None
+    dataset = source_for(source, **options).open(settings)
+    return dataset if count is None else subset(dataset, count, settings)
 
 
-def source_for(what: Any, **options: Any) -> Source:
-    """The source for `what`, as `load` documents it."""
-    member, arguments = _member(what)
+def source_for(source: Any, **options: Any) -> Source:
+    """The data source for a name, path or object, as `twoplayer.data.load` takes them."""
+    member, arguments = _member(source)
     made: Source = create(member, *arguments, **options)
     return made
 
 
-def options_for(what: Any) -> dict[str, Option]:
-    return options_of(_member(what)[0])
+def options_for(source: Any) -> dict[str, Option]:
+    return options_of(_member(source)[0])
 
 
 def options_of(member: str) -> dict[str, Option]:
@@ -54,8 +54,8 @@ def options_of(member: str) -> dict[str, Option]:
     return {**family.options(member), **shared}
 
 
-def short_name(what: Any) -> str:
-    text = spell(what)
+def short_name(source: Any) -> str:
+    text = spell(source)
     if is_in_memory(text):
         return slug(text.rpartition(":")[2])
     prefix, rest = _prefixed(text)
@@ -69,8 +69,8 @@ def short_name(what: Any) -> str:
     return slug(path.name if path.is_dir() else path.name.removesuffix(".gz").split(".")[0] or path.name)
 
 
-def kind_of(what: Any) -> Literal["images", "points"]:
-    made = source_for(what)
+def kind_of(source: Any) -> Literal["images", "points"]:
+    made = source_for(source)
     kind: Literal["images", "points"] | None = getattr(made, "kind", None)
     if kind is None and isinstance(made, ScannableSource):
         kind = "images" if isinstance(made.scan(DataSettings()), Images) else "points"
@@ -78,10 +78,12 @@ def kind_of(what: Any) -> Literal["images", "points"]:
     return kind
 
 
-def spell(what: Any) -> str:
-    if not isinstance(what, str | os.PathLike):
-        return ARRAY if _member(what)[0] == ARRAY else f"{OBJECT}{type(what).__module__}:{type(what).__qualname__}"
-    text = os.fspath(what)
+def spell(source: Any) -> str:
+    if not isinstance(source, str | os.PathLike):
+        return (
+            ARRAY if _member(source)[0] == ARRAY else f"{OBJECT}{type(source).__module__}:{type(source).__qualname__}"
+        )
+    text = os.fspath(source)
     if is_in_memory(text):
         return text
     prefix, rest = _prefixed(text)
@@ -90,11 +92,11 @@ def spell(what: Any) -> str:
     return text if prefix or _is_name(text) else str(Path(text).expanduser().resolve())
 
 
-def _member(what: Any) -> tuple[str, tuple[Any, ...]]:
-    """The member of the family that reads `what`, and the positional arguments that it takes."""
-    if not isinstance(what, str | os.PathLike):
-        return _member_of_object(what)
-    text = os.fspath(what)
+def _member(source: Any) -> tuple[str, tuple[Any, ...]]:
+    """The name of the family's member that reads `source`, and its positional arguments."""
+    if not isinstance(source, str | os.PathLike):
+        return _member_of_object(source)
+    text = os.fspath(source)
     if is_in_memory(text):
         raise UserError(f"the data were {in_memory_words(text)}: pass them again, as data=... in Python")
     prefix, _ = _prefixed(text)
@@ -140,34 +142,35 @@ def dataset_member(value: Any) -> str | None:
 
 
 def _prefixed(text: str) -> tuple[str, str]:
-    """The prefix and what stands after it; no prefix for names and paths."""
+    """The prefix of a text and the rest; the prefix of names and paths is empty."""
     prefix = next((prefix for prefix in PREFIXES if text.startswith(prefix)), "")
     return prefix, text.removeprefix(prefix)
 
 
-def _pair(what: tuple[Any, ...]) -> tuple[Any, ...]:
-    if len(what) != 2:
-        raise UserError(f"data given as a tuple must be (array, labels), not {len(what)} things")
-    return what
+def _pair(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(values) != 2:
+        raise UserError(f"a tuple of data must be (array, labels), not {len(values)} items")
+    return values
 
 
 def _is_name(text: str) -> bool:
-    return text in names() and not _needs_more(text)
+    return text in names() and not _needs_arguments(text)
 
 
-def _needs_more(name: str) -> bool:
+def _needs_arguments(name: str) -> bool:
     """Whether a member cannot be opened by its name alone, as a folder of images cannot."""
     parameters = inspect.signature(family.find(name)).parameters.values()
-    given = describe(name).preset
+    preset = describe(name).preset
     return any(
-        p.default is p.empty and p.name not in given and p.kind in {p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY}
+        p.default is p.empty and p.name not in preset and p.kind in {p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY}
         for p in parameters
     )
 
 
 def _unknown(text: str) -> str:
+    """The message for a text that is neither a known name nor an existing path."""
     if os.sep in text or "/" in text or Path(text).suffix:
         return f"there is no file or folder {text}: data are a known name, {PATH_KINDS}"
-    known = [name for name in names() if not _needs_more(name)]
+    known = [name for name in names() if not _needs_arguments(name)]
     hint = did_you_mean(text, known)
     return f"no data source and no path is called {text!r}: {hint} (data are a known name, {PATH_KINDS})"

@@ -1,4 +1,4 @@
-"""The roots of everything that is read rather than drawn: sources, and sources that have a path."""
+"""The roots of sources that are read rather than drawn: `ScannableSource`, and `PathSource` for those at a path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ __all__ = ["ListedImages", "PathSource", "ScannableSource", "at_path", "format_o
 
 
 class ScannableSource(Source):
-    """A source that looks at what it has first (`scan`) and reads all of it only where the cache has not."""
+    """A source that describes its data first (`scan`) and decodes them only where they are not in the cache.
+
+    All such sources have the option `subset`, the number of training samples to take at random (`twoplayer.data.load`).
+    """
 
     kind: Literal["images", "points"] | None = "images"
     """What `scan` returns; None where that is not known before."""
@@ -28,18 +31,18 @@ class ScannableSource(Source):
 
     @abstractmethod
     def scan(self, settings: DataSettings) -> Images | PointTable | Unpaired:
-        """What there is to open. Raises `UserError` with one sentence."""
+        """A description of the data that can be opened. Raises `UserError` with one sentence."""
 
     def open(self, settings: DataSettings) -> Dataset:
         return self.scan(settings).open(settings)
 
 
 class PathSource(ScannableSource):
-    """A source at a path, which it recognizes by cheap signs: ``create(name, path, **options)``."""
+    """A source at a path, whose format `claims` recognizes: ``create(name, path, **options)``."""
 
     own_resolution: ClassVar[bool] = False
     general: ClassVar[bool] = False
-    """Whether it only takes what no other format claims."""
+    """Whether it is asked only where no other format claims the path."""
 
     @classmethod
     @abstractmethod
@@ -48,7 +51,15 @@ class PathSource(ScannableSource):
 
 
 class ListedImages(PathSource):
-    """Images at a path, with a table beside them, if any, that tells of them."""
+    """Images at a path, with a table of labels, captions and attributes beside them or without.
+
+    Args:
+        path: where the images are.
+        channels: 1 or 3; None decides by the images.
+        table: name of the table; None takes the only one, "none" ignores tables.
+        captions: columns of captions; None takes those named like captions.
+        attributes: columns of attributes; None takes all others that can be one.
+    """
 
     def __init__(
         self,
@@ -60,7 +71,7 @@ class ListedImages(PathSource):
         attributes: list[str] | None = None,
     ) -> None:
         self.path, self.channels, self.table = Path(path), channels, table
-        self.wanted = AnnotationRequest(captions, attributes)
+        self.annotations = AnnotationRequest(captions, attributes)
 
 
 def format_of(path: Path) -> str:
@@ -71,7 +82,7 @@ def format_of(path: Path) -> str:
         if formats[name].claims(path):
             return name
     raise UserError(
-        f"cannot tell what {path} is: data are a folder or zip of images, a .npy, .npz or .csv file, "
+        f"cannot tell the format of {path}: data are a folder or zip of images, a .npy, .npz or .csv file, "
         "IDX files or a saved Hugging Face data set"
     )
 

@@ -1,4 +1,4 @@
-"""Images or points in the splits of a `datasets` table: which columns hold them and what is known of them."""
+"""Images or points, labels, captions and attributes in the columns of a `datasets.Dataset`."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ __all__ = ["Columns", "content_digest", "describe_table"]
 LABEL_COLUMNS = ("label", "labels", "y", "class", "fine_label")
 MAX_DEFAULT_SIDE = 64
 PART_NAMES = ("train", "test")
-"""What the parts are called where an image is to be named."""
+"""Names of the training and the held-out part in messages."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which splits and columns to use; None guesses."""
+    """Which splits and columns of a table to use."""
 
     train: str = "train"
     test: str | None = None
@@ -46,8 +46,8 @@ class Columns:
     label: str | None = None
     """None takes the first column of classes, or one called label."""
     partner: str | None = None
-    """The column of images that belong to those; None means none."""
-    wanted: AnnotationRequest = ANY_COLUMNS
+    """The column of images that belong to those of `image`; None means none."""
+    annotations: AnnotationRequest = ANY_COLUMNS
     """Columns of captions and of attributes."""
 
 
@@ -73,28 +73,33 @@ def describe_table(
     """
     parts = _parts(splits, columns, name)
     features = parts[0].features
-    for wanted in (columns.image, columns.label, columns.partner):
-        if wanted is not None and wanted not in features:
-            raise UserError(f"{name} has no column {wanted!r}: {did_you_mean(wanted, features)}")
+    for column in (columns.image, columns.label, columns.partner):
+        if column is not None and column not in features:
+            raise UserError(f"{name} has no column {column!r}: {did_you_mean(column, features)}")
     if columns.partner is not None and not _is_image(features[columns.partner]):
         raise UserError(f"{name} has no images in its column {columns.partner}, which were to be the partners")
-    pictures = [c for c, f in features.items() if _is_image(f)]
-    image = columns.image or next((c for c in pictures if c != columns.partner), None)
+    image_columns = [c for c, f in features.items() if _is_image(f)]
+    image = columns.image or next((c for c in image_columns if c != columns.partner), None)
     label = columns.label or _label_column(features)
     if image is None:
         return _points(parts, label, name)
 
     def read() -> ImageReader:
         samples = _chained(
-            parts, image, _labels(parts, label, name), _annotations(parts, {*pictures, label}, columns.wanted, name)
+            parts,
+            image,
+            _labels(parts, label, name),
+            _annotations(parts, {*image_columns, label}, columns.annotations, name),
         )
         return samples if columns.partner is None else PairedReader(samples, _chained(parts, columns.partner))
 
-    chosen = () if (columns.partner, columns.wanted) == (None, ANY_COLUMNS) else (columns.partner, columns.wanted)
+    # Part of the key only where it is not the default, as it was before these columns could be chosen.
+    is_default = (columns.partner, columns.annotations) == (None, ANY_COLUMNS)
+    selection = () if is_default else (columns.partner, columns.annotations)
     return Images(
         name=name,
         identity=digest(
-            [part._fingerprint if identity is None else identity(part) for part in parts], image, label, *chosen
+            [part._fingerprint if identity is None else identity(part) for part in parts], image, label, *selection
         ),
         read=read,
         own_test=len(parts) > 1,
@@ -137,9 +142,9 @@ def _parts(splits: Mapping[str, Any], columns: Columns, name: str) -> list[Any]:
     """The training split, and the test split if there is one."""
     train = next(iter(splits)) if len(splits) == 1 and columns.train == "train" else columns.train
     test = columns.test or ("test" if "test" in splits and train != "test" else None)
-    for wanted in (train, test):
-        if wanted is not None and wanted not in splits:
-            raise UserError(f"{name} has no split {wanted!r}: {did_you_mean(wanted, splits)}")
+    for split in (train, test):
+        if split is not None and split not in splits:
+            raise UserError(f"{name} has no split {split!r}: {did_you_mean(split, splits)}")
     return [splits[split] for split in (train, test) if split is not None]
 
 
@@ -176,19 +181,19 @@ def _chained(
 
 
 def _annotations(
-    parts: Sequence[Any], taken: Collection[str | None], wanted: AnnotationRequest, name: str
+    parts: Sequence[Any], excluded: Collection[str | None], request: AnnotationRequest, name: str
 ) -> Annotations:
-    """What the columns that all parts have, but for those taken, say of the images."""
-    asked = {*(wanted.captions or ()), *(wanted.attributes or ())}
+    """Captions and attributes from the columns that all parts have, but for the `excluded` ones."""
+    requested = {*(request.captions or ()), *(request.attributes or ())}
     columns = [
         column
         for column, feature in parts[0].features.items()
-        if column not in taken and all(column in part.features for part in parts)
-        if column in asked or is_caption(column) or type(feature).__name__ in {"Value", "ClassLabel"}
+        if column not in excluded and all(column in part.features for part in parts)
+        if column in requested or is_caption(column) or type(feature).__name__ in {"Value", "ClassLabel"}
     ]
     cells = {c: [cell for part in parts for cell in _cells(part, c)] for c in columns}
     names = [f"{split}[{i}]" for part, split in zip(parts, PART_NAMES, strict=False) for i in range(len(part))]
-    return annotate(cells, wanted, names, name, lenient=True)
+    return annotate(cells, request, names, name, lenient=True)
 
 
 def _cells(part: Any, column: str) -> list[Any]:
@@ -213,7 +218,7 @@ def _reader(part: Any, column: str, split: str) -> EncodedReader:
 
 
 def _side(part: Any, column: str) -> int:
-    # The images' own size if it is that of small pictures, else what folders default to.
+    # Small images keep their size; others get the default of folders.
     return min(MAX_DEFAULT_SIDE, _reader(part, column, "train").side()) if len(part) else MAX_DEFAULT_SIDE
 
 
@@ -225,6 +230,6 @@ def _points(parts: Sequence[Any], label: str | None, name: str) -> PointTable:
         ]
         values = np.concatenate([block.reshape(len(block), -1) for block in blocks], axis=1)
     except (TypeError, ValueError):
-        known = ", ".join(parts[0].features)
-        raise UserError(f"{name} has neither a column of images nor only numbers: name one of {known}") from None
+        names = ", ".join(parts[0].features)
+        raise UserError(f"{name} has neither a column of images nor only numbers: name one of {names}") from None
     return PointTable(name, values, _labels(parts, label, name))

@@ -80,7 +80,7 @@ class Folder(ListedImages):
     def _tabled(self, names: list[str], table: str) -> Listing:
         path = self.path / table
         try:
-            return listing_from_table(names, str(path), path.read_bytes(), self.wanted)
+            return listing_from_table(names, str(path), path.read_bytes(), self.annotations)
         except OSError as error:
             raise UserError(f"cannot read the table {path}: {error.strerror}") from error
 
@@ -88,7 +88,7 @@ class Folder(ListedImages):
         images = files_digest((name, self.path / name) for name in names)
         if table is None:
             return images
-        return digest(images, files_digest([(table, self.path / table)]), self.wanted)
+        return digest(images, files_digest([(table, self.path / table)]), self.annotations)
 
     def _names(self) -> list[str]:
         files = (

@@ -42,15 +42,15 @@ class Zip(ListedImages):
         return path.is_file() and path.suffix.lower() == ".zip"
 
     def scan(self, settings: DataSettings) -> Images:
-        members, others = self._members()
+        members, beside = self._members()
         if not members:
             raise UserError(f"the zip file {self.path} holds no images: put {', '.join(IMAGE_ENDINGS)} files into it")
         names = list(members)
-        table = choose_table(list(others), self.table, str(self.path))
+        table = choose_table(list(beside), self.table, str(self.path))
         listing = (
             listing_without_table(names)
             if table is None
-            else listing_from_table(names, table, self._content(others[table]), self.wanted)
+            else listing_from_table(names, table, self._content(beside[table]), self.annotations)
         )
 
         def read() -> EncodedReader:
@@ -64,10 +64,10 @@ class Zip(ListedImages):
                 first_test=listing.first_test,
             )
 
-        told = () if table is None else ((table, others[table].CRC), self.wanted)
+        table_identity = () if table is None else ((table, beside[table].CRC), self.annotations)
         return Images(
             name=slug(self.path.stem),
-            identity=digest([(m.filename, m.file_size, m.CRC) for m in members.values()], *told),
+            identity=digest([(m.filename, m.file_size, m.CRC) for m in members.values()], *table_identity),
             read=read,
             own_test=listing.first_test is not None,
             default_side=64,
