@@ -119,15 +119,15 @@ def test_the_slider_of_a_run_moves_through_training(pages: dict[str, Path], chro
 
 def test_the_slider_of_a_comparison_moves_all_rows(pages: dict[str, Path], chromium: Any) -> None:
     tab = chromium.open(pages["comparison"])
-    seen = """[...document.querySelectorAll('.growth figure')].map(f =>
+    seen = """[...document.querySelectorAll('.over-time figure')].map(f =>
       [...f.querySelectorAll('img')].filter(i => i.getClientRects().length).map(i => i.src + i.dataset.when).join())"""
-    told = "[...document.querySelectorAll('.growth .when')].map(e => e.textContent)"
+    told = "[...document.querySelectorAll('.over-time .when')].map(e => e.textContent)"
     last = tab.ask(seen)
     assert len(last) == 2 and all("5,760" in src[-12:] for src in last)
-    tab.ask("document.querySelector('.growth input').focus()")
+    tab.ask("document.querySelector('.over-time input').focus()")
     tab.press("Home")
     assert all(a != b for a, b in zip(last, tab.ask(seen), strict=True)) and tab.ask(told) == ["0 images"] * 2
-    assert tab.ask("document.querySelector('.growth output').textContent") == "0 %"
+    assert tab.ask("document.querySelector('.over-time output').textContent") == "0 %"
     tab.press("End")
     assert tab.ask(seen) == last and tab.ask(told) == ["5,760 images"] * 2 and tab.complaints == []
 

@@ -208,7 +208,7 @@ def test_values_that_are_not_finite_are_gaps(run: Path) -> None:
     write_atomic(run / "progress.jsonl", "\n".join(map(json.dumps, lines)) + "\n")
     source = write_report(run).read_text(encoding="utf-8")
     losses = source[source.index("<h3>Losses") : source.index("Critic outputs")]
-    assert losses.count('<polyline class="curve critic"') == 2
+    assert losses.count('<polyline class="curve first"') == 2
     assert "Gaps are values that are not finite." in losses
     assert not re.search(r'="[^"]*\b(nan|inf)\b', source)
 

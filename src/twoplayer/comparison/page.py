@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from twoplayer.comparison.parts import ComparisonPart, success_table
 from twoplayer.comparison.result import ComparisonResult
-from twoplayer.comparison.sample_panels import SamplePanel, SamplePanels
+from twoplayer.comparison.sample_panels import SamplePanel
 from twoplayer.comparison.settings_table import environment_rows, run_diagnoses, settings_table
 from twoplayer.comparison.table_formats import LEGEND, markdown
 from twoplayer.core.files import write_atomic
@@ -67,7 +67,7 @@ def _html_part(part: ComparisonPart) -> dict[str, Any]:
         ]
     groups = [
         {"title": group.title, "explanation": group.explanation, "panels": [_html_panel(p) for p in group.panels]}
-        for group in _panel_groups(part.panels)
+        for group in _panel_groups(part)
         if group.panels
     ]
     return {
@@ -77,7 +77,8 @@ def _html_part(part: ComparisonPart) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _panel_groups(panels: SamplePanels) -> list[PanelGroup]:
+def _panel_groups(part: ComparisonPart) -> list[PanelGroup]:
+    panels, path = part.panels, "row of pictures" if part.table.kind == "images" else "curve"
     return [
         PanelGroup(
             "Samples",
@@ -86,8 +87,8 @@ def _panel_groups(panels: SamplePanels) -> list[PanelGroup]:
         ),
         PanelGroup(
             "Latent paths",
-            "Each row of pictures is a path between two random latents in equal steps. An abrupt change marks the "
-            "border of a mode.",
+            f"Each {path} is a path between two random latents in equal steps. An abrupt change marks the border of a "
+            "mode.",
             panels.paths,
         ),
         PanelGroup(
@@ -164,7 +165,7 @@ def markdown_pages(comparison: ComparisonResult, folder: Path) -> Path:
         with house_style():
             pictures = [(p.title, p.caption, f"{index}-{i}.svg", svg(p.figure))
                         for i, p in enumerate(part.plots, start=1)]  # fmt: skip
-        for group in _panel_groups(part.panels):
+        for group in _panel_groups(part):
             slug = group.title.lower().replace(" ", "-")
             pictures += [(f"{group.title}: {p.label}", p.caption, f"{index}-{slug}-{i}.png", png_bytes(p.picture))
                          for i, p in enumerate(group.panels, start=1)]  # fmt: skip

@@ -21,7 +21,7 @@ INNER_WIDTH, INNER_HEIGHT = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 
 @dataclass(frozen=True)
 class Curve:
-    """A labelled series; `style` is a class of the style sheet: critic, generator, real, fake, measured, plain."""
+    """A labelled series; `style` is a class of the style sheet: first to fourth, measured, plain."""
 
     label: str
     style: str
@@ -163,7 +163,7 @@ def _points(across: Iterable[float], down: Iterable[float]) -> str:
 
 
 def _marker(style: str, across: float, down: float) -> Markup:
-    if style in ("generator", "fake", "measured"):
+    if style in ("second", "fourth", "measured"):
         shape = Markup('<rect class="marker {}" x="{:.1f}" y="{:.1f}" width="6" height="6"/>')
         return shape.format(style, across - 3, down - 3)
     return Markup('<circle class="marker {}" cx="{:.1f}" cy="{:.1f}" r="3.2"/>').format(style, across, down)
