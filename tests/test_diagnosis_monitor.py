@@ -40,18 +40,18 @@ def run(tiny: Callable[..., Any]) -> Run:
     return tiny(steps=4)  # type: ignore[no-any-return]
 
 
-class Watched:
+class MonitoredRun:
     """A monitor of made-up lines of progress on data of width 1."""
 
     def __init__(self, run: Run, path: Path, *, on_failure: str = "warn") -> None:
-        self.said: list[str] = []
+        self.issued: list[str] = []
         self.folder = RunFolder(path)
         config = run.config.model_copy(update={"on_failure": on_failure})
-        self.monitor = Monitor(self.folder, config, reopen(run.folder), self.said.append)
+        self.monitor = Monitor(self.folder, config, reopen(run.folder), self.issued.append)
         self.monitor.data_width = 1.0
         self.stopped: list[str] = []
 
-    def see(
+    def add_lines(
         self,
         wide: Iterable[float],
         *,
@@ -61,7 +61,7 @@ class Watched:
         generator: Callable[[int], float] = lambda step: 1.0,
         critic: Callable[[int], float] = lambda step: 1.0,
         keep: bool = False,
-    ) -> Watched:
+    ) -> MonitoredRun:
         """Lines every `every` steps with samples that wide, of a run of `steps`, as many as there are by default."""
         wide = list(wide)
         for i, width in enumerate(wide):
@@ -78,43 +78,43 @@ class Watched:
 
     @property
     def failure_modes(self) -> list[str]:
-        return [text.partition(":")[0] for text in self.said]
+        return [text.partition(":")[0] for text in self.issued]
 
 
 @pytest.fixture
-def watched(run: Run, tmp_path: Path) -> Callable[..., Watched]:
+def monitored(run: Run, tmp_path: Path) -> Callable[..., MonitoredRun]:
     count = iter(range(100))
-    return lambda **options: Watched(run, tmp_path / f"watched{next(count)}", **options)
+    return lambda **options: MonitoredRun(run, tmp_path / f"monitored{next(count)}", **options)
 
 
 # ---- a number as it comes
 
 
-def test_a_trail_is_of_medians() -> None:
-    trail = RollingMedian(3)
+def test_rolling_medians() -> None:
+    medians = RollingMedian(3)
     for value in (5.0, 1.0):
-        trail.append(value)
+        medians.append(value)
     assert (
-        math.isnan(trail.current)
-        and math.isnan(trail.current_max)
-        and math.isnan(trail.usual)
-        and math.isnan(trail.halfway)
+        math.isnan(medians.current)
+        and math.isnan(medians.current_max)
+        and math.isnan(medians.usual)
+        and math.isnan(medians.halfway)
     )
     for value in (2.0, 2.0, 9.0, 2.0, 2.0):
-        trail.append(value)
-    assert (trail.current, trail.current_max, trail.peak) == (2.0, 9.0, 2.0)
-    trail.append(math.nan)
-    assert math.isnan(trail.current) and math.isnan(trail.current_max) and trail.peak == 2.0
+        medians.append(value)
+    assert (medians.current, medians.current_max, medians.peak) == (2.0, 9.0, 2.0)
+    medians.append(math.nan)
+    assert math.isnan(medians.current) and math.isnan(medians.current_max) and medians.peak == 2.0
     for value in (7.0, 8.0, 9.0):
-        trail.append(value)
-    assert (trail.current, trail.peak) == (8.0, 8.0)
+        medians.append(value)
+    assert (medians.current, medians.peak) == (8.0, 8.0)
 
 
 def test_what_is_usual_leaves_out_the_latest_lines() -> None:
-    trail = RollingMedian(20)
+    medians = RollingMedian(20)
     for value in [3.0] * 60 + [1e-9] * 20:
-        trail.append(value)
-    assert trail.usual == 3.0 and trail.current == 1e-9
+        medians.append(value)
+    assert medians.usual == 3.0 and medians.current == 1e-9
 
 
 def test_diversity_is_of_the_datas_width_and_of_its_own_past() -> None:
@@ -133,14 +133,16 @@ def test_diversity_is_of_the_datas_width_and_of_its_own_past() -> None:
 
 
 @pytest.mark.parametrize("steps", [100, 280, 1_000])
-def test_a_generator_that_begins_is_not_told_to_have_collapsed(steps: int, watched: Callable[..., Watched]) -> None:
-    young = watched(on_failure="stop").see(between(BEGINNING / DATA, 280), steps=steps)
-    assert (young.said, young.stopped) == ([], [])
+def test_a_generator_that_begins_is_not_told_to_have_collapsed(
+    steps: int, monitored: Callable[..., MonitoredRun]
+) -> None:
+    young = monitored(on_failure="stop").add_lines(between(BEGINNING / DATA, 280), steps=steps)
+    assert (young.issued, young.stopped) == ([], [])
 
 
-def test_a_generator_that_takes_its_time_is_not_told_to_have_collapsed(watched: Callable[..., Watched]) -> None:
-    slow = watched().see(np.geomspace(0.03, 0.19, 400), every=10)
-    assert slow.said == []
+def test_a_generator_that_takes_its_time_is_not_told_to_have_collapsed(monitored: Callable[..., MonitoredRun]) -> None:
+    slow = monitored().add_lines(np.geomspace(0.03, 0.19, 400), every=10)
+    assert slow.issued == []
 
 
 def test_a_young_run_of_images_hears_nothing(tiny: Callable[..., Any]) -> None:
@@ -159,74 +161,76 @@ def test_a_young_run_of_images_hears_nothing(tiny: Callable[..., Any]) -> None:
     assert said == []
 
 
-def test_a_gradient_that_awakes_does_not_explode(watched: Callable[..., Watched]) -> None:
+def test_a_gradient_that_awakes_does_not_explode(monitored: Callable[..., MonitoredRun]) -> None:
     """A badly begun deep network, 3e-4 for 40 steps and about 1 from then on."""
-    awaking = watched(on_failure="stop").see([0.9] * 140, critic=lambda s: 3e-4 if s < 40 else 1.0 + s % 3)
-    assert (awaking.said, awaking.stopped) == ([], [])
+    awaking = monitored(on_failure="stop").add_lines([0.9] * 140, critic=lambda s: 3e-4 if s < 40 else 1.0 + s % 3)
+    assert (awaking.issued, awaking.stopped) == ([], [])
 
 
-def test_a_gradient_that_flickers_has_not_vanished(watched: Callable[..., Watched]) -> None:
-    assert watched().see([0.9] * 400, generator=lambda s: 1.0 if s < 200 or not s % 10 else 1e-6).said == []
+def test_a_gradient_that_flickers_has_not_vanished(monitored: Callable[..., MonitoredRun]) -> None:
+    assert monitored().add_lines([0.9] * 400, generator=lambda s: 1.0 if s < 200 or not s % 10 else 1e-6).issued == []
 
 
 # ---- a run that goes wrong
 
 
 def test_a_collapse_after_a_spread_is_told_within_as_many_lines_as_a_look_takes(
-    watched: Callable[..., Watched],
+    monitored: Callable[..., MonitoredRun],
 ) -> None:
-    collapsed = watched(on_failure="stop").see([*[0.9] * 100, *[0.05] * 25], steps=400)
+    collapsed = monitored(on_failure="stop").add_lines([*[0.9] * 100, *[0.05] * 25], steps=400)
     assert collapsed.failure_modes == ["mode-collapse"]
-    assert "0.05 of the data's width, after 0.9 earlier" in collapsed.said[0]
+    assert "0.05 of the data's width, after 0.9 earlier" in collapsed.issued[0]
     assert len(collapsed.stopped) >= 1 and "(mode-collapse)" in collapsed.stopped[0]
     (warning,) = read_warnings(collapsed.folder.path)
     assert 115 <= warning.step <= 125 and warning.resolved_step is None
 
 
-def test_a_collapse_from_the_start_is_told_when_the_run_is_no_longer_young(watched: Callable[..., Watched]) -> None:
-    stuck = watched().see([0.1] * 400, every=5)
-    assert stuck.failure_modes == ["mode-collapse"] and "never more than 0.1" in stuck.said[0]
+def test_a_collapse_from_the_start_is_told_when_the_run_is_no_longer_young(
+    monitored: Callable[..., MonitoredRun],
+) -> None:
+    stuck = monitored().add_lines([0.1] * 400, every=5)
+    assert stuck.failure_modes == ["mode-collapse"] and "never more than 0.1" in stuck.issued[0]
     assert read_warnings(stuck.folder.path)[0].step >= max(MIN_STEPS, 1_000)
-    assert watched().see([0.1] * 400, every=1).said == []  # 400 steps in all are a beginning
+    assert monitored().add_lines([0.1] * 400, every=1).issued == []  # 400 steps in all are a beginning
 
 
-def test_what_dwindles_to_nothing_was_little_to_begin_with(watched: Callable[..., Watched]) -> None:
-    assert watched().see([*[0.04] * 60, *[1e-5] * 40], steps=300).failure_modes == ["mode-collapse"]
+def test_what_dwindles_to_nothing_was_little_to_begin_with(monitored: Callable[..., MonitoredRun]) -> None:
+    assert monitored().add_lines([*[0.04] * 60, *[1e-5] * 40], steps=300).failure_modes == ["mode-collapse"]
 
 
-def test_a_vanished_gradient_is_told_and_holds_to_the_end(watched: Callable[..., Watched]) -> None:
+def test_a_vanished_gradient_is_told_and_holds_to_the_end(monitored: Callable[..., MonitoredRun]) -> None:
     """Also where it has been gone for so long that nothing else is usual any more."""
-    vanished = watched().see([0.9] * 400, generator=lambda s: 1.0 if s < 90 else 1e-6)
+    vanished = monitored().add_lines([0.9] * 400, generator=lambda s: 1.0 if s < 90 else 1e-6)
     assert vanished.failure_modes == ["strong-critic"]
     assert [w.resolved_step for w in read_warnings(vanished.folder.path)] == [None]
 
 
-def test_an_explosion_of_a_grown_run_is_told(watched: Callable[..., Watched]) -> None:
-    exploding = watched().see([0.9] * 400, every=5, critic=lambda s: 1.05 ** max(0, s // 5 - 200))
+def test_an_explosion_of_a_grown_run_is_told(monitored: Callable[..., MonitoredRun]) -> None:
+    exploding = monitored().add_lines([0.9] * 400, every=5, critic=lambda s: 1.05 ** max(0, s // 5 - 200))
     assert exploding.failure_modes == ["divergence"]
 
 
 # ---- what no longer holds
 
 
-def test_what_is_over_is_said_to_be_over_and_what_comes_back_is_not(watched: Callable[..., Watched]) -> None:
-    passing = watched().see([*[0.9] * 100, *[0.05] * 40, *[0.9] * 40], steps=400)
+def test_what_is_over_is_said_to_be_over_and_what_comes_back_is_not(monitored: Callable[..., MonitoredRun]) -> None:
+    passing = monitored().add_lines([*[0.9] * 100, *[0.05] * 40, *[0.9] * 40], steps=400)
     (warning,) = read_warnings(passing.folder.path)
     assert warning.resolved_step is not None and 140 <= warning.resolved_step <= 150
     assert str(warning).endswith(f"earlier (resolved at step {warning.resolved_step})")
-    passing.see([0.05] * 40, first=181, steps=400)
+    passing.add_lines([0.05] * 40, first=181, steps=400)
     (again,) = read_warnings(passing.folder.path)
     assert (again.step, again.message, again.resolved_step) == (warning.step, warning.message, None)
-    assert len(passing.said) == 1
+    assert len(passing.issued) == 1
 
 
-def test_a_resumed_watch_knows_what_was_before(watched: Callable[..., Watched], run: Run) -> None:
-    before = watched()
-    before.see([0.9] * 100, steps=400, keep=True)
-    resumed = Watched(run, before.folder.path).see([0.05] * 25, first=101, steps=400)
-    assert resumed.failure_modes == ["mode-collapse"] and "after 0.9 earlier" in resumed.said[0]
-    again = Watched(run, before.folder.path).see([0.05] * 25, first=126, steps=400)
-    assert again.said == [] and len(read_warnings(before.folder.path)) == 1
+def test_a_resumed_monitor_knows_what_was_before(monitored: Callable[..., MonitoredRun], run: Run) -> None:
+    before = monitored()
+    before.add_lines([0.9] * 100, steps=400, keep=True)
+    resumed = MonitoredRun(run, before.folder.path).add_lines([0.05] * 25, first=101, steps=400)
+    assert resumed.failure_modes == ["mode-collapse"] and "after 0.9 earlier" in resumed.issued[0]
+    again = MonitoredRun(run, before.folder.path).add_lines([0.05] * 25, first=126, steps=400)
+    assert again.issued == [] and len(read_warnings(before.folder.path)) == 1
 
 
 def test_data_stay_as_they_are(tmp_path: Path) -> None:
