@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from twoplayer import data
 from twoplayer.api.run import Run
 from twoplayer.config.layers import resolve_config_and_data
+from twoplayer.config.objects import describe_objects, objects_of
 from twoplayer.config.schema import STOP_FIELDS, Config
 from twoplayer.core.command_line import typed_command
 from twoplayer.core.errors import Diverged, UserError
@@ -55,7 +56,9 @@ def train(
         config: a YAML file with any of the settings.
         listeners: objects with the methods of `twoplayer.training.trainer.Listener`.
         settings: any field of `twoplayer.config.schema.Config` and any option of its parts (``critic_steps=5``,
-            ``**{"generator.filters": 32}``).
+            ``**{"generator.filters": 32}``). Parts may be Python objects instead of names: `generator` and `critic`
+            torch modules, `objective` and `regularizers` objects or classes of those families, `game` and `algorithm`
+            classes. A module's weights are the run's initial weights; the module itself is copied, not changed.
 
     Raises `UserError` for the caller's mistakes, `Diverged` when training stopped itself and `Interrupted` when it
     was asked to; the run folder holds the last good checkpoint in each case.
@@ -70,6 +73,7 @@ def train(
             f"a batch of {resolved.batch_size} cannot be shared evenly by {accelerator.num_processes} processes"
         )
     folder = RunFolder(run) if run is not None else _default_folder(resolved, source)
+    folder.objects = objects_of(resolved)
     accelerator.wait_for_everyone()
     with folder.locked() if accelerator.is_main_process else contextlib.nullcontext():
         wished = resolved.steps if settings.get("steps") is not None else None
@@ -137,6 +141,8 @@ def _begin(folder: RunFolder, config: Config, dataset: Dataset, placement: Any, 
         folder.write("data", _describe(dataset, trainer))
         # config.yaml comes last: with it the folder is a run.
         folder.write("status", {"state": "running", "step": 0, "images_seen": 0, "seconds": 0.0, "message": None})
+    if objects := describe_objects(config):
+        environment["objects"] = objects
     folder.write("environment", environment)
     folder.write_config(config)
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from twoplayer import data, methods
+from twoplayer.config.objects import OBJECT_ARGUMENTS, bind_objects, declared_latent_dim, named_objects
 from twoplayer.config.renamed import Renames
 from twoplayer.config.resolve import merge_layers
 from twoplayer.config.schema import Config
 from twoplayer.core.errors import UserError
+from twoplayer.core.objects import ObjectName
 from twoplayer.core.registry import Option
 from twoplayer.data import kind_of
 
@@ -34,9 +36,9 @@ def resolve_config_and_data(
     method: str | None, what: Any, file: Path | str | None, settings: Mapping[str, Any]
 ) -> tuple[Config, Any]:
     layer = _read(file) if file is not None else {}
-    given = {k: v for k, v in settings.items() if v is not None}
-    method = method or layer.get("method") or "default"
     mistakes: list[str] = []
+    given = named_objects({k: v for k, v in settings.items() if v is not None}, mistakes)
+    method = method or layer.get("method") or "default"
     if not isinstance(method, str):
         mistakes.append(f"method must be a name, such as dcgan, not {method!r}")
         method = "default"
@@ -55,13 +57,32 @@ def resolve_config_and_data(
     else:  # options of other data than these
         file_settings = {k: v for k, v in file_settings.items() if not str(k).startswith("data.")}
     base = {"method": method, "data": name}
-    layers = [base, *preset.layers(kind), file_settings, {**given, "data": asked.options}]
+    layers = [
+        base,
+        *preset.layers(kind),
+        file_settings,
+        declared_latent_dim(given, mistakes),
+        {**given, "data": asked.options},
+    ]
     renames = Renames()
     config = _or_mistake(lambda: merge_layers(layers, kind, options, renames), None, mistakes)
     if mistakes or config is None:
         raise UserError("\n".join(mistakes))
     renames.warn(stacklevel=3)
-    return config, source
+    return bind_objects(config, _passed(given)), source
+
+
+def _passed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The objects among settings whose objects are named, by argument."""
+    passed: dict[str, Any] = {}
+    for argument in (*OBJECT_ARGUMENTS, "networks"):
+        value = settings.get(argument)
+        name = value.get("name") if isinstance(value, Mapping) else value
+        if isinstance(name, ObjectName):
+            passed |= dict.fromkeys(("generator", "critic") if argument == "networks" else (argument,), name.value)
+        elif isinstance(name, list) and argument == "regularizers":
+            passed[argument] = [each.value for each in name if isinstance(each, ObjectName)]
+    return passed
 
 
 class _Source(NamedTuple):

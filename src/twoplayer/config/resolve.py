@@ -186,7 +186,11 @@ def _schemas(
     schemas: dict[str, Mapping[str, Option]] = {"data": data_options} if "data" in tree else {}
     for path, (label, name) in wanted.items():
         try:
-            schemas[path] = {k: o for k, o in family(label).options(str(name)).items() if k != "prior"}
+            schemas[path] = {
+                k: o
+                for k, o in family(label).options(name if isinstance(name, str) else str(name)).items()
+                if k != "prior"
+            }
         except UserError as error:
             mistakes.append(f"{path}: {error}" if path in PARTS else str(error))
     schemas["optimizer"] = {

@@ -11,6 +11,7 @@ Other installed packages add members through entry points (`twoplayer.core.plugi
 from __future__ import annotations
 
 import ast
+import copy
 import importlib
 import importlib.util
 import inspect
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from twoplayer.core.errors import UserError, did_you_mean
+from twoplayer.core.objects import ObjectName, installed_class, is_object_name
 from twoplayer.core.plugins import Plugin, plugins, read_plugin_source
 
 __all__ = ["FAMILIES", "Description", "Family", "Option", "family", "lazy_attributes"]
@@ -132,6 +134,9 @@ class Family:
 
     def describe(self, name: str) -> Description:
         """The member's summary and source. Raises `UserError` for an unknown name."""
+        if is_object_name(name):
+            about = _paragraphs(self._object_class(name).__doc__)[0]
+            return Description(name, self.label, about, "", self._object_class(name).__module__)
         if name not in self._members:
             raise UserError(f"no {self.singular} is called {name!r}: {did_you_mean(name, self.names())}")
         return self._members[name]
@@ -141,6 +146,8 @@ class Family:
 
         Raises `UserError` for an unknown name, and for a plug-in that cannot be imported or is no such class.
         """
+        if is_object_name(name):
+            return self._object_class(name)
         about = self.describe(name)
         if about.plugin is not None:
             return self._find_plugin(about.plugin)
@@ -150,6 +157,42 @@ class Family:
         if len(classes) != 1:
             raise TypeError(f"{module.__name__}.__all__ must hold exactly one class, not {len(classes)}")
         return classes[0]  # type: ignore[no-any-return]
+
+    def _object_class(self, name: str) -> type[Any]:
+        """The class of a member that was passed as an object.
+
+        Raises `UserError` for one that has not been passed again, unless its class is an installed package's.
+        """
+        value = name.value if isinstance(name, ObjectName) else None
+        if value is not None:
+            return value if inspect.isclass(value) else type(value)
+        argument = (name.argument if isinstance(name, ObjectName) else "") or self.singular.replace(" ", "_")
+        class_name = name.partition(":")[2]
+        if (found := installed_class(name)) is not None:
+            return found
+        short = class_name.rpartition(":")[2].rpartition(".")[2]
+        raise UserError(
+            f"the {argument} of this run is an object of the class {class_name}, which a run folder does not hold: "
+            f"pass it again, as in twoplayer.Run(path, {argument}={short}()) or "
+            f"twoplayer.train(..., {argument}={short}())"
+        )
+
+    def _create_object(self, name: str, *arguments: Any, **options: Any) -> Any:
+        """A member from the object that was passed: made of a class, else a copy of the object itself."""
+        cls = self._object_class(name)
+        value = name.value if isinstance(name, ObjectName) else None
+        if value is not None and not inspect.isclass(value):
+            return copy.deepcopy(value)
+        if value is None:
+            warnings.warn(
+                f"{name.partition(':')[2]} was an object when this run began: it is made anew, without arguments, "
+                "since an installed package has its class; pass it again where it had arguments",
+                stacklevel=3,
+            )
+        try:
+            return cls(*arguments, **options)
+        except TypeError as error:
+            raise UserError(f"{name.partition(':')[2]} cannot be made with these options ({error})") from error
 
     @property
     def root(self) -> type[Any]:
@@ -161,8 +204,14 @@ class Family:
 
     def options(self, name: str) -> dict[str, Option]:
         """The keyword arguments that ``create(name, ...)`` takes, with annotations resolved and defaults."""
-        cls, preset = self.find(name), self.describe(name).preset
+        if is_object_name(name) and not inspect.isclass(getattr(name, "value", None)):
+            return {}  # an object has its options already
+        cls = self.find(name)
+        preset = {} if is_object_name(name) else self.describe(name).preset
         parameters = inspect.signature(cls, eval_str=True).parameters.values()
+        if is_object_name(name) and not issubclass(cls, self.root):  # such as a torch module's class
+            options = [p for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
+            return {p.name: Option(p.name, _annotation(p), p.default) for p in options}
         return {
             p.name: Option(p.name, p.annotation, preset.get(p.name, p.default))
             for p in parameters
@@ -171,6 +220,8 @@ class Family:
 
     def create(self, name: str, *arguments: Any, **options: Any) -> Any:
         """Build the member. Raises `UserError` for an unknown name or option."""
+        if is_object_name(name):
+            return self._create_object(name, *arguments, **options)
         cls, preset = self.find(name), self.describe(name).preset
         known = self.options(name)
         for option in options:
@@ -240,6 +291,10 @@ class Family:
     def _broken(self, plugin: Plugin, error: BaseException) -> str:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         return f"the {self.singular} {plugin.name!r} of {plugin.origin} cannot be imported ({reason})"
+
+
+def _annotation(parameter: inspect.Parameter) -> Any:
+    return Any if parameter.annotation is parameter.empty else parameter.annotation
 
 
 def _paragraphs(docstring: str | None) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from twoplayer.core.objects import OBJECT_PREFIX
 from twoplayer.core.registry import Family
 
 __all__ = ["ARRAY", "OBJECT", "SUBSET_TEXT", "create", "describe", "family", "in_memory_words", "is_in_memory", "names"]
 
 ARRAY = "array"
 """The name under which a config records an array in memory."""
-OBJECT = "object:"
+OBJECT = OBJECT_PREFIX
 """What the name of any other object in memory starts with: ``object:MODULE:CLASS``."""
 SUBSET_TEXT = "All data that are read rather than drawn: `subset` is the number of training samples to take at random."
 """What ``twoplayer list data NAME`` says of the option that sources share."""

@@ -27,11 +27,21 @@ __all__ = ["TrainedRun"]
 class TrainedRun:
     """What a run folder holds. Nothing is loaded before it is asked for; nothing loaded runs code.
 
-    Raises `UserError` where the folder is missing, corrupt or from a newer version.
+    Args:
+        path: the run folder.
+        device: where its networks run: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        objects: the parts that were passed as Python objects when the run was trained, by argument, such as
+            ``generator=MyGenerator()``. Their weights are taken from the run's checkpoint.
+
+    Raises `UserError` where the folder is missing, corrupt or from a newer version, and for an object of another class
+    than the run's.
     """
 
-    def __init__(self, path: Path | str | RunFolder, *, device: str = "auto") -> None:
+    def __init__(self, path: Path | str | RunFolder, *, device: str = "auto", **objects: Any) -> None:
         self.folder = path if isinstance(path, RunFolder) else RunFolder(path).require()
+        if objects:
+            self.folder.objects = objects
+            self.folder.config()  # an object of another class than the run's is refused now
         self.path, self.device = self.folder.path, device
 
     def __repr__(self) -> str:

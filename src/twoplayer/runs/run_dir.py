@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
+from twoplayer.config.objects import bind_objects
 from twoplayer.config.renamed import current_settings
 from twoplayer.config.schema import Config
 from twoplayer.core.errors import UserError
@@ -34,6 +35,7 @@ class RunFolder:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.config_file = self.path / "config.yaml"
+        self.objects: dict[str, Any] = {}  # parts of the run that were passed as Python objects, by argument
         self.checkpoints = self.path / "checkpoints"
         self.samples = self.path / "samples"
         self.progress = self.path / "progress.jsonl"
@@ -121,7 +123,8 @@ class RunFolder:
             if not text.rstrip().endswith(END):
                 raise UserError(f"{self.config_file} is corrupt (it was cut off): restore it or train anew")
             tree = yaml.safe_load(text)
-            return Config.model_validate(current_settings(tree) if isinstance(tree, dict) else tree)
+            config = Config.model_validate(current_settings(tree) if isinstance(tree, dict) else tree)
+            return bind_objects(config, self.objects)
         except ValidationError as error:
             raise UserError(_misfit(self.config_file, error)) from error
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:

@@ -21,6 +21,7 @@ from twoplayer.core.rng import derive
 from twoplayer.data._base import Dataset
 from twoplayer.games._factory import ConditioningData, ConfigurableGame, DataSpec, GameFactory
 from twoplayer.networks._base import Architecture, Critic, Encoder, Generator
+from twoplayer.networks._modules import ModuleArchitecture
 from twoplayer.networks._translation import Translator, TranslatorArchitecture
 
 __all__ = ["BuiltGame", "build", "build_game", "study", "target"]
@@ -95,19 +96,19 @@ class _ConfigGameFactory(GameFactory):
             raise UserError(f"{strange[0]} changes images, and these samples are points: leave it out")
 
     def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:
-        return self._placed(_architecture(self.config.generator).generator(latent_dim, shape))
+        return self._placed(_architecture(self.config.generator, "generator").generator(latent_dim, shape))
 
     def critic(self, shape: tuple[int, ...]) -> Critic:
-        return self._placed(_architecture(self.config.critic).critic(shape))
+        return self._placed(_architecture(self.config.critic, "critic").critic(shape))
 
     def encoder(
         self, outputs: int, shape: tuple[int, ...], of: Literal["generator", "critic"] = "generator"
     ) -> Encoder:
         part = self.config.generator if of == "generator" else self.config.critic
-        return self._placed(_architecture(part).encoder(outputs, shape))
+        return self._placed(_architecture(part, of).encoder(outputs, shape))
 
     def translator(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Translator:
-        architecture, name = _architecture(self.config.generator), self.config.generator["name"]
+        architecture, name = _architecture(self.config.generator, "generator"), self.config.generator["name"]
         if not isinstance(architecture, TranslatorArchitecture):
             raise UserError(
                 f"{name} makes images of latents, and this game's generator turns images into images: take the "
@@ -120,9 +121,10 @@ class _ConfigGameFactory(GameFactory):
         return module
 
 
-def _architecture(part: Mapping[str, Any]) -> Architecture:
-    architecture: Architecture = _make(networks, part)
-    return architecture
+def _architecture(part: Mapping[str, Any], role: str) -> Architecture:
+    """The architecture that a part names, or the one that a torch module passed in its place stands for."""
+    made = _make(networks, part)
+    return made if isinstance(made, Architecture) else ModuleArchitecture(made, role)
 
 
 def _member(config: Config) -> type[ConfigurableGame]:
