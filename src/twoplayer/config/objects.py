@@ -155,14 +155,14 @@ def _expected(argument: str, label: str) -> str:
 
 
 def _named_regularizers(value: Any, mistakes: list[str]) -> Any:
-    if value is None or isinstance(value, str | Mapping):
+    if not (isinstance(value, list | tuple) or _is_object(value)):
         return value
     values = value if isinstance(value, list | tuple) else [value]
     root, named = family("regularizers").root, list[Any]()
     for each in values:
         kind = each if inspect.isclass(each) else type(each)
-        if isinstance(each, str):
-            named.append(each)
+        if not _is_object(each):
+            named.append(each)  # a name, or a mistake that is named where the settings are merged
         elif issubclass(kind, root):
             named.append(ObjectName(object_name(each), each, "regularizers"))
         else:
@@ -170,7 +170,7 @@ def _named_regularizers(value: Any, mistakes: list[str]) -> Any:
                 "regularizers must be names, or objects or classes of twoplayer.regularizers.Penalty, Constraint or "
                 f"Perturbation, not an object of the class {kind.__name__}"
             )
-    twice = {str(name) for name in named if named.count(name) > 1}
+    twice = {str(name) for name in named if isinstance(name, ObjectName) and named.count(name) > 1}
     mistakes += [f"regularizers hold {name} twice: give each of them a class of its own" for name in sorted(twice)]
     return named
 
