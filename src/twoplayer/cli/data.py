@@ -20,7 +20,7 @@ def command() -> None:
     """
 
 
-@command.command(short_help="Make a folder of public data, or find it there and whole.")
+@command.command(short_help="Make a folder of public data, unless it is already complete.")
 @click.argument("name", metavar="emoji|mnist|fashion-mnist")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="folder [default: where --data NAME looks]")
 @click.option(
@@ -35,7 +35,7 @@ def command() -> None:
 @click.option("--pairs", nargs=2, help="emoji: folders A and B of the emoji that both have drawn", metavar="A B")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON document")
 def prepare(name: str, output: Path | None, given: tuple[Path, ...], as_json: bool, **options: Any) -> None:
-    """Make the folder of NAME, or find it there and whole: running it twice does no harm.
+    """Make the folder of NAME, unless it is already complete.
 
     \b
     twoplayer data prepare emoji --size 32 -o emoji32
@@ -46,11 +46,11 @@ def prepare(name: str, output: Path | None, given: tuple[Path, ...], as_json: bo
     from twoplayer.data.preparing import prepare as make
 
     chosen = {option: value for option, value in options.items() if value is not None}
-    prepared = make(name, output, given=given, say=lambda text: click.echo(text, err=True), **chosen)
+    prepared = make(name, output, packages=given, progress=lambda text: click.echo(text, err=True), **chosen)
     if as_json:
         from twoplayer.core.files import json_text
 
-        document = {"folder": prepared.folder, "fresh": prepared.fresh, **prepared.manifest.document()}
+        document = {"folder": prepared.folder, "is_new": prepared.is_new, **prepared.manifest.document()}
         click.echo(json_text(document, indent=2))
     else:
         click.echo(str(prepared))

