@@ -19,6 +19,7 @@ class Made:
     train_labels: Array | None = None
     held_out_labels: Array | None = None
     class_names: tuple[str, ...] = ()
+    stacked: bool = False
     name: str = "made"
     kind: Literal["images", "points"] = "images"
     key: str = "made"

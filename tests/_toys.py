@@ -107,11 +107,11 @@ def unmeasured(replace: Callable[..., Any]) -> None:
     import twoplayer.measurement
     import twoplayer.sampling.samples
     from twoplayer.measurement import Measurement
-    from twoplayer.metrics import MetricValue
+    from twoplayer.metrics import Estimate, MetricValue
 
     def measure(samples: Any, data: Any, **_: Any) -> Measurement:
         whole = samples if isinstance(samples, np.ndarray) else np.concatenate(list(samples))
-        figure = MetricValue(f"toy_{len(whole)}", float(whole.mean()), True)
+        figure = MetricValue.of("toy", len(whole), Estimate(float(whole.mean())), higher_is_better=True)
         return Measurement((figure,), ("a stand-in",), len(whole))
 
     replace(twoplayer.measurement, "measure", measure)

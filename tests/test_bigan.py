@@ -327,7 +327,7 @@ def test_the_command_line_encodes_and_reconstructs(
 def test_reconstructions_stand_below_their_samples(tmp_path: Path) -> None:
     tall = np.arange(3, dtype=np.uint8)[:, None, None, None] * 100 + np.zeros((3, 4, 4, 1), np.uint8)
     pairs = Reconstructions(tall, tall + 5)
-    assert pairs.error == 5 and "5 gray values off" in str(pairs)
+    assert pairs.error == 5 and "mean absolute error 5 gray values" in str(pairs)
     with Image.open(pairs.save(tmp_path / "p.png")) as picture:
         sheet = np.asarray(picture)
     cell = sheet.shape[1] // 3

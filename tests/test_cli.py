@@ -103,7 +103,7 @@ def test_the_verbs_in_order(cli: Callable[..., Outcome], tmp_path: Path) -> None
     [
         (f"{RING} --run trained", {"run", "state", "step", "images_seen", "report", "metrics"}),
         ("sample trained --n 5 -o x.png", {"run", "output", "samples", "seed", "shape"}),
-        ("evaluate trained --n 50", {"run", "step", "images_seen", "samples", "reference", "figures", "notes"}),
+        ("evaluate trained --n 50", {"run", "step", "images_seen", "samples", "reference", "metric_values", "notes"}),
         ("report trained", {"run", "report"}),
         ("list", {"methods", "data", "objectives", "metrics", "networks"}),
         ("list regularizers r1", {"name", "summary", "source", "options"}),
@@ -458,12 +458,12 @@ def test_what_is_known_of_the_judge_is_said_once(capfd: pytest.CaptureFixture[st
 
 
 def test_without_figures_the_reason_is_said(cli: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
-    from twoplayer.measurement import UNLABELLED, _measure
+    from twoplayer.measurement import NOTE_NO_LABELS, _measure
 
     monkeypatch.setattr("twoplayer.measurement.measure", _measure.measure)
     np.save("plain.npy", np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8))
     trained = cli(f"train dcgan --data plain.npy --evaluate-count 100 {FAST}")
-    assert trained.code == 0 and trained.sentences.count(UNLABELLED) == 1
+    assert trained.code == 0 and trained.sentences.count(NOTE_NO_LABELS) == 1
 
 
 # ---- nothing that lies there is lost unasked

@@ -625,7 +625,7 @@ def test_missing_figures_are_measured_or_named(trained: Callable[..., Path], mon
     one, other = trained("a"), trained("b", "wgan")
     lines = [json.loads(line) for line in (one / "metrics.jsonl").read_text().splitlines()]
     extra = {"name": "fd_points_100", "value": 2.0, "higher_is_better": False, "real": 1.0}
-    lines[-1]["figures"].append(extra)
+    lines[-1]["metric_values"].append(extra)
     (one / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
     asked: list[Any] = []
@@ -665,7 +665,8 @@ def test_the_figures_of_a_kept_checkpoint_count(trained: Callable[..., Path]) ->
     status = json.loads((path / "status.json").read_text())
     (path / "status.json").write_text(json.dumps({**status, "kept": {"step": 2, "what": "fd"}}))
     lines = {
-        m["step"]: m["figures"][0]["value"] for m in map(json.loads, (path / "metrics.jsonl").read_text().splitlines())
+        m["step"]: m["metric_values"][0]["value"]
+        for m in map(json.loads, (path / "metrics.jsonl").read_text().splitlines())
     }
     ((run,), _) = read_runs(run_entries([path])[0])
     assert run.scores["toy_100"].value == lines[2] != lines[4]

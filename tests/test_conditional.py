@@ -24,7 +24,7 @@ from twoplayer.cli import main
 from twoplayer.core.errors import UserError
 from twoplayer.data._attributes import Attribute, encode_attributes
 from twoplayer.data._base import Dataset
-from twoplayer.evaluation.conditional_accuracy import _edges, agreement, figures
+from twoplayer.evaluation.conditional_accuracy import _quantile_edges, conditional_accuracies, metric_values
 from twoplayer.games._attribute_codes import AttributeCodes, disagreement, spelled, traits_of
 from twoplayer.games._bound_critic import BoundCritic
 from twoplayer.games._conditioned_inputs import ConditionedInputs
@@ -549,27 +549,27 @@ def test_agreement_of_points_that_are_what_they_say(
 
     module = Perfect()
     monkeypatch.setitem(run.__dict__, "generator", module)
-    (right,) = agreement(run, n=900)
-    assert right.attribute == "label" and right.made.found > 0.99 and right.real.found > 0.99
-    assert right.chance < 0.4 and set(right.made.by_value) == {"c0", "c1", "c2"}
-    assert right.made.distance < 0.1 and right.real.distance < 1
+    (right,) = conditional_accuracies(run, n=900)
+    assert right.attribute == "label" and right.generated.accuracy > 0.99 and right.real.accuracy > 0.99
+    assert right.chance < 0.4 and set(right.generated.by_value) == {"c0", "c1", "c2"}
+    assert right.generated.intra_fd < 0.1 and right.real.intra_fd < 1
     module.late = 1
-    (wrong,) = agreement(run, n=900)
-    assert wrong.made.found < 0.01 and wrong.made.distance > 50 * right.made.distance
-    names = [f.name for f in figures(agreement(run, n=900))]
-    assert names == ["label_found_900", "label_fd_within_900"]
-    assert {*names} <= {f.name for f in run.evaluate(n=900).figures}
+    (wrong,) = conditional_accuracies(run, n=900)
+    assert wrong.generated.accuracy < 0.01 and wrong.generated.intra_fd > 50 * right.generated.intra_fd
+    names = [f.name for f in metric_values(conditional_accuracies(run, n=900))]
+    assert names == ["label_accuracy_900", "label_intra_fd_900"]
+    assert {*names} <= {f.name for f in run.evaluate(n=900).metric_values}
 
 
 def test_numbers_fall_into_fifths() -> None:
     numbers = np.random.default_rng(0).normal(size=10_000)
-    counts = np.bincount(np.searchsorted(_edges(numbers), numbers))
+    counts = np.bincount(np.searchsorted(_quantile_edges(numbers), numbers))
     assert len(counts) == 5 and counts.min() > 1_900
     for often, rare in ((1.0, -1.0), (-1.0, 1.0)):  # where most are the largest, or the smallest
         mostly = np.r_[np.full(900, often), np.linspace(-0.9, 0.9, 99), rare]
-        assert np.bincount(np.searchsorted(_edges(mostly), mostly)).tolist() in ([100, 900], [900, 100])
+        assert np.bincount(np.searchsorted(_quantile_edges(mostly), mostly)).tolist() in ([100, 900], [900, 100])
 
 
 def test_a_plain_run_has_nothing_to_agree_with(tiny: Callable[..., Any]) -> None:
     with pytest.raises(UserError, match="cannot be asked for labels or attributes"):
-        agreement(tiny("gan1", "ring"))
+        conditional_accuracies(tiny("gan1", "ring"))

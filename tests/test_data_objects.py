@@ -270,7 +270,7 @@ def test_a_run_on_a_torch_dataset(tiny: Callable[..., Any], monkeypatch: pytest.
         twoplayer.train(config=run.path / "config.yaml", run=run.path)
     again = twoplayer.train(config=run.path / "config.yaml", data=dataset, run=run.path, steps=2)
     assert again.status["step"] == 2
-    names = {figure.name for figure in again.evaluate(n=12, data=dataset).figures}
+    names = {figure.name for figure in again.evaluate(n=12, data=dataset).metric_values}
     assert any("label" in name for name in names)  # conditions are judged on the data that were passed
     assert again.diagnose(data=dataset).findings is not None
     with pytest.raises(UserError, match=r"these are not the data that .* was trained on"):
@@ -282,9 +282,9 @@ def test_samples_are_evaluated_against_a_torch_dataset(settings: DataSettings) -
     expected = twoplayer.evaluate(samples, IMAGES, metrics="kid", extractor="random-conv", cache=settings.cache)
     for reference in (Listed(list(chw(IMAGES))), rows().remove_columns("label")):
         found = twoplayer.evaluate(samples, reference, metrics="kid", extractor="random-conv", cache=settings.cache)
-        assert [f.value for f in found.figures] == [f.value for f in expected.figures]
+        assert [f.value for f in found.metric_values] == [f.value for f in expected.metric_values]
     turned = twoplayer.evaluate(rows(), samples, metrics="kid", extractor="random-conv", cache=settings.cache)
-    assert [f.name for f in turned.figures] == [f.name for f in expected.figures]
+    assert [f.name for f in turned.metric_values] == [f.name for f in expected.metric_values]
 
 
 def test_sources_say_what_they_take() -> None:

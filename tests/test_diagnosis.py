@@ -556,7 +556,7 @@ SQUEEZED = ring(8, 0.9)
 def test_modes_are_counted_as_evaluate_counts_them(
     samples: np.ndarray, covered: int, missing: int, stuck: Callable[[np.ndarray], RunContext]
 ) -> None:
-    from twoplayer.measurement._selection import modes_of
+    from twoplayer.measurement.plan import modes_of
     from twoplayer.metrics import create
 
     context = stuck(samples)

@@ -49,7 +49,7 @@ def kept(run: Run) -> dict[str, Any]:
 
 
 def named(run: Run) -> set[str]:
-    return {figure["name"] for figure in kept(run)["figures"]}
+    return {figure["name"] for figure in kept(run)["metric_values"]}
 
 
 # ---- what is left in the folder
@@ -59,10 +59,10 @@ def test_figures_and_pictures_are_kept(run: Run) -> None:
     found = run.evaluate(n=120, extractor="pixels", metrics="fd,authenticity", keep=True)
     assert {path.name for path in run.folder.evaluation.iterdir()} == {*PICTURES, "evaluation.json"}
     document = kept(run)
-    assert [f["name"] for f in document["figures"]] == [f.name for f in found.figures]
+    assert [f["name"] for f in document["metric_values"]] == [f.name for f in found.metric_values]
     assert {"fd_pixels_120", "authenticity_pixels_120"} == named(run)
     assert document["samples"] == 120 and document["step"] == 2 and document["distance_unit"] > 0
-    assert document["drawn"] == {"asked": 120, "seed": 0, "refine": None}
+    assert document["drawn"] == {"count": 120, "seed": 0, "refine": None}
     for name in PICTURES:
         with Image.open(run.folder.evaluation / name) as picture:
             assert min(picture.size) > 200
@@ -76,11 +76,11 @@ def test_nothing_is_written_unless_asked(run: Run) -> None:
 
 def test_paths_are_measured_where_no_metric_is_named(run: Run) -> None:
     everything = run.evaluate(n=60, extractor="pixels")
-    names = {figure.name for figure in everything.figures}
-    assert sum("100,000 paths, these 2,000" in note for note in everything.notes) == 1
+    names = {figure.name for figure in everything.metric_values}
+    assert sum("100,000 paths, these over 2,000" in note for note in everything.notes) == 1
     assert {"path_length_pixels_2k", "largest_step_pixels_64", "memorization_test_pixels_60"} <= names
     assert not {n for n in names if "path" in n} & {
-        f.name for f in run.evaluate(n=60, extractor="pixels", metrics="fd").figures
+        f.name for f in run.evaluate(n=60, extractor="pixels", metrics="fd").metric_values
     }
 
 
@@ -103,9 +103,9 @@ def test_copies_are_shown_beside_what_they_copy(run: Run, monkeypatch: pytest.Mo
     train = reopen(run.folder).train
     chosen = np.random.default_rng(0).integers(len(train), size=100)
     monkeypatch.setattr(Run, "stream", lambda self, *_, **__: iter([train[chosen]]))
-    monkeypatch.setattr(storage, "_again", lambda run, drawn, rows: train[chosen[rows]])
+    monkeypatch.setattr(storage, "_draw_again", lambda run, drawn, rows: train[chosen[rows]])
     found = run.evaluate(n=100, extractor="pixels", keep=True)
-    figures = {f.name: f for f in found.figures}
+    figures = {f.name: f for f in found.metric_values}
     assert figures["authenticity_pixels_100"].value == 0 < figures["authenticity_pixels_100"].real
     z = figures["memorization_test_pixels_100"]
     assert z.value < -5 and z.real is not None and abs(z.real) < 4
@@ -140,7 +140,13 @@ def evaluated(folder: Path, **changes: Any) -> Path:
         {"name": "path_length_classifier_1k", "value": 812345.0, "error": 21000.0, "higher_is_better": False,
          "real": None, "real_error": None, "real_count": None},
     ]  # fmt: skip
-    document = {"step": 90, "images_seen": 5760, "samples": 10_000, "figures": figures, "notes": ["A judge's word."]}
+    document = {
+        "step": 90,
+        "images_seen": 5760,
+        "samples": 10_000,
+        "metric_values": figures,
+        "notes": ["A judge's word."],
+    }
     write_json(folder / "evaluation" / "evaluation.json", {**document, "distance_unit": 2.5, **changes})
     for name in PICTURES:
         Image.new("RGB", (40, 30)).save(folder / "evaluation" / name)
@@ -195,7 +201,7 @@ def test_figures_in_training_that_are_best_like_real(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
     lines = [
         {"step": s, "images_seen": 64 * s, "seconds": 1.0, "notes": [],
-         "figures": [{"name": "vendi_pixels_1k", "value": v, "higher_is_better": None, "real": 5.0}]}
+         "metric_values": [{"name": "vendi_pixels_1k", "value": v, "higher_is_better": None, "real": 5.0}]}
         for s, v in ((30, 9.0), (60, 5.5), (90, 2.0))
     ]  # fmt: skip
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -20,9 +20,9 @@ from twoplayer.cli.main import run as cli
 from twoplayer.core.errors import UserError
 from twoplayer.data._base import Dataset
 from twoplayer.evaluation import tasks
+from twoplayer.evaluation.evaluate import _applicable_tasks
 from twoplayer.evaluation.tasks import linear_probes as probes
-from twoplayer.evaluation.tasks._selection import fitting
-from twoplayer.inference.translate import nearness
+from twoplayer.inference.translate import translation_errors
 from twoplayer.runs.dataset import reopen
 from twoplayer.sampling.samples import Samples
 from twoplayer.text_encoders import _contrastive as _towers
@@ -83,12 +83,12 @@ def test_the_family_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
         "reconstruction",
     }
     for name in tasks.names():
-        assert tasks.describe(name).source and tasks.create(name).wants.startswith("a run ")
+        assert tasks.describe(name).source and tasks.create(name).required_run.startswith("a run ")
 
 
 def test_what_takes_minutes_is_measured_by_name_alone(runs: dict[str, Run]) -> None:
     for name, quick, slow in (("gan-cls", [], "caption-retrieval"), ("bigan", ["reconstruction"], "linear-probes")):
-        found = fitting(None, runs[name], reopen(runs[name].folder))
+        found = _applicable_tasks(None, runs[name], reopen(runs[name].folder))
         assert list(found.tasks) == quick
         assert found.notes == (f"Measured only where it is named, since it can take minutes: {slow}.",)
 
@@ -146,22 +146,22 @@ def test_a_perfect_translator_is_at_its_partners_and_the_input_is_not(
     given, true = np.asarray(data.held_out), np.asarray(data.partner_held_out)
     count = len(given)
     assert count == 12 and data.paired and found.samples == count
-    assert found["partner_l1"] == found["partner_features"] == 0
-    figures = {figure.name: figure for figure in found.figures}
+    assert found["translation_error_l1"] == found["translation_error_perceptual"] == 0
+    figures = {figure.name: figure for figure in found.metric_values}
     each = np.abs(given.astype(float) - true).mean((1, 2, 3)) / 255
-    copied = figures[f"partner_l1_of_inputs_{count}"]
-    assert copied.value == pytest.approx(each.mean()) == pytest.approx(nearness(given, true).l1)
+    copied = figures[f"translation_error_l1_of_inputs_{count}"]
+    assert copied.value == pytest.approx(each.mean()) == pytest.approx(translation_errors(given, true).l1)
     assert copied.error == pytest.approx(each.std(ddof=1) / count**0.5)
-    assert figures[f"partner_features_of_inputs_{count}"].value > 0.01
+    assert figures[f"translation_error_perceptual_of_inputs_{count}"].value > 0.01
 
 
 def test_gray_inputs_are_held_against_coloured_partners() -> None:
-    from twoplayer.evaluation.tasks.translation_error import _like
+    from twoplayer.evaluation.tasks.translation_error import _with_channels
 
     gray = np.full((2, 4, 4, 1), 90, np.uint8)
-    assert _like(gray, 3).shape == (2, 4, 4, 3) and (_like(gray, 3) == 90).all()
+    assert _with_channels(gray, 3).shape == (2, 4, 4, 3) and (_with_channels(gray, 3) == 90).all()
     colour = np.stack([np.full((2, 4, 4), v, np.uint8) for v in (10, 20, 33)], -1)
-    assert (_like(colour, 1) == 21).all() and _like(colour, 3) is colour
+    assert (_with_channels(colour, 1) == 21).all() and _with_channels(colour, 3) is colour
 
 
 # ---- text
@@ -188,11 +188,11 @@ def test_images_with_their_own_captions_rank_as_real_ones_and_the_judge_is_kept(
     monkeypatch.setattr(_towers, "TRAINING_PAIRS", 5_000)
     run.__dict__["generator"] = Recalled(data.held_out)
     found = run.evaluate(metrics="caption-retrieval")
-    figures = {figure.name: figure for figure in found.figures}
-    assert list(figures) == ["caption_rank_110", "caption_first_110", "caption_in_first_ten_110"]
+    figures = {figure.name: figure for figure in found.metric_values}
+    assert list(figures) == ["caption_rank_110", "r_precision_1_110", "r_precision_10_110"]
     assert all(f.value == f.real and f.error == f.real_error for f in figures.values())
     assert figures["caption_rank_110"].value < 35  # a fourth have its colour; by chance 50.5
-    assert "By chance the mean rank of a caption among 100 is 50.5" in " ".join(found.notes)
+    assert "For random images the mean rank of a caption among 100 is 50.5" in " ".join(found.notes)
 
     def refuse(*_: Any) -> None:
         raise AssertionError("trained again")
@@ -200,7 +200,7 @@ def test_images_with_their_own_captions_rank_as_real_ones_and_the_judge_is_kept(
     monkeypatch.setattr(ContrastiveTextEncoder, "fit", refuse)
     run.__dict__["generator"] = Recalled(data.held_out[::-1])
     other = run.evaluate(metrics="caption-retrieval")
-    assert other.figures[0].real == figures["caption_rank_110"].real
+    assert other.metric_values[0].real == figures["caption_rank_110"].real
     assert other["caption_rank"] > found["caption_rank"]
 
 
@@ -237,33 +237,35 @@ def test_probes_see_classes_where_there_are_some() -> None:
     labels = np.arange(300) % 3
     centres = np.array([[0.0, 0, 0], [6, 0, 0], [0, 6, 0]])
     features = (centres[labels] + random.normal(size=(300, 3))).astype(np.float32)
-    for right in (probes.neighbour_is_right, probes.probe_is_right):
+    for right in (probes.nearest_neighbour_correct, probes.logistic_regression_correct):
         assert right(features[:200], labels[:200], features[200:], labels[200:]).mean() > 0.97
         noise = right(random.normal(size=(200, 3)), labels[:200], features[200:], labels[200:])
         assert noise.mean() < 0.6 and noise.shape == (100,)
 
 
 def test_held_out_samples_that_lie_class_by_class_are_asked_from_all_classes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probes, "ASKED", 40)
+    monkeypatch.setattr(probes, "MAX_TEST_SAMPLES", 40)
     labels = np.repeat(np.arange(4), 50)
     images = np.zeros((200, 4, 4, 1), np.uint8)
     data = Dataset(
         name="sorted", kind="images", train=images, held_out=images, train_labels=labels, held_out_labels=labels,
         class_names=("a", "b", "c", "d"), key="sorted",
     )  # fmt: skip
-    _, asked = probes._parts(data)
+    _, asked = probes._labelled_parts(data)
     assert len(asked.labels) == 40 and set(asked.labels.tolist()) == {0, 1, 2, 3}
 
 
 def test_a_run_is_probed_beside_pixels_and_chance(runs: dict[str, Run], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probes, "KNOWN", 400)
+    monkeypatch.setattr(probes, "MAX_TRAIN_SAMPLES", 400)
     found = runs["bigan"].evaluate(metrics="linear-probes")
-    names = {figure.name.rsplit("_", 1)[0] for figure in found.figures}
+    names = {value.quantity for value in found.metric_values}
     assert names == {
-        f"{kind}_by_{what}" for kind in ("1nn", "linear") for what in ("encoder", "critic", "pixels", "random_encoder")
+        f"probe_{kind}_{what}"
+        for kind in ("1nn", "linear")
+        for what in ("encoder", "critic", "pixels", "random_encoder")
     }
-    assert found["1nn_by_pixels"] > 0.9 and found["linear_by_pixels"] > 0.85
-    assert all(0 <= f.value <= 1 and f.error is not None and f.error < 0.05 for f in found.figures)
+    assert found["probe_1nn_pixels"] > 0.9 and found["probe_linear_pixels"] > 0.85
+    assert all(0 <= f.value <= 1 and f.error is not None and f.error < 0.05 for f in found.metric_values)
     with pytest.raises(AssertionError):
         np.testing.assert_array_equal(
             probes.untrained_encoder(runs["bigan"])(reopen(runs["bigan"].folder).held_out[:4]),

@@ -301,7 +301,7 @@ def test_a_torchvision_of_another_torch_is_one_sentence(monkeypatch: pytest.Monk
 def test_weights_that_cannot_be_fetched_are_one_sentence(fidelity: Path, tmp_path: Path) -> None:
     said: list[str] = []
     with pytest.raises(UserError, match="cannot be downloaded") as error:
-        extractors.create("inception", None, ExtractorContext(say=said.append))
+        extractors.create("inception", None, ExtractorContext(progress=said.append))
     assert "weights-of-a-day-0123abcd.pth" in str(error.value) and str(tmp_path / "hub") in str(error.value)
     assert said and len(str(error.value).splitlines()) == 1
 
@@ -346,7 +346,7 @@ def test_transformers_get_images_as_their_papers_scale_them(transformers: None) 
     mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     pixels = (lens.network.given[:3].numpy().transpose(0, 2, 3, 1) * deviation + mean) * 255
     assert pixels == pytest.approx(_by_pillow(picture, 28), abs=1.01)  # Pillow rounds between both passes
-    assert (lens.label, lens.size) == ("dinov2_28", 24)
+    assert (lens.label, lens.dimension) == ("dinov2_28", 24)
     assert extractors.create("dinov2", model="someone/dinov2-small").label == "dinov2_small"
     assert extractors.create("dinov2").label == "dinov2"  # at the published side
 
@@ -384,7 +384,7 @@ def test_a_network_looks_at_floating_point_images_in_its_own_precision() -> None
     lens = RandomConv()
     picture = torch.from_numpy(blobs(3)).permute(0, 3, 1, 2)
     with torch.no_grad():
-        single = lens.look(picture)[0]
+        single = lens.forward_features(picture)[0]
         lens.network.double()
-        double = lens.look(picture.double())[0]
+        double = lens.forward_features(picture.double())[0]
     assert double.dtype == torch.float64 and torch.allclose(double.float(), single, atol=1e-4)

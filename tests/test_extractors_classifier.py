@@ -29,6 +29,7 @@ class Images:
     held_out: Array
     held_out_labels: Array | None
     class_names: tuple[str, ...] = ("left", "right", "both")
+    stacked: bool = False
     name: str = "stripes"
     kind: Literal["images"] = "images"
     key: str = "stripes"
@@ -113,7 +114,7 @@ def test_it_reads_handwritten_digits(tmp_path: Path) -> None:
     names = tuple("0123456789")
     data = Images(images[kept], digits.target[kept], images[out], digits.target[out], names, "digits", key="digits")
     lines: list[str] = []
-    found: Classifier = extractors.create("classifier", data, ExtractorContext(cache=tmp_path, say=lines.append))
+    found: Classifier = extractors.create("classifier", data, ExtractorContext(cache=tmp_path, progress=lines.append))
     assert found.accuracy is not None and found.accuracy >= 0.97
     assert f"{found.accuracy:.1%}" in found.note
     assert len(lines) > 10
@@ -130,7 +131,7 @@ def test_the_second_call_does_not_train(data: Images, cache: Path, trainings: li
 def test_what_is_stored_is_true(data: Images, cache: Path) -> None:
     found = made(data, cache)
     seen = found.extract(data.held_out)
-    assert seen.features.shape == (60, found.size) and seen.logits.shape == (60, 3)
+    assert seen.features.shape == (60, found.dimension) and seen.logits.shape == (60, 3)
     assert found.accuracy == (seen.logits.argmax(1) == data.held_out_labels).mean() >= 0.9
     facts = json.loads(stored(cache).with_suffix(".json").read_bytes())
     assert facts["accuracy"] == found.accuracy and facts["train_images"] == 120
@@ -187,7 +188,7 @@ def test_a_cache_that_cannot_be_written_costs_a_warning(data: Images, tmp_path: 
 
 @pytest.mark.parametrize("labels", [None, np.zeros(120, np.int64)])
 def test_images_without_labels_are_refused(data: Images, labels: Array | None, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="labels of two classes or more, which stripes has not: take random-conv"):
+    with pytest.raises(UserError, match="labels of two classes or more; stripes has none: take random-conv"):
         made(replace(data, train_labels=labels), tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -199,7 +199,7 @@ def test_a_run_is_asked_for_labels_and_refined(
         assert np.abs(end.mean(0) - centre).max() < 0.7 < np.abs(start.mean(0) - centre).max()
         assert (np.sign(end) == np.sign(centre)).mean() > 0.95
     found, before = run.evaluate(n=200), run.evaluate(n=200, refine=0)
-    assert found["label_found"] > 0.95 and before["label_found"] < 0.8
+    assert found["label_accuracy"] > 0.95 and before["label_accuracy"] < 0.8
     file = tmp_path / "points.npy"
     command = ["sample", str(run.path), "--n", "20", "--label", "low", "--refine", "7", "-o", str(file)]
     assert main.run(command) == 0

@@ -18,7 +18,7 @@ from _toys import assert_same_state, state, tensors, unmeasured
 from twoplayer.api.run import Run
 from twoplayer.cli.main import run as cli
 from twoplayer.core.errors import UserError
-from twoplayer.inference.translate import nearness, translate, translate_files
+from twoplayer.inference.translate import translate, translate_files, translation_errors
 from twoplayer.text_encoders import _contrastive as _towers
 from twoplayer.text_encoders._contrastive_encoder import ContrastiveTextEncoder
 
@@ -136,10 +136,10 @@ def test_files_and_folders_are_translated_by_their_names(
     ("what", "words"),
     [
         (["nowhere.png"], "there is no nowhere.png"),
-        (["empty"], "no pictures in empty"),
-        (["sides/A/000.png", "sides/B/000.png"], "two pictures would be written to"),
+        (["empty"], "no images in empty"),
+        (["sides/A/000.png", "sides/B/000.png"], "two images would be written to"),
         (["text.png"], "cannot read text.png"),
-        (["sides/A", "thin.png"], "thin.png has 5 by 40 pixels: give pictures of at least 8 by 8"),
+        (["sides/A", "thin.png"], "thin.png has 5 by 40 pixels: give images of at least 8 by 8"),
     ],
 )
 def test_what_cannot_be_translated(
@@ -158,7 +158,7 @@ def test_pictures_are_not_translated_over_themselves(runs: dict[str, Run], tmp_p
     Image.new("RGB", (16, 16)).save(tmp_path / "a.png")
     Image.new("RGB", (16, 16)).save(tmp_path / "b.jpg")
     before = (tmp_path / "a.png").read_bytes()
-    with pytest.raises(UserError, match=r"written over .*a\.png, which is to be translated: give another folder"):
+    with pytest.raises(UserError, match=r"written over .*a\.png, which is one of the inputs: give another folder"):
         translate_files(runs["pix2pix"], [tmp_path], tmp_path)
     assert (tmp_path / "a.png").read_bytes() == before and not (tmp_path / "b.png").exists()
     assert translate_files(runs["pix2pix"], [tmp_path / "b.jpg"], tmp_path) == [tmp_path / "b.png"]
@@ -181,7 +181,7 @@ def test_more_pictures_than_are_read_at_a_time(
     runs: dict[str, Run], folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = translate_files(runs["pix2pix"], [folders / "sides" / "A"], tmp_path / "whole")
-    monkeypatch.setattr("twoplayer.inference.translate.READ", 5)
+    monkeypatch.setattr("twoplayer.inference.translate.IMAGES_IN_MEMORY", 5)
     parts = translate_files(runs["pix2pix"], [folders / "sides" / "A"], tmp_path / "parts")
     assert len(whole) == len(parts) == 24
     for one, other in zip(whole, parts, strict=True):
@@ -190,13 +190,13 @@ def test_more_pictures_than_are_read_at_a_time(
 
 def test_directions_that_a_run_does_not_have(runs: dict[str, Run]) -> None:
     picture = np.zeros((16, 16, 3), np.uint8)
-    with pytest.raises(UserError, match="was trained to go AtoB alone"):
+    with pytest.raises(UserError, match="was trained for AtoB only"):
         translate(runs["pix2pix"], [picture], direction="BtoA")
     with pytest.raises(UserError, match="AtoB or BtoA"):
         translate(runs["cyclegan"], [picture], direction="up")
-    with pytest.raises(UserError, match="translates nothing"):
+    with pytest.raises(UserError, match="does not translate images"):
         translate(runs["gan-cls"], [picture])
-    with pytest.raises(UserError, match="takes colour pictures"):
+    with pytest.raises(UserError, match="takes colour images"):
         translate(runs["pix2pix"], [picture[..., :1]])
     with pytest.raises(UserError, match="at least 8 by 8"):
         translate(runs["pix2pix"], [picture[:4]])
@@ -223,18 +223,18 @@ def test_a_regression_learns_what_the_negative_is(folders: Path, tmp_path: Path)
     )
     given = np.stack([np.asarray(Image.open(p)) for p in sorted((folders / "sides" / "A").iterdir())])
     true = 255 - given[:, ::-1]
-    made = nearness(np.stack(translate(run, list(given))), true)
-    assert made.l1 < 0.5 * nearness(given, true).l1
-    assert made.perceptual < nearness(given, true).perceptual
+    made = translation_errors(np.stack(translate(run, list(given))), true)
+    assert made.l1 < 0.5 * translation_errors(given, true).l1
+    assert made.perceptual < translation_errors(given, true).perceptual
 
 
 def test_nearness_is_nothing_for_the_same_and_grows_with_the_difference() -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), np.uint8)
-    assert nearness(pictures, pictures) == type(nearness(pictures, pictures))(0.0, 0.0, 5)
+    assert translation_errors(pictures, pictures) == type(translation_errors(pictures, pictures))(0.0, 0.0, 5)
     little, much = (np.clip(pictures.astype(int) + by, 0, 255).astype(np.uint8) for by in (4, 60))
-    assert nearness(little, pictures).l1 < nearness(much, pictures).l1
-    with pytest.raises(UserError, match="cannot be held against"):
-        nearness(pictures, pictures[:2])
+    assert translation_errors(little, pictures).l1 < translation_errors(much, pictures).l1
+    with pytest.raises(UserError, match="cannot be compared with targets"):
+        translation_errors(pictures, pictures[:2])
 
 
 def test_dropout_translates_in_other_ways_by_its_seed(
@@ -249,7 +249,7 @@ def test_dropout_translates_in_other_ways_by_its_seed(
     np.testing.assert_array_equal(one[1], translate(run, pictures[1:2], dropout=1)[0])  # whatever comes with it
     np.testing.assert_array_equal(plain, translate(run, pictures))  # and afterwards nothing is dropped
     for case in ("pix2pix back", "cyclegan"):
-        with pytest.raises(UserError, match="has no dropout, so that it translates a picture in one way alone"):
+        with pytest.raises(UserError, match="has no dropout: leave dropout out"):
             translate(runs[case], pictures, dropout=1)
     command = ["translate", str(run.path), str(folders / "sides" / "A" / "003.png")]
     for folder, more, seed in (("plain", [], None), ("noisy", ["--dropout", "1"], 1)):
@@ -320,7 +320,7 @@ def test_a_text_runs_critic_has_features(runs: dict[str, Run]) -> None:
     images = runs["gan-cls"].sample(3).array
     features = runs["gan-cls"].encode(images, by="critic")
     assert features.shape[0] == 3 and features.shape[1] > 3 and features.std(0).max() > 0
-    with pytest.raises(UserError, match="has no features of samples alone"):
+    with pytest.raises(UserError, match="has no features of whole samples"):
         runs["pix2pix"].encode(images, by="critic")
 
 

@@ -17,10 +17,10 @@ from twoplayer import data, extractors
 from twoplayer.api.run import Run
 from twoplayer.core.errors import UserError
 from twoplayer.data._base import DataSettings
-from twoplayer.evaluation.nearest_neighbours import closest, sheet
+from twoplayer.evaluation.nearest_neighbours import nearest_to_training, neighbour_grid
 from twoplayer.extractors._base import ExtractorContext
-from twoplayer.extractors._exact import Exact
-from twoplayer.inference.latent_paths import interpolations, largest_step, latent_figures, lerp, path_length, slerp
+from twoplayer.extractors._float64 import Float64Extractor
+from twoplayer.inference.latent_paths import interpolations, largest_step, lerp, path_length, path_values, slerp
 
 A = torch.randn(5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 RANDOM = np.random.default_rng(0)
@@ -137,7 +137,7 @@ def test_the_largest_step_tells_jumps_from_even_change() -> None:
 def test_exact_features_are_those_of_whole_pixels(name: str, options: dict[str, Any], tmp_path: Path) -> None:
     images = RANDOM.integers(0, 256, (6, 12, 12, 3), np.uint8)
     extractor = extractors.create(name, None, ExtractorContext(cache=tmp_path), **options)
-    assert isinstance(extractor, Exact)
+    assert isinstance(extractor, Float64Extractor)
     _same(extractor, images, torch.from_numpy(images).double().permute(0, 3, 1, 2))
 
 
@@ -153,7 +153,7 @@ def test_exact_features_of_points_and_of_the_classifier(tmp_path: Path) -> None:
 
 
 def _same(extractor: Any, samples: np.ndarray, tensor: Tensor) -> None:
-    exact = extractor.exact(torch.device("cpu"))(tensor)
+    exact = extractor.in_float64(torch.device("cpu"))(tensor)
     assert exact.dtype == torch.float64
     seen = extractor.extract(samples).features
     assert exact.numpy() == pytest.approx(seen, rel=1e-4, abs=1e-5 * float(np.abs(seen).max()))
@@ -173,13 +173,13 @@ def test_figures_of_a_run(ring: Run) -> None:
     from twoplayer.runs.dataset import reopen
 
     extractor = extractors.create("points", reopen(ring.folder))
-    found = latent_figures(ring, extractor, count=100, paths=4)
-    assert [f.name for f in found] == ["path_length_points_100", "largest_step_points_4"]
-    length, step = found
+    found = path_values(ring, extractor, count=100, paths=4)
+    assert [f.name for f in found.metric_values] == ["path_length_points_100", "largest_step_points_4"]
+    length, step = found.metric_values
     assert length.value > 0 and length.error is not None and 0 < length.error < length.value
     assert 1 <= step.value <= 32 and step.real is None and length.higher_is_better is False
-    assert latent_figures(ring, extractor, count=100, paths=4) == found
-    assert latent_figures(ring, extractor, count=100, paths=4, seed=1) != found
+    assert path_values(ring, extractor, count=100, paths=4) == found
+    assert path_values(ring, extractor, count=100, paths=4, seed=1) != found
     assert next(ring.generator.parameters()).dtype == torch.float32
 
 
@@ -188,9 +188,9 @@ def test_features_of_the_run_are_in_the_extractors_units(ring: Run) -> None:
     from twoplayer.runs.dataset import reopen
 
     extractor = extractors.create("points", reopen(ring.folder))
-    before = latent_figures(ring, extractor, count=50, paths=2)[0].value
+    before = path_values(ring, extractor, count=50, paths=2).metric_values[0].value
     extractor.deviation = extractor.deviation / 2
-    assert latent_figures(ring, extractor, count=50, paths=2)[0].value == pytest.approx(4 * before, rel=1e-9)
+    assert path_values(ring, extractor, count=50, paths=2).metric_values[0].value == pytest.approx(4 * before, rel=1e-9)
 
 
 def test_interpolations_of_a_run(ring: Run) -> None:
@@ -225,14 +225,14 @@ def test_closest_samples_come_first_with_their_neighbours() -> None:
     samples = RANDOM.normal(size=(200, 4))
     samples[17] = train[5] + 1e-3
     samples[60] = train[250]
-    found = closest(samples, train, rows=6, neighbours=3)
+    found = nearest_to_training(samples, train, rows=6, neighbours=3)
     assert found.samples[:2].tolist() == [60, 17]
     assert found.neighbours[:2, 0].tolist() == [250, 5]
     assert found.distances.shape == (6, 3) and found.distances[0, 0] == 0
     assert (np.diff(found.distances, axis=1) >= 0).all() and (np.diff(found.distances[:, 0]) >= 0).all()
     by_hand = np.linalg.norm(samples[:, None] - train, axis=2)
     assert found.distances[:, 0] == pytest.approx(np.sort(by_hand.min(1))[:6])
-    few = closest(samples[:2], train[:2], rows=6, neighbours=3)
+    few = nearest_to_training(samples[:2], train[:2], rows=6, neighbours=3)
     assert few.distances.shape == (2, 2)
 
 
@@ -240,7 +240,7 @@ def test_closest_samples_come_first_with_their_neighbours() -> None:
 @pytest.mark.parametrize("side", [8, 28, 100])
 def test_a_sheet_shows_every_image(channels: int, side: int) -> None:
     images = RANDOM.integers(0, 256, (3, 5, side, side, channels), np.uint8)
-    picture = sheet(images[:, 0], images[:, 1:], np.full((3, 4), 0.25))
+    picture = neighbour_grid(images[:, 0], images[:, 1:], np.full((3, 4), 0.25))
     assert picture.mode == "RGB" and (side == 100 or 400 <= picture.width <= 600)
     pixels = np.asarray(picture)
     scale = (picture.height // 3 - 20) // side
@@ -256,8 +256,9 @@ def test_a_sheet_shows_every_image(channels: int, side: int) -> None:
 
 
 def test_a_sheet_refuses_what_does_not_fit() -> None:
-    with pytest.raises(UserError, match="sheet needs images"):
-        sheet(np.zeros((2, 8, 8, 1), np.uint8), np.zeros((3, 4, 8, 8, 1), np.uint8), np.zeros((3, 4)))
+    with pytest.raises(UserError, match="grid needs images"):
+        neighbour_grid(np.zeros((2, 8, 8, 1), np.uint8), np.zeros((3, 4, 8, 8, 1), np.uint8), np.zeros((3, 4)))
     assert isinstance(
-        sheet(np.zeros((1, 8, 8, 1), np.uint8), np.zeros((1, 1, 8, 8, 1), np.uint8), np.zeros((1, 1))), Image.Image
+        neighbour_grid(np.zeros((1, 8, 8, 1), np.uint8), np.zeros((1, 1, 8, 8, 1), np.uint8), np.zeros((1, 1))),
+        Image.Image,
     )

@@ -18,11 +18,11 @@ from _images import Made, blobs, labels
 from twoplayer import extractors, measurement, metrics
 from twoplayer.core.errors import UserError
 from twoplayer.core.number_format import format_number
-from twoplayer.evaluation.sample_source import collect
+from twoplayer.evaluation.result import table
 from twoplayer.extractors._base import Array, Extractor
-from twoplayer.measurement import count_label, measure, named_extractors, named_metrics
-from twoplayer.measurement._formatting import table
-from twoplayer.measurement._reference_features import extracted
+from twoplayer.inference.open_samples import open_samples
+from twoplayer.measurement import count_label, measure, parse_extractors, parse_metrics
+from twoplayer.measurement.reference_features import with_log_probabilities
 from twoplayer.metrics import MetricValue
 from twoplayer.metrics._base import ReferenceFeatures
 from twoplayer.metrics._frechet import moments
@@ -61,7 +61,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def values(measured: Any) -> dict[str, float]:
-    return {f.name: f.value for f in measured.figures}
+    return {f.name: f.value for f in measured.metric_values}
 
 
 # ---- what is measured
@@ -74,7 +74,7 @@ def test_figures_are_those_of_the_metrics_on_what_the_extractor_sees(tmp_path: P
     see = {
         name: lens.extract(part).features for name, part in (("train", TRAIN), ("held", HELD_OUT), ("ours", SAMPLES))
     }
-    distance, kernel = measured.figures
+    distance, kernel = measured.metric_values
     assert (distance.name, kernel.name) == ("fd_pixels_120", "kid_pixels_120")
     expected, real = (fd(see[name], moments(see["train"])) for name in ("ours", "held"))
     assert (distance.value, distance.real) == pytest.approx((expected.value, real.value), rel=1e-9)
@@ -85,12 +85,12 @@ def test_figures_are_those_of_the_metrics_on_what_the_extractor_sees(tmp_path: P
 
 def test_labelled_images_are_looked_at_by_their_own_classifier(kept: Path) -> None:
     measured = measure(SAMPLES, LABELLED, cache=kept)
-    names = {f.name for f in measured.figures}
+    names = {f.name for f in measured.metric_values}
     wanted = {"fd", "kid", "precision", "recall", "density", "coverage", "inception_score", "diversity_score", "vendi"}
     assert {f"{name}_classifier_120" for name in wanted} <= names
-    assert all(f.real is not None for f in measured.figures)
+    assert all(f.real is not None for f in measured.metric_values)
     assert any("labels" in note and "%" in note for note in measured.notes)  # the classifier's test accuracy
-    assert any("Published figures take 10,000 samples (" in note for note in measured.notes)
+    assert any("Published values are for 10,000 samples (" in note for note in measured.notes)
     assert any("can take minutes: wasserstein." in note for note in measured.notes)
     assert not any(name.startswith("wasserstein") for name in names)
     copied = values(measure(TRAIN[:120], LABELLED, cache=kept, metrics="authenticity"))
@@ -102,13 +102,13 @@ def test_images_without_labels_are_looked_at_by_random_conv(tmp_path: Path) -> N
     assert list(values(measured)) == ["fd_random_conv_120"]
     assert any("untrained" in note for note in measured.notes)
     by_default = measure(SAMPLES, PLAIN, cache=tmp_path)
-    assert by_default.notes[0] == "made has no labels to train a classifier on, so random-conv looks at its images."
+    assert by_default.notes[0] == "made has no labels to train a classifier on: features are those of random-conv."
     assert not any("inception" in name for name in values(by_default))
 
 
 def test_points_are_looked_at_by_their_modes_and_coordinates() -> None:
     measured = measure(np.zeros((250, 2), np.float32), POINTS)
-    figures = {f.name: f for f in measured.figures}
+    figures = {f.name: f for f in measured.metric_values}
     assert {"modes_covered_250", "high_quality_share_250", "mode_kl_250", "fd_points_250"} <= set(figures)
     covered = figures["modes_covered_250"]
     assert (covered.value, covered.real, covered.real_count, covered.higher_is_better) == (1, 4, 250, True)
@@ -130,33 +130,34 @@ def test_several_extractors_look_once_at_each_piece(tmp_path: Path) -> None:
 def test_the_real_figure_of_copies_holds_half_of_the_held_out_data_against_the_other() -> None:
     """All against themselves they would be exactly alike."""
     tested = measure(SAMPLES, PLAIN, extractor="pixels", metrics="ct")
-    figure = tested.figures[0]
+    figure = tested.metric_values[0]
     assert figure.name == "memorization_test_pixels_120" and figure.real_count == 60
     assert figure.real is not None and 0 < abs(figure.real) < 4
-    assert any("of memorization-test take one half of the held-out data for samples" in n for n in tested.notes)
-    copies = measure(TRAIN[:120], PLAIN, extractor="pixels", metrics="ct").figures[0]
+    assert any("memorization-test take one half of the held-out data as samples" in n for n in tested.notes)
+    copies = measure(TRAIN[:120], PLAIN, extractor="pixels", metrics="ct").metric_values[0]
     assert copies.value < -5
 
 
 def test_fewer_held_out_samples_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     few = replace(PLAIN, held_out=HELD_OUT[:30])
     measured = measure(SAMPLES, few, extractor="pixels", metrics="fd")
-    assert measured.figures[0].real_count == 30
+    assert measured.metric_values[0].real_count == 30
     assert any(
-        note.startswith("Only 30 real samples are held out: the real figures are of no more") for note in measured.notes
+        note.startswith("Only 30 real samples are held out: values of real data are for no more")
+        for note in measured.notes
     )
-    monkeypatch.setattr("twoplayer.measurement._reference_features.HELD_OUT_LIMIT", 20)
+    monkeypatch.setattr("twoplayer.measurement.reference_features.MAX_HELD_OUT_SAMPLES", 20)
     some = measure(SAMPLES, few, extractor="pixels", metrics="fd")
-    assert some.figures[0].real_count == 20
-    assert any(note.startswith("Only 20 of the 30 held-out real samples are looked at:") for note in some.notes)
+    assert some.metric_values[0].real_count == 20
+    assert any(note.startswith("Only 20 of the 30 held-out real samples are used:") for note in some.notes)
     infinite = measure(SAMPLES, few, extractor="pixels", metrics="fd-infinity")
-    assert infinite.figures[0].real is None
+    assert infinite.metric_values[0].real is None
     assert any(
         "of the real data is missing: it needs at least 100 held-out samples, and there are 20." in note
         for note in infinite.notes
     )
     none = measure(SAMPLES, replace(PLAIN, held_out=HELD_OUT[:0]), extractor="pixels", metrics="fd")
-    assert none.figures[0].real is None and any("nothing held out" in note for note in none.notes)
+    assert none.metric_values[0].real is None and any("no held-out data" in note for note in none.notes)
 
 
 def test_what_is_not_named_and_cannot_be_measured_is_told(tmp_path: Path) -> None:
@@ -168,17 +169,17 @@ def test_what_is_not_named_and_cannot_be_measured_is_told(tmp_path: Path) -> Non
 
 
 def test_training_measures_only_what_is_cheap(kept: Path) -> None:
-    quick = measure(SAMPLES, LABELLED, quick=True, cache=kept)
+    quick = measure(SAMPLES, LABELLED, in_training=True, cache=kept)
     assert set(values(quick)) == {f"{m}_classifier_120" for m in ("inception_score", "diversity_score", "fd")}
     assert len(quick.notes) == 1
-    points = measure(corners(100, 2), POINTS, quick=True)
+    points = measure(corners(100, 2), POINTS, in_training=True)
     assert set(values(points)) == {"modes_covered_100", "high_quality_share_100", "mode_kl_100"}
     for data, samples, note in (
-        (PLAIN, SAMPLES, measurement.UNLABELLED),
-        (replace(POINTS, density=None), corners(9, 2), measurement.WITHOUT_MODES),
+        (PLAIN, SAMPLES, measurement.NOTE_NO_LABELS),
+        (replace(POINTS, density=None), corners(9, 2), measurement.NOTE_NO_MODES),
     ):
-        nothing = measure(samples, data, quick=True, cache=kept)
-        assert (nothing.figures, nothing.notes) == ((), (note,))
+        nothing = measure(samples, data, in_training=True, cache=kept)
+        assert (nothing.metric_values, nothing.notes) == ((), (note,))
 
 
 # ---- nothing depends on how samples come
@@ -259,10 +260,10 @@ def test_a_damaged_reference_is_made_anew(damage: str, tmp_path: Path, looked_at
         case "of another key":
             facts.write_text(json.dumps({**json.loads(facts.read_text()), "key": "0123"}))
     said: list[str] = []
-    assert measure(SAMPLES, PLAIN, metrics="fd", cache=tmp_path, say=said.append) == first
+    assert measure(SAMPLES, PLAIN, metrics="fd", cache=tmp_path, progress=said.append) == first
     assert looked_at == [120, 240, 120] * 2
-    assert f"what {tmp_path / 'features'} keeps of made is damaged, and is made anew" in said
-    measure(SAMPLES, PLAIN, metrics="fd", cache=tmp_path, say=said.append)
+    assert f"the cached features of made in {tmp_path / 'features'} are damaged and computed again" in said
+    measure(SAMPLES, PLAIN, metrics="fd", cache=tmp_path, progress=said.append)
     assert len(looked_at) == 7 and sum("damaged" in line for line in said) == 1
 
 
@@ -279,18 +280,18 @@ def test_kept_moments_are_those_of_all_features(tmp_path: Path) -> None:
         samples = blobs(80, 6, seed=3)
         once, again = (measure(samples, data, metrics="fd", cache=tmp_path) for _ in range(2))
         seen = [extractors.create("random-conv").extract(part).features for part in (samples, data.train)]
-        assert once == again and once.figures[0].value == pytest.approx(fd(seen[0], seen[1]).value, rel=1e-9)
+        assert once == again and once.metric_values[0].value == pytest.approx(fd(seen[0], seen[1]).value, rel=1e-9)
 
 
 def test_log_probabilities_sum_to_one() -> None:
     from twoplayer.extractors._base import Features
 
     logits = np.random.default_rng(0).normal(0, 30, (9000, 5)).astype(np.float32)
-    logs = extracted(Features(np.zeros((9000, 1), np.float32), logits)).logs
+    logs = with_log_probabilities(Features(np.zeros((9000, 1), np.float32), logits)).logs
     assert np.exp(logs).sum(1) == pytest.approx(np.ones(9000))
     assert logs.argmax(1).tolist() == logits.argmax(1).tolist()
     assert ReferenceFeatures(
-        extracted(Features(np.zeros((9000, 1)), logits))
+        with_log_probabilities(Features(np.zeros((9000, 1)), logits))
     ).class_probabilities.sum() == pytest.approx(1)
 
 
@@ -298,12 +299,12 @@ def test_log_probabilities_sum_to_one() -> None:
 
 
 def test_names_aliases_groups_and_options() -> None:
-    assert [str(n) for n in named_metrics("fid, PRDC") or []] == ["fd", "precision", "recall", "density", "coverage"]
-    assert [str(n) for n in named_metrics(["kid:subsets=5:subset_size=20", "kid"]) or []] == [
+    assert [str(n) for n in parse_metrics("fid, PRDC") or []] == ["fd", "precision", "recall", "density", "coverage"]
+    assert [str(n) for n in parse_metrics(["kid:subsets=5:subset_size=20", "kid"]) or []] == [
         "kid:subsets=5:subset_size=20", "kid",
     ]  # fmt: skip
-    assert named_metrics(None) is None and named_extractors(None) is None
-    assert all(member in metrics.names() for members in measurement.ALIASES.values() for member in members)
+    assert parse_metrics(None) is None and parse_extractors(None) is None
+    assert all(member in metrics.names() for members in measurement.METRIC_ALIASES.values() for member in members)
     found = measure(SAMPLES, PLAIN, extractor="pixels:side=6", metrics="kid:subsets=5:subset_size=20,kid")
     assert list(values(found)) == ["kid_subsets_5_subset_size_20_pixels_6_120", "kid_pixels_6_120"]
 
@@ -320,7 +321,7 @@ def test_names_aliases_groups_and_options() -> None:
         ({"metrics": "fd:splits=3"}, ["fd has no option 'splits=3'", "write its name alone"]),
         ({"metrics": "is,modes", "extractor": "pixels"}, ["inception-score needs an extractor with classes",
                                                           "modes-covered needs points", "mode-kl needs"]),
-        ({"extractor": "points"}, ["points looks at points, and made holds images"]),
+        ({"extractor": "points"}, ["points takes points, and made holds images"]),
         ({"extractor": "classifier"}, ["the classifier needs images with labels of two classes or more"]),
         ({"metrics": "stacked-kl"}, ["stacked-kl needs stacked digits"]),
     ],
@@ -356,7 +357,7 @@ def test_samples_that_do_not_fit_are_refused(samples: Any, data: Made, said: str
 def test_points_that_are_not_finite_are_counted_where_training_measures() -> None:
     """There they are of low quality, not an error."""
     broken = np.full((100, 2), np.nan, np.float32)
-    assert values(measure(broken, POINTS, quick=True))["high_quality_share_100"] == 0
+    assert values(measure(broken, POINTS, in_training=True))["high_quality_share_100"] == 0
 
 
 # ---- anybody's samples
@@ -385,7 +386,7 @@ def test_folders_arrays_and_pieces_are_the_same_samples(photos: Path, tmp_path: 
     np.savez(tmp_path / "out.npz", images=SAMPLES)
     found = twoplayer.evaluate(out, photos, **PIXELS)
     assert (found.samples, found.source, found.reference, found.run) == (120, "out", "photos", None)
-    assert found.figures[0].real_count == 24  # a tenth of the reference is held out
+    assert found.metric_values[0].real_count == 24  # a tenth of the reference is held out
     for same in (tmp_path / "out.npz", SAMPLES, twoplayer.Samples(SAMPLES), iter([SAMPLES[:9], SAMPLES[9:]])):
         assert twoplayer.evaluate(same, photos, **PIXELS)["fd_pixels"] == pytest.approx(found["fd_pixels"], rel=1e-9)
     floats = twoplayer.evaluate(SAMPLES.astype(np.float32) / 255, photos, **PIXELS)
@@ -394,18 +395,18 @@ def test_folders_arrays_and_pieces_are_the_same_samples(photos: Path, tmp_path: 
 
 def test_what_is_held_out_can_be_chosen(photos: Path, tmp_path: Path) -> None:
     more = save(HELD_OUT, tmp_path / "more")
-    whole = twoplayer.evaluate(SAMPLES, photos, held_out=more, **PIXELS).figures[0]
-    direct = measure(SAMPLES, PLAIN, extractor="pixels", metrics="fd").figures[0]
+    whole = twoplayer.evaluate(SAMPLES, photos, held_out=more, **PIXELS).metric_values[0]
+    direct = measure(SAMPLES, PLAIN, extractor="pixels", metrics="fd").metric_values[0]
     assert (whole.value, whole.real, whole.real_count) == pytest.approx((direct.value, direct.real, 120), rel=1e-9)
-    none = twoplayer.evaluate(SAMPLES, photos, held_out="0", **PIXELS).figures[0]
+    none = twoplayer.evaluate(SAMPLES, photos, held_out="0", **PIXELS).metric_values[0]
     assert none.real is None and none.value == pytest.approx(direct.value, rel=1e-9)
-    assert twoplayer.evaluate(SAMPLES, photos, held_out=0.5, **PIXELS).figures[0].real_count == 120
+    assert twoplayer.evaluate(SAMPLES, photos, held_out=0.5, **PIXELS).metric_values[0].real_count == 120
 
 
 def test_images_keep_their_own_size_unless_one_is_given(photos: Path, tmp_path: Path) -> None:
     """Training shrinks folders to 64 pixels and enlarges small ones; measuring must not."""
     large = save(blobs(30, 70, seed=5), tmp_path / "large")
-    assert collect(large).shape == (70, 70, 1) and collect(photos).shape == (12, 12, 1)
+    assert open_samples(large).shape == (70, 70, 1) and open_samples(photos).shape == (12, 12, 1)
     with pytest.raises(UserError, match="of large have 70x70 pixels, those of photos 12x12: give the resolution"):
         twoplayer.evaluate(large, photos, **PIXELS)
     brought = twoplayer.evaluate(large, photos, resolution=12, **PIXELS)
@@ -423,7 +424,7 @@ def test_several_sizes_are_refused_or_told(photos: Path, tmp_path: Path) -> None
     found = twoplayer.evaluate(mixed, photos, resolution=12, **PIXELS)
     assert any("1 images of mixed are cropped to centred squares and resized from 30x20" in n for n in found.notes)
     wide = save(blobs(20)[:, :9], tmp_path / "wide")
-    assert "20 images of wide are cropped from 12x9 to centred squares of 9x9." in collect(wide).notes
+    assert "20 images of wide are cropped from 12x9 to centred squares of 9x9." in open_samples(wide).notes
 
 
 def test_pictures_of_a_camera_held_upright_have_their_upright_size(tmp_path: Path) -> None:
@@ -431,7 +432,7 @@ def test_pictures_of_a_camera_held_upright_have_their_upright_size(tmp_path: Pat
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by 90 degrees
     Image.new("RGB", (40, 20)).save(tmp_path / "camera" / "a.jpg", exif=exif)
-    assert collect(tmp_path / "camera").notes == [
+    assert open_samples(tmp_path / "camera").notes == [
         "1 images of camera are cropped from 20x40 to centred squares of 20x20."
     ]
 
@@ -444,7 +445,7 @@ def test_gray_images_that_are_stored_in_colour_are_gray(photos: Path, tmp_path: 
     with pytest.raises(UserError, match="colourful has colours, and photos is gray"):
         twoplayer.evaluate(colourful, photos, **PIXELS)
     against = twoplayer.evaluate(SAMPLES, colourful, **PIXELS)
-    assert any("are gray, and are held against colourful in colour" in note for note in against.notes)
+    assert any("are gray and are compared with colourful in colour" in note for note in against.notes)
 
 
 def test_unreadable_files_are_told_and_too_many_refused(photos: Path, tmp_path: Path) -> None:
@@ -487,7 +488,7 @@ def test_some_of_many_samples(photos: Path) -> None:
         (iter([SAMPLES.transpose(0, 3, 1, 2)]), "put the channels last"),
         (iter([np.zeros(3)]), "pieces must be images (B, H, W, C) or points (B, D)"),
         (iter(["text"]), "pieces must be images"),
-        (3, "data must be a name, a path or an array, not int"),
+        (3, "data must be a name, a path, an array, a torch or a Hugging Face dataset, not int"),
     ],
 )
 def test_samples_that_are_none_are_refused(samples: Any, said: str, photos: Path) -> None:
@@ -523,7 +524,7 @@ def test_a_share_of_what_is_divided_already_is_refused(photos: Path) -> None:
     (photos / "split.csv").write_text("\n".join(["file,split", *rows]))
     with pytest.raises(UserError, match="photos has a held-out part of its own"):
         twoplayer.evaluate(SAMPLES, photos, held_out="0.3", **PIXELS)
-    assert twoplayer.evaluate(SAMPLES, photos, **PIXELS).figures[0].real_count == 39
+    assert twoplayer.evaluate(SAMPLES, photos, **PIXELS).metric_values[0].real_count == 39
 
 
 def test_class_folders_are_labels_of_either_part(tmp_path: Path) -> None:
@@ -533,14 +534,14 @@ def test_class_folders_are_labels_of_either_part(tmp_path: Path) -> None:
     found = twoplayer.evaluate(
         SAMPLES, tmp_path / "train", held_out=tmp_path / "test", metrics="is", device="cpu", cache=tmp_path / "cache"
     )
-    assert [f.name for f in found.figures] == ["inception_score_classifier_120"]
+    assert [f.name for f in found.metric_values] == ["inception_score_classifier_120"]
     assert any("of the held-out images correctly" in note for note in found.notes)
 
 
 def test_points_against_points(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "ours.csv", corners(150, 3), delimiter=",")
     found = twoplayer.evaluate(tmp_path / "ours.csv", corners(400, 4), metrics="fd,sliced-wasserstein", device="cpu")
-    assert {f.name for f in found.figures} == {"fd_points_150", "sliced_wasserstein_points_150"}
+    assert {f.name for f in found.metric_values} == {"fd_points_150", "sliced_wasserstein_points_150"}
     named = twoplayer.evaluate(np.zeros((60, 2)), "ring", metrics="modes,fd", device="cpu")
     assert named["modes_covered"] == 0 and named["fd_points"] > 0
     with pytest.raises(UserError, match="the points of array have 3 coordinates, those of ring 2"):
@@ -550,10 +551,10 @@ def test_points_against_points(tmp_path: Path) -> None:
 def test_a_run_against_other_data(tiny: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     run = tiny("gan1", "ring", steps=1)
     monkeypatch.undo()  # the real figures
-    assert collect(run, n=70).shape == (2,) and collect(run).count == 2_500
+    assert open_samples(run, n=70).shape == (2,) and open_samples(run).count == 2_500
     for samples in (run, run.path):
         found = twoplayer.evaluate(samples, corners(300, 1), n=70, metrics="fd", device="cpu")
-        assert (found.samples, found.figures[0].name) == (70, "fd_points_70")
+        assert (found.samples, found.metric_values[0].name) == (70, "fd_points_70")
 
 
 # ---- what people read
@@ -613,10 +614,10 @@ def test_evaluate_samples_from_the_command_line(cli: Callable[[str], Any], tmp_p
     code, out, err = cli(f"{line} --json --n 60 --held-out 0.25")
     document = json.loads(out)
     assert (code, err) == (0, "") and document["samples"] == 60 and document["reference"] == "photos"
-    assert {"name", "value", "error", "real", "real_error", "real_count"} <= document["figures"][0].keys()
-    assert document["figures"][0]["real_count"] == 60 and "run" not in document
+    assert {"name", "value", "error", "real", "real_error", "real_count"} <= document["metric_values"][0].keys()
+    assert document["metric_values"][0]["real_count"] == 60 and "run" not in document
     code, _, err = cli("evaluate --samples out --reference photos --metrics fid")
-    assert code == 0 and "looks at real data" in err  # random-conv shows how far it is
+    assert code == 0 and "features of real data" in err  # random-conv shows how far it is
 
 
 @pytest.mark.parametrize(

@@ -85,10 +85,10 @@ def rows(samples: Any, order: Array) -> Any:
 def test_every_member_states_what_it_is(name: str) -> None:
     description, metric = metrics.describe(name), metrics.create(name)
     assert description.summary and description.source
-    assert name.replace("-", "_") == metric.figure
+    assert name.replace("-", "_") == metric.name
     assert metric.needs in {"density", "classes", "features", "copies", "stacked"}
     assert metric.higher_is_better in {True, False, None}
-    assert 2 <= metric.least <= metric.protocol
+    assert 2 <= metric.min_samples <= metric.protocol_samples
 
 
 def test_listing_imports_neither_torch_nor_numpy() -> None:
@@ -126,7 +126,7 @@ def test_features_that_are_not_finite_are_refused(name: str) -> None:
 @pytest.mark.parametrize("name", [n for n in metrics.names() if metrics.family.find(n).needs == "features"])
 def test_features_of_other_dimensions_are_refused(name: str) -> None:
     metric = metrics.create(name)
-    if not metric.alone:
+    if not metric.ignores_reference:
         with pytest.raises(UserError, match="dimensions"):
             metric.measure(view("features", 150, 1)[:, :7], reference("features"))
 

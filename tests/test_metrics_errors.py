@@ -11,7 +11,7 @@ import pytest
 from twoplayer.metrics import create
 from twoplayer.metrics._base import Array, Estimate, FeatureSet, Modes, Moments, ReferenceFeatures
 from twoplayer.metrics._histogram import divergence
-from twoplayer.metrics._jackknife import by_content, influence_error, left_out_error, mean, shuffled
+from twoplayer.metrics._jackknife import by_content, influence_error, jackknife_error, mean, shuffled
 from twoplayer.metrics._manifold import manifold
 from twoplayer.metrics.cmmd import cmmd
 from twoplayer.metrics.diversity_score import diversity_score
@@ -133,7 +133,7 @@ def test_errors_of_what_balls_tell_hold_where_smaller_parts_understate_them(
 def test_errors_are_told_by_halves_however_many_samples_there_are() -> None:
     random = np.random.default_rng(0)
     found = manifold(random.normal(size=(3001, 2)), random.normal(size=(4000, 2)))
-    assert [sorted((len(b.real_balls), len(b.held)) for b in halves) for halves in found.splits] == [
+    assert [sorted((len(b.real_balls), len(b.samples_inside)) for b in halves) for halves in found.splits] == [
         [(1500, 2000), (1501, 2000)]
     ] * 9
 
@@ -147,9 +147,9 @@ def test_errors_of_means_are_exact() -> None:
 def test_leaving_groups_out_is_right_for_means() -> None:
     # of single samples it is exact
     values = np.random.default_rng(0).normal(size=(40, 1))
-    by_one = left_out_error(values, lambda kept: float(values[kept].mean()), groups=40)
+    by_one = jackknife_error(values, lambda kept: float(values[kept].mean()), groups=40)
     assert by_one == pytest.approx(values.std(ddof=1) / np.sqrt(40), rel=1e-12)
-    by_ten = left_out_error(values, lambda kept: float(values[kept].mean()), groups=10)
+    by_ten = jackknife_error(values, lambda kept: float(values[kept].mean()), groups=10)
     assert 0.4 < by_ten / by_one < 2
 
 

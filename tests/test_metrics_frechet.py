@@ -11,7 +11,7 @@ from scipy import linalg
 
 from twoplayer.core.errors import UserError
 from twoplayer.metrics._base import Array, Moments
-from twoplayer.metrics._frechet import frechet_distance, influence, moments, of_spread, spread
+from twoplayer.metrics._frechet import frechet_distance, influence, moment_sums, moments, moments_of_sums
 from twoplayer.metrics._sums import MomentSums
 from twoplayer.metrics.fd import fd
 from twoplayer.metrics.fd_infinity import fd_infinity
@@ -157,7 +157,7 @@ def test_distance_is_symmetric() -> None:
 
 
 def test_moments_of_unequal_features_are_refused() -> None:
-    with pytest.raises(UserError, match="5 dimensions cannot be held against 4"):
+    with pytest.raises(UserError, match="features of 5 and 4 dimensions cannot be compared"):
         fd(normal(9, 5, 0), normal(9, 4, 0))
     with pytest.raises(UserError, match="at least 2"):
         fd(normal(1, 5, 0), normal(9, 5, 0))
@@ -170,9 +170,9 @@ def test_sums_add_up_far_from_the_origin() -> None:
     # Sums of squares would leave no digit of a variance of 1 at 10⁹.
     rows = np.random.default_rng(0).normal(size=(1000, 3)) + 1e9
     parts = [MomentSums.of(rows[cut]) for cut in (slice(0, 1), slice(1, 400), slice(400, 1000))]
-    total = of_spread(parts[0] + parts[1] + parts[2])
+    total = moments_of_sums(parts[0] + parts[1] + parts[2])
     assert total.covariance == pytest.approx(np.cov(rows, rowvar=False), abs=1e-6)
-    assert spread(rows).count == 1000
+    assert moment_sums(rows).count == 1000
 
 
 def test_sums_do_not_mind_how_samples_are_cut() -> None:
@@ -180,7 +180,7 @@ def test_sums_do_not_mind_how_samples_are_cut() -> None:
     whole = frechet_distance(moments(rows), real)
     for size in (1, 7, 333):
         parts = [MomentSums.of(rows[start : start + size]) for start in range(0, 700, size)]
-        assert frechet_distance(of_spread(sum(parts[1:], parts[0])), real) == pytest.approx(whole, rel=1e-10)
+        assert frechet_distance(moments_of_sums(sum(parts[1:], parts[0])), real) == pytest.approx(whole, rel=1e-10)
 
 
 # ---- what the error and the extrapolation stand on

@@ -114,7 +114,7 @@ def test_the_width_is_the_median_distance_between_real_samples() -> None:
     distances = np.sqrt(((b[:, None] - b[None]) ** 2).sum(-1))[np.triu_indices(30, 1)]
     assert median_distance(b) == pytest.approx(np.median(distances), rel=1e-12)
     assert kid_rbf(a, b).value == pytest.approx(kid_rbf(a, b, width=float(np.median(distances))).value, rel=1e-12)
-    with pytest.raises(UserError, match="width="):
+    with pytest.raises(UserError, match="set the option width"):
         kid_rbf(a, np.zeros((9, 6)))
 
 

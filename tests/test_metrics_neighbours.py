@@ -127,7 +127,7 @@ def test_too_few_points_are_refused() -> None:
         nearest(points, points, 5, exclude_self=True)
     with pytest.raises(UserError, match="at least 6 points, not 5"):
         nearest(points, points, 6)
-    with pytest.raises(UserError, match="3 dimensions"):
+    with pytest.raises(UserError, match="features of 3 and 2 dimensions"):
         nearest(points, points[:, :2], 1)
 
 
@@ -142,8 +142,8 @@ def test_bounds_hold(precision_of_products: Any) -> None:
         rows, columns = np.arange(90)[found.rows, None], np.arange(40)[found.columns]
         assert (found.low <= part * (1 + 1e-12)).all()
         assert (pairs.high(found.low, rows, columns) >= part * (1 - 1e-12)).all()
-        assert (pairs.perhaps(found, limit) >= (part <= limit * (1 - 1e-12))).all()
-        assert (pairs.surely(found, limit) <= (part <= limit * (1 + 1e-12))).all()
+        assert (pairs.may_be_within(found, limit) >= (part <= limit * (1 - 1e-12))).all()
+        assert (pairs.certainly_within(found, limit) <= (part <= limit * (1 + 1e-12))).all()
 
 
 # ---- precision, recall, density, coverage
@@ -254,7 +254,7 @@ def test_halves_have_the_balls_that_they_would_have_by_themselves(kind: str, k: 
             assert abs(2 * len(mine) - len(samples)) <= 1 and abs(2 * len(other) - len(real)) <= 1
             radii = [nearest_squares(x, x, k, exclude_self=True)[0][:, -1] for x in (other, mine)]
             squares = squares_one_by_one(other, mine)
-            assert (balls.held == (squares <= radii[0][:, None]).sum(1)).all()
+            assert (balls.samples_inside == (squares <= radii[0][:, None]).sum(1)).all()
             assert (balls.real_balls == (squares <= radii[0][:, None]).sum(0)).all()
             assert (balls.own_balls == (squares <= radii[1]).sum(1)).all()
 
@@ -267,7 +267,7 @@ def squares_one_by_one(a: Array, b: Array) -> Array:
 def test_lists_too_short_for_a_half_are_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = normal(200, 64, 0)
     whole = reach(rows, 5, salt=0)
-    monkeypatch.setattr(_reach, "LISTED", -0.8)  # lists of 9, which seldom hold 5 of one half
+    monkeypatch.setattr(_reach, "LIST_DEVIATIONS", -0.8)  # lists of 9, which seldom hold 5 of one half
     assert (reach(rows, 5, salt=0).squares == whole.squares).all()
 
 

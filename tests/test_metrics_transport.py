@@ -47,7 +47,7 @@ def test_sliced_agrees_with_pot_on_the_same_lines(dimensions: int, order: int) -
 def test_sliced_does_not_mind_in_how_many_parts_lines_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = normal(80, 4, 0), normal(60, 4, 1, 0.3)
     at_once = sliced_wasserstein(a, b, lines=50)
-    monkeypatch.setattr("twoplayer.metrics.sliced_wasserstein.BUDGET", 500)
+    monkeypatch.setattr("twoplayer.metrics.sliced_wasserstein.MAX_PROJECTIONS", 500)
     monkeypatch.setattr("twoplayer.metrics.sliced_wasserstein.ROWS", 7)
     in_parts = sliced_wasserstein(a, b, lines=50)
     assert in_parts.value == pytest.approx(at_once.value, rel=1e-12)
@@ -75,7 +75,7 @@ def test_wasserstein_is_the_best_assignment(dimensions: int, order: int) -> None
 
 def test_more_than_memory_holds_is_refused() -> None:
     many = np.zeros((60_000, 1), np.float32)
-    with pytest.raises(UserError, match=r"60,000 and 60,000 samples takes 80 GiB of memory: measure at most 21,000"):
+    with pytest.raises(UserError, match=r"60,000 and 60,000 samples takes 80 GiB of memory: use at most 21,000"):
         wasserstein(many, many)
 
 

@@ -25,7 +25,7 @@ from twoplayer.config.schema import Config, Optimizer
 from twoplayer.core.errors import UserError
 from twoplayer.core.registry import FAMILIES as LISTED
 from twoplayer.core.registry import family
-from twoplayer.evaluation.tasks._selection import apart
+from twoplayer.evaluation.evaluate import _Request
 from twoplayer.runs import checkpoint
 
 OLD_RUNS = Path(__file__).parent / "old_runs"
@@ -96,7 +96,7 @@ def test_an_old_run_is_evaluated_and_reported(old: Path) -> None:
     if old.name == "ring-gan1":
         assert "modes_covered_500" in run.report().read_text(encoding="utf-8")  # of the evaluation that lies there
     evaluation = run.evaluate(n=150, metrics="kid", extractor=None if old.name == "ring-gan1" else "pixels", keep=True)
-    assert evaluation.figures and all(np.isfinite(figure.value) for figure in evaluation.figures)
+    assert evaluation.metric_values and all(np.isfinite(figure.value) for figure in evaluation.metric_values)
     page = run.report().read_text(encoding="utf-8")
     assert old.name in page and "kid" in page
 
@@ -201,4 +201,4 @@ def test_old_families_and_members_are_read(capsys: pytest.CaptureFixture[str]) -
     assert said.out.startswith("translation-error: ")
     assert "note: aims is now called evaluation-tasks, nearness is now called translation-error" in said.err
     with pytest.warns(FutureWarning, match="matching is now called caption-retrieval"):
-        assert apart("kid,matching").tasks == ["caption-retrieval"]
+        assert _Request("kid,matching", None).tasks == ["caption-retrieval"]

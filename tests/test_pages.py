@@ -62,7 +62,13 @@ def chromium() -> Iterator[Any]:
 def evaluated(run: Path) -> Path:
     """What evaluating leaves, pictures included."""
     figures = [{"name": "fd_pixels_100", "value": 3.2, "error": 0.1, "higher_is_better": False, "real": 0.5}]
-    document = {"figures": figures, "samples": 100, "images_seen": 5760, "notes": ["Small."], "distance_unit": 1.0}
+    document = {
+        "metric_values": figures,
+        "samples": 100,
+        "images_seen": 5760,
+        "notes": ["Small."],
+        "distance_unit": 1.0,
+    }
     write_json(run / "evaluation" / "evaluation.json", document)
     for name in ("neighbours", "neighbours_held_out", "interpolations"):
         write_atomic(run / "evaluation" / f"{name}.png", (run / "samples" / "real.png").read_bytes())

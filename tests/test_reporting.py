@@ -85,7 +85,7 @@ def progress_line(step: int, **changes: float) -> dict[str, Any]:
 def measurement(step: int, value: float) -> dict[str, Any]:
     figures = [{"name": "fd_classifier_10k", "value": value, "higher_is_better": False, "real": 0.012}]
     notes = ["Classifier test accuracy 92.4 %."]
-    return {"step": step, "images_seen": 64 * step, "seconds": 1.0, "figures": figures, "notes": notes}
+    return {"step": step, "images_seen": 64 * step, "seconds": 1.0, "metric_values": figures, "notes": notes}
 
 
 def make_run(folder: Path, kind: str = "images") -> Path:
@@ -159,7 +159,7 @@ def test_report_escapes_what_it_shows(run: Path) -> None:
     write_json(run / "status.json", {"state": "diverged", "message": HOSTILE, "step": 1, "images_seen": 2})
     append_json_line(run / "progress.jsonl", progress_line(100, **{HOSTILE: 1.0}))
     hostile = {"name": HOSTILE, "value": 1.0, "higher_is_better": True, "real": 2.0}
-    append_json_line(run / "metrics.jsonl", {**measurement(100, 1.0), "figures": [hostile], "notes": [HOSTILE]})
+    append_json_line(run / "metrics.jsonl", {**measurement(100, 1.0), "metric_values": [hostile], "notes": [HOSTILE]})
     source = write_report(run).read_text(encoding="utf-8")
     page = Page(source)
     assert page.count("script") == 1 and "<script>alert" not in source.lower()

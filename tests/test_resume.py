@@ -39,7 +39,7 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 
 def figures(folder: Path) -> list[tuple[int, Any]]:
-    return [(r["step"], r["figures"]) for r in read_json_lines(folder / "run" / "metrics.jsonl")]
+    return [(r["step"], r["metric_values"]) for r in read_json_lines(folder / "run" / "metrics.jsonl")]
 
 
 @pytest.fixture(scope="module")

@@ -90,7 +90,7 @@ def test_evaluate_measures_what_its_seed_draws(digits: Run, cheap: None) -> None
     assert (found.step, found.images_seen, found.samples) == (6, 48, 100)
     assert found["toy"] == found["toy_100"] == digits.draw(100, digits.config.seed, "evaluation").mean()
     assert digits.evaluate(n=100) == found != digits.evaluate(n=100, seed=1)
-    assert "toy_100" in str(found) and found.document()["figures"][0]["name"] == "toy_100"
+    assert "toy_100" in str(found) and found.document()["metric_values"][0]["name"] == "toy_100"
     with pytest.raises(KeyError, match="there are toy_100"):
         found["fid"]
 
@@ -99,8 +99,8 @@ def test_points_are_measured_by_their_modes(tiny: Callable[..., Any], monkeypatc
     run = tiny("gan1", "ring", steps=2)
     monkeypatch.undo()  # the real figures
     found = Run(run.path).evaluate(n=400)
-    assert {"modes_covered_400", "high_quality_share_400"} <= {f.name for f in found.figures}
-    covered = next(f for f in found.figures if f.name == "modes_covered_400")
+    assert {"modes_covered_400", "high_quality_share_400"} <= {f.name for f in found.metric_values}
+    covered = next(f for f in found.metric_values if f.name == "modes_covered_400")
     assert covered.real == 8 and 0 <= covered.value <= 8
     assert found["high_quality_share"] <= 1
 
@@ -117,7 +117,7 @@ def test_an_array_in_memory_is_not_reopened(tiny: Callable[..., Any]) -> None:
     assert run.data["name"] == "array" and run.sample(2).array.shape == (2, 8, 8, 1)
     with pytest.raises(UserError, match="trained on an array in memory: pass it again"):
         run.evaluate()
-    assert run.evaluate(n=10, data=FACES).figures
+    assert run.evaluate(n=10, data=FACES).metric_values
     again = tiny("gan1", FACES, batch_size=8, steps=2)
     assert again.status["step"] == 2
     with pytest.raises(UserError, match=r"the data of .* have changed"):
@@ -154,8 +154,8 @@ def test_listeners_hear_of_everything(tiny: Callable[..., Any], monkeypatch: pyt
     heard: list[str] = []
     measure = twoplayer.measurement.measure  # a stand-in
 
-    def talk(samples: Any, data: Any, *, say: Callable[[str], None], **options: Any) -> Any:
-        say("training the classifier: 100%")
+    def talk(samples: Any, data: Any, *, progress: Callable[[str], None], **options: Any) -> Any:
+        progress("training the classifier: 100%")
         return measure(samples, data, **options)
 
     monkeypatch.setattr(twoplayer.measurement, "measure", talk)

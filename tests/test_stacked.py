@@ -16,7 +16,7 @@ from twoplayer.extractors import stacked_classifier
 from twoplayer.extractors._base import ExtractorContext
 from twoplayer.measurement import measure
 from twoplayer.metrics import create
-from twoplayer.metrics._stacked import weights
+from twoplayer.metrics._stacked import mode_probabilities
 from twoplayer.metrics.stacked_kl import stacked_kl
 from twoplayer.metrics.stacked_modes import stacked_modes
 
@@ -102,11 +102,11 @@ def test_mistakes_are_told(settings: DataSettings) -> None:
 
 
 def test_channels_are_classified_one_by_one(settings: DataSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stacked_classifier, "TRIPLES", 300)
+    monkeypatch.setattr(stacked_classifier, "MAX_TRIPLES", 300)
     stacked = data.load("stacked-digits", settings, count=600)
     extractor = extractors.create("stacked-classifier", stacked, ExtractorContext())
     seen = extractor.extract(stacked.held_out[:300])
-    assert seen.features.shape == (300, extractor.size) and seen.logits is not None
+    assert seen.features.shape == (300, extractor.dimension) and seen.logits is not None
     assert np.exp(seen.logits.astype(float)).sum(1) == pytest.approx(1, abs=1e-4)
     right = seen.logits.argmax(1) == stacked.held_out_labels[:300]
     # All three digits have to be right.
@@ -116,11 +116,13 @@ def test_channels_are_classified_one_by_one(settings: DataSettings, monkeypatch:
     modes = swapped.logits.argmax(1)
     assert np.array_equal(100 * (modes % 10) + 10 * (modes // 10 % 10) + modes // 100, seen.logits.argmax(1))
     found = measure(stacked.held_out[:300], stacked, extractor=extractor, metrics="stacked-modes,stacked-kl")
-    figures = {figure.name: figure for figure in found.figures}
+    figures = {figure.name: figure for figure in found.metric_values}
     covered, divergence = (figures[f"stacked_{name}_stacked_classifier_300"] for name in ("modes", "kl"))
     assert covered.value == len(set(seen.logits.argmax(1))) and covered.real_count == 300
     # Of 600 training triples few have the same modes: what is expected follows from how common their digits are.
-    assert divergence.value == pytest.approx(stacked_kl(seen.logits.argmax(1), weights(stacked.train_labels)).value)
+    assert divergence.value == pytest.approx(
+        stacked_kl(seen.logits.argmax(1), mode_probabilities(stacked.train_labels)).value
+    )
     with pytest.raises(UserError, match="stacked digits"):
         extractors.create("stacked-classifier", data.load("digits", settings), ExtractorContext())
 
@@ -167,7 +169,7 @@ def test_what_is_expected_follows_from_the_digits() -> None:
     random = np.random.default_rng(5)
     share = random.dirichlet(np.full(10, 5.0))
     digits = random.choice(10, (3, 50_000), p=share)
-    expected = weights(np.array([100, 10, 1]) @ digits)
+    expected = mode_probabilities(np.array([100, 10, 1]) @ digits)
     assert expected.sum() == pytest.approx(1)
     assert expected[123] == pytest.approx(share[1] * share[2] * share[3], rel=0.05)
     assert expected[[123, 321]] == pytest.approx(expected[[231, 132]])
@@ -176,5 +178,5 @@ def test_what_is_expected_follows_from_the_digits() -> None:
 @pytest.mark.parametrize("name", ["stacked-modes", "stacked-kl"])
 def test_the_metrics(name: str) -> None:
     metric, drawn = create(name), np.random.default_rng(4).integers(1000, size=2000)
-    assert metric.needs == "stacked" and metric.protocol == 26_000
+    assert metric.needs == "stacked" and metric.protocol_samples == 26_000
     assert metric.measure(drawn, UNIFORM) == metric.measure(drawn[::-1], UNIFORM)

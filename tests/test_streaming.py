@@ -33,7 +33,7 @@ def sets(needs: str) -> dict[str, Tensor]:
     samples, real = view(needs, 240, 1), reference(needs)
     match needs:
         case "classes":
-            arrays = {"samples": samples.logs, "real": real.seen.logs}
+            arrays = {"samples": samples.logs, "real": real.feature_set.logs}
         case "copies":
             arrays = {"samples": samples, "real": real.train, "held_out": real.held_out}
         case _:
@@ -81,7 +81,7 @@ def test_reset_forgets_all_or_all_but_the_real_samples(name: str) -> None:
     metric, keeping = feed(StreamedMetric(name), needs), feed(StreamedMetric(name, keep_real=True), needs)
     before = float(metric.compute())
     metric.reset()
-    with pytest.raises(UserError, match="was given 0"), pytest.warns(UserWarning, match="before the ``update``"):
+    with pytest.raises(UserError, match="not 0"), pytest.warns(UserWarning, match="before the ``update``"):
         metric.compute()
     keeping.reset()
     keeping.update(sets(needs)["samples"])
@@ -100,7 +100,7 @@ def test_sums_take_no_memory_for_samples() -> None:
     assert held == 1 + 6 + 36
 
 
-@pytest.mark.parametrize("settings", [{}, {"keep": 40}])
+@pytest.mark.parametrize("settings", [{}, {"max_samples": 40}])
 def test_measuring_each_batch_takes_no_memory_for_samples(settings: dict[str, int]) -> None:
     name = "vendi" if settings else "inception-score"
     metric, rows = StreamedMetric(name, **settings), torch.eye(300)[:, : 300 if settings else 5] - 5
@@ -126,7 +126,7 @@ def test_sums_in_float64_whatever_the_features_are_held_in() -> None:
 def test_no_more_samples_are_kept_than_asked_and_all_have_the_same_chance() -> None:
     kept = np.zeros(300)
     for trial in range(30):
-        metric = StreamedMetric("vendi", keep=30)
+        metric = StreamedMetric("vendi", max_samples=30)
         for _ in range(trial):  # random numbers follow the count of updates
             metric.update(torch.zeros(0, 300))
         for batch in torch.eye(300).split(17):
@@ -140,7 +140,7 @@ def test_no_more_samples_are_kept_than_asked_and_all_have_the_same_chance() -> N
 
 
 def test_a_reservoir_gives_about_the_same() -> None:
-    whole, some = StreamedMetric("precision"), StreamedMetric("precision", keep=150)
+    whole, some = StreamedMetric("precision"), StreamedMetric("precision", max_samples=150)
     for metric in (whole, some):
         feed(metric, "features", 20)
     assert abs(float(whole.compute()) - float(some.compute())) < 0.2
@@ -163,13 +163,13 @@ class Means(Extractor):
     """The mean of each channel."""
 
     kind = "images"
-    classes = True
-    label, size, identity = "means", 3, "means"
+    has_classes = True
+    label, dimension, identity = "means", 3, "means"
 
-    def batch(self, shape: tuple[int, ...]) -> int:
+    def batch_size(self, shape: tuple[int, ...]) -> int:
         return 16
 
-    def see(self, batch: Any) -> Features:
+    def extract_batch(self, batch: Any) -> Features:
         means = batch.mean((1, 2)).astype(np.float32)
         return Features(means, means)
 
@@ -234,7 +234,7 @@ def test_a_fixed_reference_takes_the_place_of_real_samples() -> None:
     modes = StreamedMetric("modes-covered", reference=SQUARE)
     modes.update(torch.from_numpy(view("density", 100, 0)))
     assert float(modes.compute()) == 4
-    with pytest.raises(UserError, match="held against the Modes of a density: give it as reference"):
+    with pytest.raises(UserError, match="modes_covered needs the Modes of a density: give it as reference"):
         StreamedMetric("modes-covered")
     logits = torch.eye(1000)[:70]
     alone, divergence = StreamedMetric("stacked-modes"), StreamedMetric("stacked-kl", reference=np.full(1000, 1e-3))
@@ -325,7 +325,7 @@ for name in ("fd", "kid"):  # one process without any sample of one kind
     metric, given = StreamedMetric(name), sets("features")
     metric.update(given["samples" if rank else "real"], real=not rank)
     print("apart", float(metric.compute()).hex())
-kept = StreamedMetric("precision", keep=50)
+kept = StreamedMetric("precision", max_samples=50)
 feed(kept, "features", 30, rank)
 print("kept", float(kept.compute()).hex())
 dist.destroy_process_group()

@@ -327,7 +327,7 @@ def test_a_regularizer_of_two_kinds() -> None:
 class First(Metric[Any, Any]):
     """The value of the first sample: its order matters."""
 
-    figure: ClassVar[str] = "first"
+    name: ClassVar[str] = "first"
     higher_is_better: ClassVar[bool | None] = None
     needs = "features"
 
@@ -354,7 +354,7 @@ class Infinite(First):
 
 
 class Undeclared(First):
-    figure = "not a name"
+    name = "not a name"
 
 
 class Unneeding(First):
@@ -368,7 +368,7 @@ class Unneeding(First):
         (Count, "the order of samples must not matter"),
         (Scalar, "measure must return an Estimate, not float32"),
         (Infinite, "the value must be a finite float, not inf"),
-        (Undeclared, "figure must be a name such as fd, not 'not a name'"),
+        (Undeclared, "name must be a name such as fd, not 'not a name'"),
         (Unneeding, "needs must be one of density"),
     ],
 )
@@ -394,7 +394,7 @@ class Means3(Extractor):
     """Means over rows, with one fault."""
 
     kind = "images"
-    label, size, identity = "means", None, "means"
+    label, dimension, identity = "means", None, "means"
 
     def __init__(self, data: Any, context: Any, *, fault: str = "") -> None:
         self.fault = fault
@@ -403,10 +403,10 @@ class Means3(Extractor):
         if fault == "identity":
             self.identity = str(id(self))
 
-    def batch(self, shape: tuple[int, ...]) -> int:
+    def batch_size(self, shape: tuple[int, ...]) -> int:
         return 5
 
-    def see(self, batch: Any) -> Features:
+    def extract_batch(self, batch: Any) -> Features:
         rows = batch.mean((2, 3)).astype(np.float64 if self.fault == "float64" else np.float32)
         if self.fault == "batch":
             rows = rows - rows.mean(0)
@@ -424,7 +424,7 @@ def test_a_good_extractor() -> None:
     [
         ("float64", r"features must be float32 \(40, F\), not float64"),
         ("batch", "features must depend on neither batch nor order"),
-        ("logits", "there must be logits where classes is true, and only there"),
+        ("logits", "there must be logits where has_classes is true, and only there"),
         ("identity", "identity must be the same hash"),
         ("global", "making one must not draw from the global random generators"),
     ],
@@ -499,22 +499,22 @@ class Peeking(TwoSampleTest):
 
     name = "peeking"
 
-    def weigh(self, pooled: Any) -> StatisticEvidence:
+    def evidence(self, pooled: Any) -> StatisticEvidence:
         return StatisticEvidence((pooled.labels == pooled.in_a[:, None]).mean(0))
 
 
 class Blind(TwoSampleTest):
     name = "blind"
 
-    def weigh(self, pooled: Any) -> StatisticEvidence:
+    def evidence(self, pooled: Any) -> StatisticEvidence:
         return StatisticEvidence(np.zeros(pooled.labels.shape[1]))
 
 
 class Moody(Means):
     name = "moody"
 
-    def weigh(self, pooled: Any) -> StatisticEvidence:
-        evidence = super().weigh(pooled)
+    def evidence(self, pooled: Any) -> StatisticEvidence:
+        evidence = super().evidence(pooled)
         return StatisticEvidence(evidence.statistics * (1 + np.random.default_rng().random()))
 
 

@@ -66,4 +66,4 @@ def test_the_command_of_a_run_from_python_trains_it_again(tiny: Any, tmp_path: P
 
 def test_evaluate_measures_what_training_measured(tiny: Any, tmp_path: Path) -> None:
     run = tiny("gan1", "ring", tmp_path / "run", steps=2)
-    assert [f.value for f in run.evaluate().figures] == [f["value"] for f in run.metrics[-1]["figures"]]
+    assert [f.value for f in run.evaluate().metric_values] == [f["value"] for f in run.metrics[-1]["metric_values"]]

@@ -15,7 +15,7 @@ from PIL import Image
 import twoplayer
 from twoplayer.cli import main
 from twoplayer.core.errors import UserError
-from twoplayer.two_sample.sample_sets import gather
+from twoplayer.inference.open_samples import open_all_samples
 from twoplayer.two_sample.statistics import create, names
 
 FAST = ["means", "energy"]
@@ -39,25 +39,25 @@ def pictures(folder: Path, count: int, side: int = 12, seed: int = 0, colour: bo
 
 def test_all_tests_on_points_with_one_verdict() -> None:
     found = twoplayer.test_samples(cloud(60), cloud(80, 1.0, 1), permutations=199)
-    assert [o.test for o in found.outcomes] == names() and found.reject
+    assert [o.test for o in found.results] == names() and found.reject
     assert found["energy"].reject and found["energy"].p_value == 1 / 200
-    assert all(p >= o.p_value for p, o in zip(found.corrected, found.outcomes, strict=True))
-    assert set(found.found) == {o.test for o, p in zip(found.outcomes, found.corrected, strict=True) if p <= 0.05}
+    assert all(p >= o.p_value for p, o in zip(found.corrected, found.results, strict=True))
+    assert set(found.rejecting) == {o.test for o, p in zip(found.results, found.corrected, strict=True) if p <= 0.05}
     text = str(found)
     assert "60 samples of array" in text and "80 samples of array" in text and "2 coordinates" in text
     assert "A and B differ: at level 0.05 after Holm's correction for 8 tests" in text
-    assert text.count("  differ") == len(found.found)
+    assert text.count("  differ") == len(found.rejecting)
     with pytest.raises(KeyError, match="there are classifier-knn"):
         found["mean"]
 
 
 def test_that_nothing_is_found_is_no_proof() -> None:
     found = twoplayer.test_samples(cloud(60), cloud(60, 0.0, 1), tests=FAST, level=0.01, permutations=199)
-    assert not found.reject and found.found == ()
+    assert not found.reject and found.rejecting == ()
     assert found.verdict.startswith("No difference found at level 0.01 after Holm's correction for 2 tests.")
     assert "no proof" in found.verdict
     single = twoplayer.test_samples(cloud(60), cloud(60, 2.0, 1), tests="energy", permutations=19)
-    assert single.verdict.startswith("A and B differ: at level 0.05, energy tells them apart.")
+    assert single.verdict.startswith("A and B differ: at level 0.05, energy rejects equality.")
     assert single.corrected == (1 / 20,)
 
 
@@ -73,19 +73,19 @@ def test_the_correction_is_what_rejects() -> None:
 
 def test_tests_made_elsewhere() -> None:
     found = twoplayer.test_samples(cloud(40), cloud(40, 1.0, 1), tests=[create("mmd", width=0.3), "means"])
-    assert found["mmd"].details == {"width": 0.3} and len(found.outcomes) == 2
+    assert found["mmd"].details == {"width": 0.3} and len(found.results) == 2
 
 
 def test_small_sets_get_the_tests_that_they_are_enough_for() -> None:
     found = twoplayer.test_samples(cloud(10), cloud(11, 0.0, 1), permutations=199)
-    assert "classifier-network" not in [o.test for o in found.outcomes]
+    assert "classifier-network" not in [o.test for o in found.results]
     assert any("classifier-network is left out: it needs at least 12" in note for note in found.notes)
 
 
 def test_uneven_coordinates_are_noted_and_the_extractor_mends_them() -> None:
     a, b = cloud(80) * [1000.0, 1.0], cloud(80, 0.0, 1) * [1000.0, 1.0] + [0.0, 1.5]
     raw = twoplayer.test_samples(a, b, tests=["energy"])
-    assert not raw.reject and "the widest coordinate spreads" in raw.notes[0]
+    assert not raw.reject and "the standard deviation of the widest coordinate" in raw.notes[0]
     scaled = twoplayer.test_samples(a, b, tests=["energy"], extractor="points")
     assert scaled.reject and scaled.notes == () and "2 features of points" in str(scaled)
 
@@ -105,32 +105,34 @@ def test_files_names_and_runs(tmp_path: Path, tiny: Callable[..., Any]) -> None:
     for what in (run, run.path, str(run.path)):
         found = twoplayer.test_samples(what, "ring", tests=FAST, n=70)
         assert found.reject and (found.a.count, found.b.count) == (70, 70)
-        assert "round 4" in str(found.a) and "70 of the 110,000 samples of ring" in str(found.b)
+        assert "step 4" in str(found.a) and "70 of the 110,000 samples of ring" in str(found.b)
     assert twoplayer.test_samples(tmp_path / "b.csv", run, tests=FAST).b.count == 40
-    np.testing.assert_array_equal(gather(run, n=5, seed=3).samples, gather(run.path, n=5, seed=3).samples)
+    np.testing.assert_array_equal(
+        open_all_samples(run, n=5, seed=3).array(), open_all_samples(run.path, n=5, seed=3).array()
+    )
 
 
 def test_the_same_name_twice_is_two_halves(tiny: Callable[..., Any]) -> None:
     found = twoplayer.test_samples("ring", "ring", tests=FAST, n=150)
     assert (found.a.count, found.b.count, found.reject) == (150, 150, False)
-    assert found.outcomes[0].p_value < 1  # not the same samples twice
+    assert found.results[0].p_value < 1  # not the same samples twice
     run = tiny()
     assert not twoplayer.test_samples(run, run, tests=FAST, n=100).reject
-    first, second = gather(cloud(11), n=100).halves(0)
-    both = {tuple(row) for half in (first, second) for row in half.samples}
-    assert len(first) == len(second) == 5 and len(both) == 10
+    first, second = open_all_samples(cloud(11), n=100).halves(0)
+    both = {tuple(row) for half in (first, second) for row in half.array()}
+    assert first.count == second.count == 5 and len(both) == 10
 
 
 def test_a_part_is_random_and_fixed_by_the_seed() -> None:
     values = np.arange(1000.0)[:, None]
-    part = gather(values, n=100)
-    assert (len(part), part.of) == (100, 1000)
-    assert len(np.unique(part.samples)) == 100 and 350 < part.samples.mean() < 650
-    np.testing.assert_array_equal(part.samples, gather(values, n=100).samples)
-    assert set(part.samples[:, 0]) != set(gather(values, n=100, seed=1).samples[:, 0])
-    whole = gather(values, n=1000)
-    np.testing.assert_array_equal(np.sort(whole.samples, 0), values)
-    assert whole.of == 1000
+    part = open_all_samples(values, n=100)
+    assert (part.count, part.total) == (100, 1000)
+    assert len(np.unique(part.array())) == 100 and 350 < part.array().mean() < 650
+    np.testing.assert_array_equal(part.array(), open_all_samples(values, n=100).array())
+    assert set(part.array()[:, 0]) != set(open_all_samples(values, n=100, seed=1).array()[:, 0])
+    whole = open_all_samples(values, n=1000)
+    np.testing.assert_array_equal(np.sort(whole.array(), 0), values)
+    assert whole.count == 1000
 
 
 def test_images_in_folders_zips_and_arrays(tmp_path: Path) -> None:
@@ -139,7 +141,7 @@ def test_images_in_folders_zips_and_arrays(tmp_path: Path) -> None:
         for file in sorted(other.iterdir()):
             archive.write(file, file.name)
     dark = np.random.default_rng(2).integers(0, 200, (25, 12, 12), dtype=np.uint8)
-    assert gather(folder, n=99).samples.shape == (30, 12, 12, 1)  # their own size, not 64 pixels
+    assert open_all_samples(folder, n=99).array().shape == (30, 12, 12, 1)  # their own size, not 64 pixels
     same = twoplayer.test_samples(folder, tmp_path / "b.zip", tests=FAST, level=0.01)
     assert not same.reject and "features of random-conv" in same.features
     assert twoplayer.test_samples(folder, dark, tests=FAST).reject
@@ -148,8 +150,8 @@ def test_images_in_folders_zips_and_arrays(tmp_path: Path) -> None:
 
 def test_what_is_resized_is_said(tmp_path: Path) -> None:
     small, large = pictures(tmp_path / "small", 8), pictures(tmp_path / "large", 8, side=80, seed=1)
-    assert gather(large, n=9).samples.shape[1:] == (64, 64, 1)
-    assert gather(large, n=9).notes == ("its images are brought to squares of 64 pixels",)
+    assert open_all_samples(large, n=9).array().shape[1:] == (64, 64, 1)
+    assert open_all_samples(large, n=9).notes == ["its images are brought to squares of 64 pixels"]
     with pytest.raises(
         UserError, match="A have 12x12 pixels and those of B 64x64: bring both to one size with resolution 12"
     ):
@@ -162,18 +164,18 @@ def test_pictures_of_several_sizes_are_refused_or_told(tmp_path: Path) -> None:
     mixed = pictures(tmp_path / "mixed", 8)
     Image.new("L", (30, 20)).save(mixed / "z.png")  # not the first one
     with pytest.raises(UserError, match=r"the images of mixed have 2 sizes \(8 of 12x12, 1 of 30x20\): give a resol"):
-        gather(mixed, n=99)
-    assert gather(mixed, n=99, resolution=12).notes == ("1 of its images are brought to squares of 12 pixels",)
+        open_all_samples(mixed, n=99)
+    assert open_all_samples(mixed, n=99, resolution=12).notes == ["1 of its images are brought to squares of 12 pixels"]
     large = pictures(tmp_path / "large", 4, side=80)
     Image.new("L", (90, 70)).save(large / "z.png")
-    assert gather(large, n=9).notes == ("its images are brought to squares of 64 pixels",)
-    wide = gather(np.zeros((5, 8, 12), np.uint8), n=9)
-    assert wide.samples.shape == (5, 8, 8, 1) and wide.notes == ("its images are brought to squares of 8 pixels",)
+    assert open_all_samples(large, n=9).notes == ["its images are brought to squares of 64 pixels"]
+    wide = open_all_samples(np.zeros((5, 8, 12), np.uint8), n=9)
+    assert wide.array().shape == (5, 8, 8, 1) and wide.notes == ["its images are brought to squares of 8 pixels"]
 
 
 def test_default_tests_on_features_leave_out_what_looks_at_single_coordinates(tmp_path: Path) -> None:
     found = twoplayer.test_samples(pictures(tmp_path / "a", 12), pictures(tmp_path / "b", 12, seed=1), permutations=199)
-    assert "kolmogorov-smirnov" not in [o.test for o in found.outcomes] and len(found.outcomes) == len(names()) - 1
+    assert "kolmogorov-smirnov" not in [o.test for o in found.results] and len(found.results) == len(names()) - 1
     assert found.notes[0].startswith("kolmogorov-smirnov is left out: it takes at most 64 coordinates")
 
 
@@ -197,10 +199,10 @@ def test_default_tests_on_features_leave_out_what_looks_at_single_coordinates(tm
         (cloud(30), cloud(30, 0, 1), {"tests": ["enrgy"]}, ["did you mean energy?"]),
         (cloud(30), cloud(30, 0, 1), {"tests": []}, ["no tests are named"]),
         (cloud(30), cloud(30, 0, 1), {"n": 0}, ["cannot take 0 samples"]),
-        (cloud(30), cloud(30, 0, 1), {"extractor": "random-conv"}, ["random-conv looks at images, not at points"]),
+        (cloud(30), cloud(30, 0, 1), {"extractor": "random-conv"}, ["random-conv takes images, not points"]),
         (cloud(30), cloud(30, 0, 1), {"extractor": "randm-conv"}, ["did you mean random-conv?"]),
         ("digits", "digits", {"extractor": "classifier"}, ["classifier is trained on one of the sets"]),
-        ("digits", "digits", {"extractor": "points"}, ["points looks at points, not at images"]),
+        ("digits", "digits", {"extractor": "points"}, ["points takes points, not images"]),
         ("rnig", "ring", {}, ["did you mean ring?"]),
     ],
 )  # fmt: skip
@@ -237,9 +239,9 @@ def test_the_verb(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch
     code, out, err = call(capfd, monkeypatch, "a.csv", "b.csv", "--tests", "energy", "--level", "0.01", "--json")
     document = json.loads(out)
     assert (code, err) == (0, "") and document["reject"] is True and document["level"] == 0.01
-    assert {"a", "b", "features", "outcomes", "corrected", "verdict", "seed", "permutations"} <= document.keys()
-    assert document["outcomes"][0].keys() >= {"test", "statistic", "p_value", "level", "reject", "permutations", "seed"}
-    assert document["outcomes"][0]["p_value"] == pytest.approx(1 / 501)
+    assert {"a", "b", "features", "results", "corrected", "verdict", "seed", "permutations"} <= document.keys()
+    assert document["results"][0].keys() >= {"test", "statistic", "p_value", "level", "reject", "permutations", "seed"}
+    assert document["results"][0]["p_value"] == pytest.approx(1 / 501)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from twoplayer.two_sample.statistics._distances import radius
 from twoplayer.two_sample.statistics._holm import holm
 from twoplayer.two_sample.statistics._pairs import DistanceKernel, gaussian, median_width, pair_sums
 from twoplayer.two_sample.statistics._permute import Pooled, labellings, p_value
-from twoplayer.two_sample.statistics.classifier_network import _won
+from twoplayer.two_sample.statistics.classifier_network import _wins
 
 NAMES = statistics.names()
 Draw = Callable[[np.random.Generator], tuple[np.ndarray, np.ndarray]]
@@ -124,7 +124,7 @@ class Peeking(TwoSampleTest):
 
     name = "peeking"
 
-    def weigh(self, pooled: Pooled) -> StatisticEvidence:
+    def evidence(self, pooled: Pooled) -> StatisticEvidence:
         return StatisticEvidence((pooled.labels == pooled.in_a[:, None]).mean(0))
 
 
@@ -227,7 +227,7 @@ def test_sums_do_not_depend_on_tiles_nor_on_which_of_two_equal_samples(monkeypat
     labels[[inside, outside], 1] = labels[[outside, inside], 0]
     pooled.__dict__["labels"] = labels
     for sums in pair_sums(pooled, kernels):
-        assert sums.unbiased[0] == sums.unbiased[1] and sums.plugged_in[0] == sums.plugged_in[1]
+        assert sums.unbiased[0] == sums.unbiased[1] and sums.v_statistic[0] == sums.v_statistic[1]
 
 
 def test_memory_is_that_of_tiles() -> None:
@@ -263,7 +263,7 @@ def by_loops(pooled: Pooled, k: Callable[[np.ndarray, np.ndarray], float], colum
 
 
 def test_energy_by_its_definition(pooled: Pooled) -> None:
-    statistics = made("energy").weigh(pooled).statistics
+    statistics = made("energy").evidence(pooled).statistics
     for column in range(8):
         loops = -by_loops(pooled, lambda x, y: float(np.linalg.norm(x - y)), column, unbiased=False)
         assert statistics[column] == pytest.approx(loops, rel=1e-6)
@@ -275,7 +275,7 @@ def test_energy_by_its_definition(pooled: Pooled) -> None:
 def test_mmd_by_its_definition(pooled: Pooled) -> None:
     from sklearn.metrics.pairwise import rbf_kernel
 
-    found = made("mmd").weigh(pooled)
+    found = made("mmd").evidence(pooled)
     width = found.details["width"]
     distances = cdist(pooled.samples, pooled.samples)[np.triu_indices(len(pooled.samples), 1)]
     assert width == pytest.approx(np.median(distances))
@@ -289,7 +289,7 @@ def test_mmd_by_its_definition(pooled: Pooled) -> None:
     n, m = pooled.counts
     by_matrix = (kernel[0].sum() - n) / (n * (n - 1)) + (kernel[1].sum() - m) / (m * (m - 1)) - 2 * kernel[2].mean()
     assert found.statistics[0] == pytest.approx(by_matrix, abs=1e-8)
-    assert statistics.create("mmd", width=0.5).weigh(pooled).details == {"width": 0.5}
+    assert statistics.create("mmd", width=0.5).evidence(pooled).details == {"width": 0.5}
 
 
 def test_means_and_variances_by_their_definition(pooled: Pooled) -> None:
@@ -298,12 +298,12 @@ def test_means_and_variances_by_their_definition(pooled: Pooled) -> None:
         a, b = scaled[pooled.labels[:, column]], scaled[~pooled.labels[:, column]]
         means = np.linalg.norm(a.mean(0) - b.mean(0))
         variances = np.linalg.norm(a.var(0, ddof=1) - b.var(0, ddof=1))
-        assert made("means").weigh(pooled).statistics[column] == pytest.approx(means, rel=1e-9)
-        assert made("variances").weigh(pooled).statistics[column] == pytest.approx(variances, rel=1e-9)
+        assert made("means").evidence(pooled).statistics[column] == pytest.approx(means, rel=1e-9)
+        assert made("variances").evidence(pooled).statistics[column] == pytest.approx(variances, rel=1e-9)
 
 
 def test_kolmogorov_smirnov_is_scipys(pooled: Pooled) -> None:
-    statistics = made("kolmogorov-smirnov").weigh(pooled).statistics
+    statistics = made("kolmogorov-smirnov").evidence(pooled).statistics
     for column in range(8):
         of = pooled.labels[:, column]
         per_coordinate = [stats.ks_2samp(x[of], x[~of]).statistic for x in pooled.samples.T]
@@ -329,7 +329,7 @@ def test_nearest_neighbours_are_scikit_learns() -> None:
 
     a, b = normal(40, 40, 3)
     pooled = Pooled.of(a, b + 0.5, 3, 0)
-    found = statistics.create("classifier-knn", neighbours=7).weigh(pooled).statistics
+    found = statistics.create("classifier-knn", neighbours=7).evidence(pooled).statistics
     for column in range(4):
         classifier = KNeighborsClassifier(7)
         accuracy = cross_val_score(classifier, pooled.samples, pooled.labels[:, column], cv=LeaveOneOut()).mean()
@@ -344,10 +344,10 @@ def test_many_neighbours_of_few_samples() -> None:
 def test_the_aggregated_test_is_the_papers_on_one_set_of_permutations() -> None:
     a, b = normal(40, 50)
     pooled = Pooled.of(a, 1.4 * b, 199, 0)
-    evidence = made("mmd-aggregated").weigh(pooled)
+    evidence = made("mmd-aggregated").evidence(pooled)
     distances = np.sort(cdist(pooled.samples, pooled.samples)[np.triu_indices(90, 1)])
     widths = np.geomspace(np.quantile(distances, 0.05) / 2, np.quantile(distances, 0.95) * 2, 10)
-    of_widths = np.stack([statistics.create("mmd", width=float(w)).weigh(pooled).statistics for w in widths])
+    of_widths = np.stack([statistics.create("mmd", width=float(w)).evidence(pooled).statistics for w in widths])
 
     def rejects(column: int, level: float) -> bool:
         """Algorithm 1: u as large as the level allows, by bisection; then a width that exceeds its quantile."""
@@ -375,9 +375,9 @@ def test_the_network_wins_as_many_pairs_as_the_area_under_its_curve_says() -> No
     outputs = random.standard_normal(50)
     labels = labellings(random.random(50) < 0.4, 5, random)
     pairs = labels[:, 0].sum() * (~labels[:, 0]).sum()
-    for won, column in zip(_won(outputs, labels, random), labels.T, strict=True):
+    for won, column in zip(_wins(outputs, labels, random), labels.T, strict=True):
         assert won / pairs == pytest.approx(roc_auc_score(column, outputs))
-    even = np.mean([_won(np.zeros(50), labels[:, :1], np.random.default_rng(s))[0] for s in range(300)]) / pairs
+    even = np.mean([_wins(np.zeros(50), labels[:, :1], np.random.default_rng(s))[0] for s in range(300)]) / pairs
     assert even == pytest.approx(0.5, abs=0.02)  # equal outputs win by chance
 
 

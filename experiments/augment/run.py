@@ -109,7 +109,7 @@ def main() -> None:
     output.write_text(table(measured, options), encoding="utf-8")
     rows = [
         {"augment": m.case.flag, "images": m.case.images, "seed": m.case.seed, "strength": m.strength,
-         "figures": m.figures} for m in measured
+         "metric_values": m.metric_values} for m in measured
     ]  # fmt: skip
     output.with_suffix(".json").write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     shown = [case for case in chosen if case.seed == 0]
@@ -138,7 +138,7 @@ def measure(case: Case, options: argparse.Namespace) -> Measured:
     kept = run.path / f"against_all_{run.step}.json"
     if not kept.is_file():
         result = twoplayer.evaluate(str(run.path), options.data, metrics=METRICS)
-        figures = [{"name": f.name, "value": f.value, "real": f.real} for f in result.figures]
+        figures = [{"name": f.name, "value": f.value, "real": f.real} for f in result.metric_values]
         kept.write_text(json.dumps(figures), encoding="utf-8")
     figures_by_name = {figure["name"]: figure for figure in json.loads(kept.read_text(encoding="utf-8"))}
     strength = run.progress[-1]["diff_augment"] if case.adapts else None
@@ -147,7 +147,7 @@ def measure(case: Case, options: argparse.Namespace) -> Measured:
 
 def table(measured: list[Measured], options: argparse.Namespace) -> str:
     """Means over seeds, with their standard deviations."""
-    names = list(measured[0].figures)
+    names = list(measured[0].metric_values)
     environment = twoplayer.Run(options.runs / measured[0].case.folder).folder.environment()
     goal = "; the run on all images is seed 0" if options.goal else ""
     lines = [
@@ -170,10 +170,10 @@ def table(measured: list[Measured], options: argparse.Namespace) -> str:
             runs = [m for m in measured if (m.case.images, m.case.augment) == (images, augment)]
             fixed = "" if augment == "none" else "1"
             strength = _spread([run.strength for run in runs]) if runs[0].case.adapts else fixed
-            cells = [_spread([run.figures[name]["value"] for run in runs]) for name in names]
+            cells = [_spread([run.metric_values[name]["value"] for run in runs]) for name in names]
             row = [f"{images:,}" if images else "all", AUGMENT[augment], strength, *cells]
             lines.append("| " + " | ".join(row) + " |")
-    ceiling = [_spread([measured[0].figures[name]["real"]]) for name in names]
+    ceiling = [_spread([measured[0].metric_values[name]["real"]]) for name in names]
     lines.append("| " + " | ".join(["", "held-out real data", "", *ceiling]) + " |")
     return "\n".join(lines) + "\n"
 

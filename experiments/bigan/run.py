@@ -114,7 +114,9 @@ def about(run: Run) -> dict[str, Any]:
 def reconstruction(run: Run) -> dict[str, float]:
     """Mean absolute error in gray values of held-out images, and of what a wrong or no encoding would give."""
     found = Reconstruction().measure(TaskContext(run, reopen(run.folder), 10_000, run.config.seed))
-    return dict(zip(("own", "of another image", "mean image"), (255 * f.value for f in found.figures), strict=True))
+    return dict(
+        zip(("own", "of another image", "mean image"), (255 * f.value for f in found.metric_values), strict=True)
+    )
 
 
 def accuracies(

@@ -67,7 +67,7 @@ def train(wanted: str, options: argparse.Namespace) -> twoplayer.Run:
 
 def measured(run: twoplayer.Run, options: argparse.Namespace) -> dict[str, Any]:
     """Value and real value by the figure's name without what says how it was measured."""
-    found = run.evaluate(n=options.count, metrics="fd,diversity-score,agreement").figures
+    found = run.evaluate(n=options.count, metrics="fd,diversity-score,agreement").metric_values
     keys = {
         figure.name: next((k for k in sorted(FIGURES, reverse=True) if figure.name.startswith(k)), "")
         for figure in found

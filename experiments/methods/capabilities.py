@@ -196,7 +196,7 @@ def reported(place: Path) -> str:
     """The report, with what evaluating found."""
     verb(place, "report", "alone")
     page = (place / "alone" / "report.html").read_text(encoding="utf-8").replace("<wbr>", "")
-    figures = read_json(place / "alone" / "evaluation" / "evaluation.json")["figures"]
+    figures = read_json(place / "alone" / "evaluation" / "evaluation.json")["metric_values"]
     missing = [figure["name"] for figure in figures if figure["name"] not in page]
     if missing or not figures:
         raise Fault(f"the page does not show {', '.join(missing) or 'any figure'}")

@@ -24,7 +24,7 @@ import numpy as np
 
 import twoplayer
 from twoplayer import Run, extractors
-from twoplayer.inference.translate import nearness, translate
+from twoplayer.inference.translate import translate, translation_errors
 from twoplayer.metrics._base import Moments
 from twoplayer.metrics._frechet import frechet_distance, moments
 from twoplayer.runs.dataset import reopen
@@ -78,7 +78,7 @@ def train(name: str, options: argparse.Namespace) -> Run:
 
 def row(name: str, made: np.ndarray, true: np.ndarray, style: Moments, run: Run | None) -> dict[str, Any]:
     """What a way of translating comes to."""
-    found = nearness(made, true)
+    found = translation_errors(made, true)
     distance = frechet_distance(features(made), style)
     figures = {"l1": found.l1, "perceptual": found.perceptual, "fd_random_conv": distance}
     training = {} if run is None else {k: run.status[k] for k in ("step", "images_seen", "seconds")}

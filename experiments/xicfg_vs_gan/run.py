@@ -150,7 +150,7 @@ def report(data: str, chosen: list[Case], options: argparse.Namespace) -> None:
 
 def table(data: str, measured: list[tuple[Case, Run]], options: argparse.Namespace) -> str:
     environment = measured[0][1].folder.environment()
-    figures = measured[0][1].metrics[-1]["figures"]
+    figures = measured[0][1].metrics[-1]["metric_values"]
     real = ", ".join(f"{FIGURES[_key(f['name'])]} {f['real']:.4g}" for f in figures if f["real"] is not None)
     size = f" at {options.resolution} by {options.resolution} pixels" if options.resolution else ""
     lines = [
@@ -227,7 +227,7 @@ def show(data: str, runs: list[tuple[Case, Run]], path: Path) -> None:
 
 def _over_time(runs: list[Run], key: str) -> tuple[Any, Any]:
     courses = [
-        [(m["seconds"], f["value"]) for m in run.metrics for f in m["figures"] if _key(f["name"]) == key]
+        [(m["seconds"], f["value"]) for m in run.metrics for f in m["metric_values"] if _key(f["name"]) == key]
         for run in runs
     ]
     end = min(course[-1][0] for course in courses)
@@ -240,7 +240,7 @@ def _key(name: str) -> str:
 
 
 def _last(run: Run, key: str) -> float:
-    return next((f["value"] for f in run.metrics[-1]["figures"] if _key(f["name"]) == key), float("nan"))
+    return next((f["value"] for f in run.metrics[-1]["metric_values"] if _key(f["name"]) == key), float("nan"))
 
 
 def _spread(values: list[float]) -> str:

@@ -51,7 +51,7 @@ def command(run: Path | None, as_json: bool, **options: Any) -> None:
 
     given = {name: value for name, value in options.items() if value is not None and value != ()}
     with Console(quiet=as_json) as console:
-        result = _measured(run, {**given, "say": console.on_note})
+        result = _measured(run, {**given, "progress": console.on_note})
     click.echo(json_text(result.document(), indent=2) if as_json else str(result))
     if run is not None:
         renew_report(run, quiet=as_json)

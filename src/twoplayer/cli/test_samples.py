@@ -79,6 +79,6 @@ def command(
         extractor=extractor,
         resolution=resolution,
         device=device,
-        say=None if as_json else say,
+        progress=None if as_json else say,
     )
     click.echo(json_text(found.document(), indent=2) if as_json else str(found))

@@ -29,7 +29,7 @@ from twoplayer.comparison.train_runs import train_all
 from twoplayer.core.command_line import typed_command
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import check_free, json_text, write_atomic
-from twoplayer.measurement import named_metrics
+from twoplayer.measurement import parse_metrics
 from twoplayer.pages.pdf import pdf
 
 __all__ = ["Comparison", "check_folder", "compare", "compare_runs"]
@@ -227,7 +227,7 @@ def _part(
 
 def _metric_names(metrics: str | Sequence[str]) -> list[str]:
     """The metrics that names and aliases stand for. Raises `UserError` for unknown ones."""
-    return [str(metric) for metric in named_metrics(metrics or None) or []]
+    return [str(metric) for metric in parse_metrics(metrics or None) or []]
 
 
 def _ignore(text: str) -> None:

@@ -12,6 +12,7 @@ from twoplayer.comparison.metric_cache import read_cached, write_cached
 from twoplayer.config.schema import CHANGEABLE_ON_RESUME, STOP_FIELDS, Config
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import read_json_lines
+from twoplayer.measurement.renamed_values import stored_metric_values
 from twoplayer.runs.run_dir import RunFolder
 
 __all__ = [
@@ -58,6 +59,12 @@ class FinalScore:
     """Standard error."""
     real: float | None = None
     """The value of held-out real data."""
+    quantity: str = ""
+    """The name without the sample count."""
+    metric: str | None = None
+    """The metric as ``twoplayer evaluate --metrics`` takes it; None where it cannot be named there."""
+    count: int | None = None
+    """Number of samples."""
 
     @property
     def cost(self) -> float:
@@ -194,28 +201,31 @@ def with_missing_metrics(
     Returns:
         The runs, and a sentence for each one that could not be measured.
     """
-    names = _compared_names(runs)
+    compared = _compared_scores(runs)
     notes, completed = [], []
     for run in runs:
-        missing = [name for name in names if name not in run.scores]
-        if run.finished and (missing or more or not names):
-            requested = [*dict.fromkeys([*more, *map(_metric_of, missing)])]
-            count = _count_of(missing[0]) if missing else None
+        missing = [score for name, score in compared.items() if name not in run.scores]
+        if run.finished and (missing or more or not compared):
+            requested = [*dict.fromkeys([*more, *(score.metric for score in missing if score.metric)])]
+            count = missing[0].count if missing else None
             run, problem = _with_measured(run, requested or None, count, progress)
             notes += [problem] if problem else []
         completed.append(run)
-    names = _compared_names(completed)
+    names = _compared_scores(completed)
     return [replace(run, scores={n: s for n, s in run.scores.items() if n in names}) for run in completed], notes
 
 
-def _compared_names(runs: Sequence[MeasuredRun]) -> list[str]:
-    """Names of the metrics to compare, in order of appearance; of each quantity with the most common sample count."""
-    by_quantity: dict[str, dict[str, int]] = {}
+def _compared_scores(runs: Sequence[MeasuredRun]) -> dict[str, FinalScore]:
+    """A score of each metric to compare, by its name, in order of appearance.
+
+    Of a quantity that was measured on different numbers of samples the most common number counts.
+    """
+    by_quantity: dict[str, dict[str, list[FinalScore]]] = {}
     for run in runs:
-        for name in run.scores:
-            counts = by_quantity.setdefault(name.rpartition("_")[0] or name, {})
-            counts[name] = counts.get(name, 0) + 1
-    return [max(counts, key=lambda name: counts[name]) for counts in by_quantity.values()]
+        for name, score in run.scores.items():
+            by_quantity.setdefault(score.quantity or name, {}).setdefault(name, []).append(score)
+    names = [max(scores, key=lambda name: len(scores[name])) for scores in by_quantity.values()]
+    return {name: scores[name][0] for name, scores in zip(names, by_quantity.values(), strict=True)}
 
 
 def _with_measured(
@@ -232,26 +242,11 @@ def _with_measured(
     if entries is None:
         progress(f"measuring {', '.join(requested or ['all applicable metrics'])} on {run.path}")
         try:
-            entries = [asdict(f) for f in evaluate_run(TrainedRun(run.path), n=count, metrics=requested).figures]
+            entries = [asdict(f) for f in evaluate_run(TrainedRun(run.path), n=count, metrics=requested).metric_values]
         except UserError as error:
             return run, f"{run.path}: {', '.join(requested or ['all metrics'])} could not be measured: {error}"
         write_cached(run.path, request, entries)
     return replace(run, scores={**{e["name"]: _score(e) for e in entries}, **run.scores}), ""
-
-
-def _metric_of(name: str) -> str:
-    """The metric that a printed name begins with: ``inception-score`` of ``inception_score_classifier_10k``."""
-    from twoplayer import metrics
-
-    fitting = [metric for metric in metrics.names() if name.startswith(f"{metric.replace('-', '_')}_")]
-    return max(fitting, key=len, default=name)
-
-
-def _count_of(name: str) -> int | None:
-    """The sample count in a printed name: 10,000 of ``fd_classifier_10k``."""
-    text = name.rpartition("_")[2]
-    thousands = text.endswith("k")
-    return int(text.removesuffix("k")) * (1000 if thousands else 1) if text.removesuffix("k").isdecimal() else None
 
 
 def _read_run(entry: RunEntry) -> MeasuredRun:
@@ -273,20 +268,24 @@ def _read_run(entry: RunEntry) -> MeasuredRun:
         step=int(status.get("step", 0)),
         images_seen=int(status.get("images_seen", 0)),
         seconds=float(status.get("seconds", 0.0)),
-        scores={str(e["name"]): _score(e) for e in _metric_entries(last)} if state == "finished" else {},
+        scores={str(e["name"]): _score(e) for e in stored_metric_values(last)} if state == "finished" else {},
         curves=_curves(lines),
         notes=tuple(str(note) for note in last.get("notes") or [] if note),
     )
 
 
-def _metric_entries(line: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [entry for entry in line.get("figures") or [] if isinstance(entry, dict)]
-
-
 def _score(entry: Mapping[str, Any]) -> FinalScore:
     higher_is_better = entry.get("higher_is_better")
     value = _value(entry.get("value"), higher_is_better)
-    return FinalScore(value, higher_is_better, entry.get("error"), entry.get("real"))
+    return FinalScore(
+        value,
+        higher_is_better,
+        entry.get("error"),
+        entry.get("real"),
+        quantity=str(entry.get("quantity") or ""),
+        metric=entry.get("metric"),
+        count=entry.get("count"),
+    )
 
 
 def _value(value: Any, higher_is_better: bool | None) -> float:
@@ -299,7 +298,7 @@ def _value(value: Any, higher_is_better: bool | None) -> float:
 def _curves(lines: Sequence[Mapping[str, Any]]) -> dict[str, tuple[ProgressPoint, ...]]:
     by_name: dict[str, dict[int, ProgressPoint]] = {}
     for line in lines:
-        for entry in _metric_entries(line):
+        for entry in stored_metric_values(line):
             value = _value(entry.get("value"), entry.get("higher_is_better"))
             point = ProgressPoint(int(line["step"]), int(line["images_seen"]), float(line["seconds"]), value)
             by_name.setdefault(str(entry["name"]), {})[point.step] = point

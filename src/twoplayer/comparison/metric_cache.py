@@ -9,6 +9,7 @@ from typing import Any
 
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import append_json_line, read_json_lines
+from twoplayer.measurement.renamed_values import stored_metric_values
 
 __all__ = ["read_cached", "write_cached"]
 
@@ -16,7 +17,7 @@ REQUEST, FORMER_REQUEST = "request", "wanted"
 """The field with the request, and its name in files of earlier versions."""
 
 
-def read_cached(folder: Path, request: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
+def read_cached(folder: Path, request: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     """The metrics that were measured for the same request; None if there are none.
 
     Args:
@@ -28,18 +29,14 @@ def read_cached(folder: Path, request: Mapping[str, Any]) -> list[Mapping[str, A
     except UserError:  # a damaged cache is no cache
         return None
     matching = [line for line in lines if line.get(REQUEST, line.get(FORMER_REQUEST)) == request]
-    results = [line["figures"] for line in matching if _are_metrics(line.get("figures"))]
-    return results[-1] if results else None
+    results = [stored_metric_values(line) for line in matching]
+    return next((values for values in reversed(results) if values), None)
 
 
 def write_cached(folder: Path, request: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]]) -> None:
     """Store the metrics; nothing is stored in a folder without write permission."""
     with suppress(OSError):
-        append_json_line(_file(folder), {REQUEST: request, "figures": list(metrics)})
-
-
-def _are_metrics(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(m, dict) and isinstance(m.get("name"), str) for m in value)
+        append_json_line(_file(folder), {REQUEST: request, "metric_values": list(metrics)})
 
 
 def _file(folder: Path) -> Path:

@@ -103,9 +103,9 @@ def _sample_panel(row: ComparisonRow, run: MeasuredRun, trained: TrainedRun, kin
 
 
 def _path_panels(row: ComparisonRow, run: MeasuredRun, trained: TrainedRun, kind: str) -> Iterator[SamplePanel]:
-    from twoplayer.inference.latent_paths import has_latents, interpolations
+    from twoplayer.inference.latent_paths import interpolations
 
-    if has_latents(trained):
+    if trained.has_latents:
         samples = interpolations(trained, PATHS, PATH_STEPS[kind], seed=SEED)
         yield SamplePanel(row.label, run.replicate, samples.picture())
 

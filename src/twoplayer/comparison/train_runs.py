@@ -33,6 +33,7 @@ from twoplayer.config.layers import resolve_config
 from twoplayer.config.schema import STOP_FIELDS, Config
 from twoplayer.core.errors import Interrupted, UserError
 from twoplayer.core.files import read_json, read_json_lines
+from twoplayer.measurement.renamed_values import stored_metric_values
 from twoplayer.runs.run_dir import RunFolder
 
 __all__ = ["TrainingOutcome", "train_all"]
@@ -80,7 +81,7 @@ class TrainingOutcome:
         if self.exit_code != OK or not self.trained or folder.config().evaluate_every == 0:
             return None
         step, lines = folder.status().get("step", 0), read_json_lines(folder.metrics)
-        measured = any(len(line.get("figures") or []) for line in lines)
+        measured = any(stored_metric_values(line) for line in lines)
         if not measured or any(0 < line.get("step", 0) < step for line in lines):
             return None
         return (

@@ -64,7 +64,7 @@ class FeaturePair(NamedTuple):
 
 def mode_coverage(dataset: Dataset, samples: Array) -> ModeCoverage | None:
     """Assign samples ``(N, D)`` to the modes of the data's density; None for data without separate modes."""
-    from twoplayer.measurement._selection import modes_of
+    from twoplayer.measurement.plan import modes_of
     from twoplayer.metrics._modes import assign
     from twoplayer.metrics.high_quality_share import high_quality_share
     from twoplayer.metrics.modes_covered import modes_covered
@@ -122,7 +122,7 @@ def features(
     from twoplayer.extractors._base import ExtractorContext
 
     name = "stacked-classifier" if getattr(dataset, "stacked", False) else "classifier"
-    extractor = extractors.create(name, dataset, ExtractorContext(device=device, say=progress))
+    extractor = extractors.create(name, dataset, ExtractorContext(device=device, progress=progress))
     of_samples, of_real = extractor.extract(samples), extractor.extract(real)
     logits = of_samples.logits
     histogram = None

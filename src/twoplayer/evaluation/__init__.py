@@ -1,1 +1,1 @@
-"""How good are samples: metrics of a run's samples or of any others, beside real data."""
+"""Evaluation: metric values of a run's samples, or of any samples, with those of real data."""

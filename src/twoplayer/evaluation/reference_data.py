@@ -1,4 +1,4 @@
-"""The real data that anybody's samples are held against."""
+"""The real data that samples are measured against."""
 
 from __future__ import annotations
 
@@ -16,57 +16,65 @@ from twoplayer.data._open import short_name
 from twoplayer.data._open import source_for as source_of
 from twoplayer.data._path_source import ScannableSource
 from twoplayer.data._types import Array
-from twoplayer.evaluation.sample_source import SampleSource, own_size
+from twoplayer.inference.open_samples import native_resolution
+from twoplayer.inference.sample_source import SampleSource
 
-__all__ = ["OpenedReference", "adapted", "open_reference"]
+__all__ = ["OpenedReference", "in_format_of", "open_reference"]
 
 
 class OpenedReference(NamedTuple):
-    """A data set, and what was done to it, a sentence each."""
+    """A data set, and sentences on how it was opened."""
 
     data: Dataset
     notes: tuple[str, ...]
 
 
-def open_reference(what: Any, held_out: Any, resolution: int | None) -> OpenedReference:
-    """The data set `what`: a data set, or anything that `twoplayer.data.load` opens, images at their own size.
+def open_reference(source: Any, held_out: Any, resolution: int | None) -> OpenedReference:
+    """Open real data, with images at their own size.
 
-    `held_out` names other such data, whose training part then is held out and nothing of `what`; or a share of `what`;
-    None takes its own test part, or else a tenth. Raises `UserError` where images have several sizes and no
-    `resolution` is given, where both do not fit together, and for a share of data that have a held-out part of their
-    own.
+    Args:
+        source: a data set, or anything that `twoplayer.data.load` opens.
+        held_out: other such data, whose training part becomes the held-out part; or the share of `source` to hold out;
+            None takes its own test part, or else a tenth.
+        resolution: side to which images are brought, pixels; None keeps their size.
+
+    Raises:
+        UserError: where images have several sizes and no `resolution` is given, where both data do not fit together,
+            and for a share of data that have a held-out part of their own.
     """
     share = _share(held_out)
-    if held_out is not None and share is not None and _divided(what):
-        name = what.name if isinstance(what, Dataset) else short_name(what)
+    if held_out is not None and share is not None and _has_held_out_part(source):
+        name = source.name if isinstance(source, Dataset) else short_name(source)
         raise UserError(f"{name} has a held-out part of its own: leave held_out out, or give other data for it")
-    opened = OpenedReference(what, ()) if isinstance(what, Dataset) else _open(what, resolution, share or 0.0)
-    return opened if share is not None else _with(opened, _open(held_out, _side(opened.data, resolution), 0.0))
+    opened = OpenedReference(source, ()) if isinstance(source, Dataset) else _open(source, resolution, share or 0.0)
+    return opened if share is not None else _with_held_out(opened, _open(held_out, _side(opened.data, resolution), 0.0))
 
 
-def adapted(samples: SampleSource, data: Dataset) -> Iterator[Array]:
-    """The samples as the data are, gray or in colour; what had to be done is added to the samples' notes.
+def in_format_of(data: Dataset, samples: SampleSource) -> Iterator[Array]:
+    """The samples with as many colour channels as the data; conversions are added to the notes of the samples.
 
-    Raises `UserError` for samples of another kind or size, or with colours where the data have none.
+    Raises `UserError` for samples of another kind or size, and for coloured samples where the data are gray.
     """
-    one, other = samples.shape, data.train.shape[1:]
+    shape, data_shape = samples.shape, data.train.shape[1:]
     if samples.kind != data.kind:
-        raise UserError(f"{samples.name} holds {samples.kind} and {data.name} {data.kind}: hold like against like")
+        raise UserError(f"{samples.name} holds {samples.kind} and {data.name} {data.kind}: give data of one kind")
     if data.kind == "points":
-        if one != other:
-            raise UserError(f"the points of {samples.name} have {one[0]} coordinates, those of {data.name} {other[0]}")
+        if shape != data_shape:
+            raise UserError(
+                f"the points of {samples.name} have {shape[0]} coordinates, those of {data.name} {data_shape[0]}"
+            )
         return samples.chunks()
-    if one[:2] != other[:2]:
+    if shape[:2] != data_shape[:2]:
         raise UserError(
-            f"the images of {samples.name} have {one[1]}x{one[0]} pixels, those of {data.name} {other[1]}x{other[0]}: "
-            "give the resolution that both are to be brought to"
+            f"the images of {samples.name} have {shape[1]}x{shape[0]} pixels, those of {data.name} "
+            f"{data_shape[1]}x{data_shape[0]}: give the resolution that both are to be brought to"
         )
-    return samples.chunks() if one[2] == other[2] else _recoloured(samples, data)
+    return samples.chunks() if shape[2] == data_shape[2] else _recoloured(samples, data)
 
 
 def _recoloured(samples: SampleSource, data: Dataset) -> Iterator[Array]:
     if samples.shape[2] == 1:
-        samples.notes.append(f"The images of {samples.name} are gray, and are held against {data.name} in colour.")
+        samples.notes.append(f"The images of {samples.name} are gray and are compared with {data.name} in colour.")
         yield from (chunk.repeat(3, axis=3) for chunk in samples.chunks())
         return
     for chunk in samples.chunks():
@@ -77,7 +85,7 @@ def _recoloured(samples: SampleSource, data: Dataset) -> Iterator[Array]:
 
 
 def _share(held_out: Any) -> float | None:
-    """The share of the data that is held out; None where other data are."""
+    """The share of the data to hold out; None where other data are named."""
     if held_out is None:
         return DataSettings().held_out
     if isinstance(held_out, int | float):
@@ -88,25 +96,25 @@ def _share(held_out: Any) -> float | None:
         return None
 
 
-def _divided(what: Any) -> bool:
-    """Whether data come with a held-out part of their own."""
-    if isinstance(what, Dataset):
+def _has_held_out_part(source: Any) -> bool:
+    """Whether data have a held-out part of their own."""
+    if isinstance(source, Dataset):
         return True
-    source = source_of(what)
-    if not isinstance(source, ScannableSource):  # densities are drawn from twice
+    opened = source_of(source)
+    if not isinstance(opened, ScannableSource):  # held-out samples of a density are drawn separately
         return True
-    found = source.scan(DataSettings())
-    return isinstance(found, Images) and found.own_test
+    scanned = opened.scan(DataSettings())
+    return isinstance(scanned, Images) and scanned.own_test
 
 
-def _open(what: Any, resolution: int | None, share: float) -> OpenedReference:
-    source, settings = source_of(what), DataSettings(resolution, share)
+def _open(source: Any, resolution: int | None, share: float) -> OpenedReference:
+    opened, settings = source_of(source), DataSettings(resolution, share)
     notes: tuple[str, ...] = ()
-    found = source.scan(settings) if isinstance(source, ScannableSource) else source
-    if isinstance(found, Images):
-        how = own_size(source, found, found.read(), resolution)
-        settings, notes = replace(settings, resolution=how.side), how.notes
-    data = found.open(settings)
+    scanned = opened.scan(settings) if isinstance(opened, ScannableSource) else opened
+    if isinstance(scanned, Images):
+        plan = native_resolution(opened, scanned, scanned.read(), resolution)
+        settings, notes = replace(settings, resolution=plan.side), plan.notes
+    data = scanned.open(settings)
     if data.skipped:
         first = data.skipped[0]
         notes += (f"{len(data.skipped)} images of {data.name} cannot be read, such as {first.path} ({first.reason}).",)
@@ -114,12 +122,12 @@ def _open(what: Any, resolution: int | None, share: float) -> OpenedReference:
 
 
 def _side(data: Dataset, resolution: int | None) -> int | None:
-    """The resolution to bring held-out images to, where one was asked for."""
+    """The side of held-out images where a resolution is set: that of the opened data."""
     return data.train.shape[1] if resolution is not None and data.kind == "images" else None
 
 
-def _with(opened: OpenedReference, held_out: OpenedReference) -> OpenedReference:
-    """The first data set with all of the second as its held-out part."""
+def _with_held_out(opened: OpenedReference, held_out: OpenedReference) -> OpenedReference:
+    """The first data set with the training part of the second as its held-out part."""
     data, other = opened.data, held_out.data
     if data.train.shape[1:] != other.train.shape[1:]:
         raise UserError(
@@ -129,15 +137,15 @@ def _with(opened: OpenedReference, held_out: OpenedReference) -> OpenedReference
     both = replace(
         data,
         held_out=other.train,
-        held_out_labels=_translated(other, data.class_names),
+        held_out_labels=_labels_in(data.class_names, other),
         key=f"{data.key}+{other.key}" if data.key and other.key else "",
     )
     return OpenedReference(both, opened.notes + held_out.notes)
 
 
-def _translated(data: Dataset, names: tuple[str, ...]) -> Array | None:
-    """The labels of `data` as indices into other class names; None where there is none for one of them."""
+def _labels_in(names: tuple[str, ...], data: Dataset) -> Array | None:
+    """The labels of `data` as indices into `names`; None where a class is missing there."""
     if data.train_labels is None or not set(data.class_names) <= set(names):
         return None
-    places = np.array([names.index(name) for name in data.class_names], np.int64)
-    return np.asarray(places[data.train_labels])
+    indices = np.array([names.index(name) for name in data.class_names], np.int64)
+    return np.asarray(indices[data.train_labels])

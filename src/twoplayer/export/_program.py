@@ -15,6 +15,8 @@ from twoplayer.algorithms._traced import TracedRefinedGenerator
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import json_text
 from twoplayer.data._base import point_type
+from twoplayer.games.unpaired_translation import TwoWayTranslator
+from twoplayer.networks._joint import InvertedGenerator
 from twoplayer.networks._precision import ExactLinear
 from twoplayer.sampling.generate import SampleFormat, refined
 
@@ -120,13 +122,13 @@ def file_content(program: GeneratorProgram, format: str, metadata: dict[str, Any
     return buffer.getvalue()
 
 
-def _sampling_part(generator: Any) -> nn.Module:
+def _sampling_part(generator: nn.Module) -> nn.Module:
     """The generator without parts that sampling does not use: an encoder, or the translator of the other direction."""
-    if hasattr(generator, "encode"):
-        part: nn.Module = generator.generator
-    else:
-        part = getattr(generator, generator.direction) if hasattr(generator, "direction") else generator
-    return part
+    if isinstance(generator, InvertedGenerator):
+        return generator.generator
+    if isinstance(generator, TwoWayTranslator):
+        return generator.AtoB if generator.direction == "AtoB" else generator.BtoA
+    return generator
 
 
 def _with_plain_linear_layers(module: nn.Module) -> nn.Module:

@@ -1,4 +1,4 @@
-"""The root of the extractor family: samples to features, the same in batches of any size and in any order."""
+"""The root of the extractor family: samples to features, independent of batch size and order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from twoplayer.core.errors import UserError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["HERE", "Array", "Extractor", "ExtractorContext", "ExtractorData", "Features"]
+__all__ = ["DEFAULT_CONTEXT", "Array", "Extractor", "ExtractorContext", "ExtractorData", "Features"]
 
 Array = np.ndarray[Any, Any]
 
@@ -41,30 +41,38 @@ class ExtractorData(Protocol):
     @property
     def class_names(self) -> tuple[str, ...]: ...
     @property
+    def stacked(self) -> bool: ...
+    @property
     def key(self) -> str: ...
 
 
 @dataclass(frozen=True)
 class ExtractorContext:
-    """Where an extractor computes, where it keeps what it has made, and to whom it says how far it is."""
+    """Device, cache folder and progress callback of an extractor.
+
+    Args:
+        device: device of the network.
+        cache: folder of trained extractors and extracted features; None takes $TWOPLAYER_CACHE, else
+            ~/.cache/twoplayer.
+        progress: callback of progress lines.
+    """
 
     device: torch.device | str = "cpu"
     cache: Path | None = None
-    """None takes $TWOPLAYER_CACHE, else ~/.cache/twoplayer."""
-    say: Callable[[str], None] | None = None
+    progress: Callable[[str], None] | None = None
 
 
-HERE = ExtractorContext()
+DEFAULT_CONTEXT = ExtractorContext()
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What an extractor saw in N samples; row i belongs to sample i."""
+    """Features of N samples, and logits where the extractor has classes; row i belongs to sample i."""
 
     features: Array
     """float32 ``(N, F)``."""
     logits: Array | None = None
-    """Unnormalized log-probabilities of classes, float32 ``(N, K)``; None where it knows no classes."""
+    """Unnormalized log-probabilities of classes, float32 ``(N, K)``; None for an extractor without classes."""
 
     def __len__(self) -> int:
         return len(self.features)
@@ -75,57 +83,70 @@ class Features:
 
     @classmethod
     def joined(cls, pieces: list[Features]) -> Features:
-        """One after the other; at least one."""
+        """The concatenation of at least one piece."""
         logits = [p.logits for p in pieces if p.logits is not None]
         return cls(np.concatenate([p.features for p in pieces]), np.concatenate(logits) if logits else None)
 
 
 class Extractor(ABC):
-    """Samples to features: ``create(name, data, where, **options)``, of which only some need the data.
+    """A map from samples to features: ``create(name, data, context, **options)``.
 
-    `data` is the real data that samples are to be held against.
+    `data` is the real data set that samples are compared with; only some extractors need it. A subclass sets `label`,
+    `dimension` and `identity`, and implements `batch_size` and `extract_batch`.
+
+    >>> from twoplayer import extractors
+    >>> pixels = extractors.create("pixels", side=4)
+    >>> pixels.extract(np.zeros((3, 8, 8, 1), np.uint8)).features.shape
+    (3, 16)
     """
 
     kind: ClassVar[Literal["images", "points"]]
-    """What it looks at."""
-    classes: ClassVar[bool] = False
-    """Whether it also gives logits."""
+    """The kind of samples that it takes."""
+    has_classes: ClassVar[bool] = False
+    """Whether it returns logits beside features."""
     cheap: ClassVar[bool] = False
-    """Whether its features are sooner made than read."""
+    """Whether extracting is faster than reading features from the cache."""
     label: str
-    """What names of figures say of it, such as ``random_conv``."""
-    size: int | None
-    """Number F of features; None where it follows from the samples."""
+    """Its part of the names of metric values, such as ``random_conv``."""
+    dimension: int | None
+    """Number F of features; None where it follows from the shape of the samples."""
     identity: str
-    """Hash of weights and settings: two extractors of one identity give the same features of the same samples."""
+    """Hash of weights and settings: extractors of equal identity return equal features for equal samples."""
     note: str = ""
-    """A sentence on how far it can be trusted, where there is one to say."""
+    """A sentence on its reliability, such as the accuracy of a classifier, or an empty string."""
 
     @final
     def extract(self, samples: Array) -> Features:
-        """The features of images uint8 ``(N, H, W, C)``, C 1 or 3, or of finite points ``(N, D)``.
+        """The features of samples.
 
-        Raises `UserError` for any other samples.
+        Args:
+            samples: images uint8 ``(N, H, W, C)`` with C = 1 or 3, or finite points ``(N, D)``.
+
+        Returns:
+            Features float32 ``(N, F)`` and, with `has_classes`, logits float32 ``(N, K)``.
+
+        Raises:
+            UserError: for samples of another kind, type or shape, and for points that are not finite.
         """
         self._check(samples)
-        size = self.batch(samples.shape[1:])
+        size = self.batch_size(samples.shape[1:])
         starts = range(0, max(1, len(samples)), size)
-        return Features.joined([self._of_part(samples[start : start + size], size) for start in starts])
+        return Features.joined([self._extract_padded(samples[start : start + size], size) for start in starts])
 
     @abstractmethod
-    def batch(self, shape: tuple[int, ...]) -> int:
-        """How many samples of that shape are looked at together."""
+    def batch_size(self, shape: tuple[int, ...]) -> int:
+        """The number of samples of that shape in one batch."""
 
     @abstractmethod
-    def see(self, batch: Array) -> Features:
-        """The features of one batch."""
+    def extract_batch(self, batch: Array) -> Features:
+        """The features of one batch of `batch_size` samples."""
 
-    def _of_part(self, samples: Array, size: int) -> Features:
-        # Kernels are chosen by the batch's size and round differently: all batches have one size, the last is filled.
+    def _extract_padded(self, samples: Array, size: int) -> Features:
+        # Kernels are chosen by batch size and round differently: all batches have one size, the last is padded.
         if len(samples) == size:
-            return self.see(samples)
-        filling = [(0, size - len(samples)), *[(0, 0)] * (samples.ndim - 1)]
-        return self.see(np.pad(samples, filling)).head(len(samples))
+            return self.extract_batch(samples)
+        padding = [(0, size - len(samples)), *[(0, 0)] * (samples.ndim - 1)]
+        return self.extract_batch(np.pad(samples, padding)).head(len(samples))
 
     def _check(self, samples: Array) -> None:
         if self.kind == "images":

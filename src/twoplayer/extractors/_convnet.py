@@ -1,4 +1,4 @@
-"""The network that judges labelled images: small, convolutional, trained on the data set's own labels."""
+"""A small convolutional classifier, trained on the labels of a data set."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from twoplayer.extractors._base import Array
 __all__ = ["FEATURES", "RECIPE", "ConvNet", "train"]
 
 RECIPE = "convolutional-1"
-"""Names everything here that decides the weights: change the network or its training and change this too."""
+"""Version of the network and its training: part of the cache key, to be raised with every change of either."""
 
-SIDE_LIMIT = 64
+MAX_SIDE = 64
+"""Pixels; larger images are averaged down."""
 WIDTHS = (32, 64, 128, 128)
 FEATURES = WIDTHS[-1]
-PRESENTATIONS = 420_000
-EPOCHS = 20
+MAX_TRAINING_IMAGES = 420_000
+"""Images of all epochs together."""
+MAX_EPOCHS = 20
 LEARNING_RATE = 3e-3
 WEIGHT_DECAY = 0.05
 SEED = 0
@@ -32,23 +34,28 @@ SEED = 0
 
 @final
 class ConvNet(nn.Module):
-    """Images uint8 ``(B, C, H, W)`` to class logits ``(B, K)``, through features ``(B, 128)``.
+    """A classifier of images uint8 ``(B, C, H, W)``: logits ``(B, K)`` from features ``(B, 128)``.
 
-    Four 3x3 convolutions with batch normalization, the first ones halving the sides until about 7 pixels are
-    left; the features are the last activations averaged over positions. Images with sides above 64 pixels are
-    averaged down first. No labels are smoothed: that would move the inception score.
+    Four 3x3 convolutions with batch normalization; the first ones halve the sides until about 7 pixels are left. The
+    features are the last activations averaged over positions. Images with sides above 64 pixels are averaged down
+    first. The training uses no label smoothing, which would change the inception score.
+
+    Args:
+        channels: number C of image channels.
+        side: the smaller side of the images, pixels.
+        classes: number K of classes.
     """
 
     def __init__(self, channels: int, side: int, classes: int) -> None:
         super().__init__()
-        self.shrink = -(-side // SIDE_LIMIT)
+        self.shrink = -(-side // MAX_SIDE)
         halvings = max(1, round(np.log2(side / self.shrink / 7)))
         inputs = (channels, *WIDTHS)
         self.trunk = nn.Sequential(*(_block(inputs[i], w, halve=i < halvings) for i, w in enumerate(WIDTHS)))
         self.head = nn.Linear(WIDTHS[-1], classes)
 
     def features(self, images: Tensor) -> Tensor:
-        """The activations before the last layer, ``(B, 128)``."""
+        """The activations before the last layer, float32 ``(B, 128)``, of images uint8 ``(B, C, H, W)``."""
         x = from_pixels(images, self.head.weight.dtype)
         if self.shrink > 1:
             x = avg_pool2d(x, self.shrink, ceil_mode=True)
@@ -67,38 +74,47 @@ def train(
     classes: int,
     *,
     device: torch.device | str = "cpu",
-    say: Callable[[str], None] | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> ConvNet:
-    """Train a classifier on images uint8 ``(N, H, W, C)`` with labels ``(N,)`` in [0, classes).
+    """Train a classifier with AdamW under a one-cycle learning rate, for 20 epochs or 420,000 images at most.
 
-    The weights depend on the data, the device and its precision alone; the global generators are left as they
-    are. AdamW under a one-cycle learning rate, for 20 epochs or 420,000 images, whichever is less.
+    The weights are a function of the data, the device and its precision; global random states are not touched.
+
+    Args:
+        images: uint8 ``(N, H, W, C)``.
+        labels: whole numbers ``(N,)`` in [0, classes).
+        classes: number of classes.
+        device: device of the network.
+        progress: callback of progress lines.
+
+    Returns:
+        The network in evaluation mode.
     """
     count, height, width, channels = images.shape
     batch = min(count, 128, max(16, count // 25))
-    steps = max(8, min(EPOCHS * count, PRESENTATIONS) // batch)
+    steps = max(8, min(MAX_EPOCHS * count, MAX_TRAINING_IMAGES) // batch)
     classifier = _initial(channels, min(height, width), classes).to(device)
     optimizer = torch.optim.AdamW(classifier.parameters(), weight_decay=WEIGHT_DECAY, fused=True)
     rate = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
     with torch.enable_grad():
         for step, rows in zip(range(steps), _rows(count, batch), strict=False):
-            shown = _to_tensor(_shifted(images[rows], step), device)
-            truth = torch.from_numpy(labels[rows]).to(device, torch.int64)
+            batch_images = _to_tensor(_shifted(images[rows], step), device)
+            targets = torch.from_numpy(labels[rows]).to(device, torch.int64)
             with _autocast(device):
-                logits = classifier(shown)
-            loss = cross_entropy(logits.float(), truth)
+                logits = classifier(batch_images)
+            loss = cross_entropy(logits.float(), targets)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             rate.step()
-            if say and (step + 1) % max(1, steps // 50) == 0:
-                say(f"training the classifier: {(step + 1) / steps:.0%}, loss {loss.item():.3f}")
+            if progress and (step + 1) % max(1, steps // 50) == 0:
+                progress(f"training the classifier: {(step + 1) / steps:.0%}, loss {loss.item():.3f}")
     return classifier.eval()
 
 
 def _block(inputs: int, outputs: int, *, halve: bool) -> nn.Module:
     convolution = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-    # Pooling comes first because it commutes with the ReLU and leaves a quarter of the work.
+    # Pooling commutes with the ReLU; before it, the remaining operations cost a quarter.
     pool = [nn.MaxPool2d(2)] if halve else []
     return nn.Sequential(convolution, *pool, nn.BatchNorm2d(outputs), nn.ReLU())
 
@@ -120,7 +136,7 @@ def _rows(count: int, batch: int) -> Iterator[Array]:
 
 
 def _shifted(images: Array, step: int) -> Array:
-    """The images ``(B, H, W, C)``, each moved by up to a sixteenth of its side, edges repeated."""
+    """The images ``(B, H, W, C)``, each shifted by up to a sixteenth of its side, with repeated edges."""
     count, height, width, _ = images.shape
     reach = min(height, width) // 16
     moves = numpy_generator(SEED, "classifier shifts", step).integers(-reach, reach + 1, (2, count, 1))

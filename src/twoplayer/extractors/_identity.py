@@ -1,4 +1,4 @@
-"""Hashes that say whether two extractors, or the data behind them, are the same."""
+"""Hashes that identify extractors and data sets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["of_data", "of_weights"]
 
 
 def of_data(data: ExtractorData) -> str:
-    """Hash of the data set: of its key where it has one, else of its content."""
+    """Hash of the data set's key and shapes, or of its content where it has no key."""
     digest = hashlib.blake2b(f"{data.key}/{data.train.shape}/{data.held_out.shape}".encode(), digest_size=8)
     if not data.key:
         for array in (data.train, data.train_labels, data.held_out, data.held_out_labels):
@@ -26,7 +26,7 @@ def of_data(data: ExtractorData) -> str:
 
 
 def of_weights(recipe: str, weights: Mapping[str, Tensor]) -> str:
-    """Hash of tensors, and of a recipe that names what is done with them."""
+    """Hash of the weights and of `recipe`, a name for the computation that uses them."""
     digest = hashlib.blake2b(recipe.encode(), digest_size=8)
     for name, tensor in sorted(weights.items()):
         array = np.ascontiguousarray(tensor.detach().cpu().numpy())

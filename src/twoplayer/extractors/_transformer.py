@@ -1,4 +1,4 @@
-"""The root of the extractors that transformers has: loading, resizing and scaling as their papers do it."""
+"""The root of the vision transformers: loading, resizing and scaling as in their papers."""
 
 from __future__ import annotations
 
@@ -19,25 +19,33 @@ __all__ = ["TransformerExtractor", "resized"]
 
 
 class TransformerExtractor(NetworkExtractor):
-    """A vision transformer of the Hugging Face hub, or of a folder that ``save_pretrained`` wrote.
+    """A vision transformer of the Hugging Face hub, or of a folder written by ``save_pretrained``.
 
-    Images are resized to squares of `side` pixels as Pillow does by bicubic interpolation with antialiasing, and scaled
-    channel by channel. Raises `UserError` where transformers or the weights cannot be had.
+    Images are resized to squares of `side` pixels by bicubic interpolation with antialiasing, as Pillow computes it,
+    and standardized per channel.
+
+    Args:
+        context: device and progress callback.
+        model: name on the Hugging Face hub, or a folder.
+        side: side of the resized images, pixels.
+
+    Raises:
+        UserError: where the package transformers or the weights are missing.
     """
 
     default: ClassVar[str]
     """The model of the published protocol."""
     native: ClassVar[int]
-    """The side of its images."""
+    """Side of the images of the published protocol, pixels."""
     member: ClassVar[str]
     model_class: ClassVar[str]
     mean: ClassVar[tuple[float, float, float]]
     deviation: ClassVar[tuple[float, float, float]]
 
-    def __init__(self, where: ExtractorContext, model: str, side: int) -> None:
-        super().__init__(where.device)
+    def __init__(self, context: ExtractorContext, model: str, side: int) -> None:
+        super().__init__(context.device)
         self.side = side
-        self.network = _loaded(self.model_class, self.member, model, where).to(self.device)
+        self.network = _loaded(self.model_class, self.member, model, context).to(self.device)
         self.identity = of_weights(f"{self.member}/{side}", self.network.state_dict())
         last = re.sub(r"[^a-z0-9]+", "_", model.rstrip("/").rpartition("/")[2].lower()).strip("_")
         own = self.member if model == self.default else f"{self.member}_{last.removeprefix(self.member + '_')}"
@@ -47,17 +55,17 @@ class TransformerExtractor(NetworkExtractor):
     def embed(self, pixels: Tensor) -> Tensor:
         """The features of resized and scaled images ``(B, 3, side, side)``."""
 
-    def batch(self, shape: tuple[int, ...]) -> int:
+    def batch_size(self, shape: tuple[int, ...]) -> int:
         return 16 if self.device.type == "cpu" else 64
 
-    def look(self, images: Tensor) -> tuple[Tensor, None]:
+    def forward_features(self, images: Tensor) -> tuple[Tensor, None]:
         pixels = resized(coloured(images), self.side).div(255)
         mean, deviation = (pixels.new_tensor(x).view(1, 3, 1, 1) for x in (self.mean, self.deviation))
         return self.embed((pixels - mean) / deviation), None
 
 
 def resized(images: Tensor, side: int) -> Tensor:
-    """Images ``(B, C, H, W)`` in 0..255 as squares of `side` pixels, by Pillow's bicubic; bytes stay whole numbers."""
+    """Images ``(B, C, H, W)`` in [0, 255] as squares of `side` pixels by Pillow's bicubic filter; uint8 is rounded."""
     pixels = images if images.is_floating_point() else images.float()
     if images.shape[2:] == (side, side):
         return pixels
@@ -65,13 +73,13 @@ def resized(images: Tensor, side: int) -> Tensor:
     return pixels if images.is_floating_point() else pixels.round()
 
 
-def _loaded(model_class: str, member: str, model: str, where: ExtractorContext) -> Any:
+def _loaded(model_class: str, member: str, model: str, context: ExtractorContext) -> Any:
     try:
         import transformers
     except ImportError:
         raise UserError(f"the {member} extractor needs transformers: pip install transformers") from None
-    if where.say:
-        where.say(f"loading {model}")
+    if context.progress:
+        context.progress(f"loading {model}")
     try:
         network = getattr(transformers, model_class).from_pretrained(model)
     except (OSError, ValueError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""The Inception network of published FIDs, as torch-fidelity has it (pip install 'twoplayer[inception]').
+"""The Inception network of published FIDs, from torch-fidelity (pip install 'twoplayer[inception]').
 
 Source: Szegedy, Vanhoucke, Ioffe, Shlens, Wojna, 2016, Rethinking the Inception architecture for computer vision; the
 weights of 2015-12-05 that Heusel et al. 2017 and Salimans et al. 2016 use, in torch-fidelity (Obukhov et al. 2020).
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from twoplayer.core.errors import UserError
-from twoplayer.extractors._base import HERE, ExtractorContext, ExtractorData
+from twoplayer.extractors._base import DEFAULT_CONTEXT, ExtractorContext, ExtractorData
 from twoplayer.extractors._identity import of_weights
 from twoplayer.extractors._network import NetworkExtractor, coloured
 
@@ -28,23 +28,34 @@ INSTALL = "pip install 'twoplayer[inception]'"
 
 @final
 class Inception(NetworkExtractor):
-    """The 2048 activations of the last pooling, and the 1008 logits without bias that the inception score takes.
+    """The 2048 activations of the last pooling, and the 1008 logits without bias that the inception score uses.
 
-    The network resizes images of any size to 299 pixels itself, by TensorFlow 1's bilinear interpolation without
-    antialiasing, as published figures have it. `weights` is a file of them, which names of figures tell where it holds
-    others than the published ones; None takes, or downloads, torch-fidelity's. Raises `UserError` where torch-fidelity
-    or the weights cannot be had.
+    The network resizes images to 299 pixels by TensorFlow 1's bilinear interpolation without antialiasing, as in
+    published results.
+
+    Args:
+        data: not used.
+        context: device and progress callback.
+        weights: a file of weights; its name becomes part of the names of metric values unless it holds the published
+            weights. None takes those of torch-fidelity, and downloads them if needed.
+
+    Raises:
+        UserError: where torch-fidelity or the weights are missing.
     """
 
-    classes: ClassVar[bool] = True
-    size = 2048
+    has_classes: ClassVar[bool] = True
+    dimension = 2048
 
     def __init__(
-        self, data: ExtractorData | None = None, where: ExtractorContext = HERE, *, weights: Path | None = None
+        self,
+        data: ExtractorData | None = None,
+        context: ExtractorContext = DEFAULT_CONTEXT,
+        *,
+        weights: Path | None = None,
     ) -> None:
-        super().__init__(where.device)
+        super().__init__(context.device)
         module = _torch_fidelity()
-        path = _plain(weights) if weights is not None else _downloaded(module.URL_INCEPTION_V3, where)
+        path = _without_code(weights) if weights is not None else _downloaded(module.URL_INCEPTION_V3, context)
         self.network = module.FeatureExtractorInceptionV3(
             "inception-v3-compat", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(path), verbose=False
         ).to(self.device)
@@ -52,10 +63,10 @@ class Inception(NetworkExtractor):
         published = weights is None or _digest(path).startswith(_prefix(module.URL_INCEPTION_V3))
         self.label = "inception" if published else "_".join(["inception", *re.findall("[a-z0-9]+", path.stem.lower())])
 
-    def batch(self, shape: tuple[int, ...]) -> int:
+    def batch_size(self, shape: tuple[int, ...]) -> int:
         return 32 if self.device.type == "cpu" else 128
 
-    def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
+    def forward_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
         features, logits = self.network(coloured(images).contiguous())
         return features, logits
 
@@ -66,17 +77,17 @@ def _torch_fidelity() -> Any:
     except ModuleNotFoundError as error:
         missing = (error.name or "torch_fidelity").split(".")[0].replace("_", "-")
         raise UserError(f"the inception extractor needs {missing}: {INSTALL}") from None
-    except (ImportError, RuntimeError, OSError) as error:  # torchvision of another build than torch
+    except (ImportError, RuntimeError, OSError) as error:  # torchvision was built for another torch
         raise UserError(f"torch-fidelity cannot be imported ({_first_line(error)}): {INSTALL} anew") from error
     return feature_extractor_inceptionv3
 
 
-def _downloaded(url: str, where: ExtractorContext) -> Path:
-    """torch-fidelity's weights where torch keeps downloads, fetched if they are not there."""
+def _downloaded(url: str, context: ExtractorContext) -> Path:
+    """The path of torch-fidelity's weights in torch's download folder; downloads them if they are not there."""
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
     if not path.exists():
-        if where.say:
-            where.say(f"downloading the weights of the inception network to {path}")
+        if context.progress:
+            context.progress(f"downloading the weights of the inception network to {path}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.redirect_stdout(sys.stderr):
@@ -86,11 +97,11 @@ def _downloaded(url: str, where: ExtractorContext) -> Path:
                 f"the weights of the inception network cannot be downloaded ({_first_line(error)}): connect, or fetch "
                 f"{url} elsewhere and put it into {path.parent}"
             ) from error
-    return _plain(path)
+    return _without_code(path)
 
 
 def _prefix(url: str) -> str:
-    """How the SHA-256 digest of a published file begins, as its name tells."""
+    """The first digits of the SHA-256 digest of a published file, which are part of its name."""
     return Path(url).stem.rpartition("-")[2]
 
 
@@ -98,8 +109,8 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _plain(path: Path) -> Path:
-    """The path of a file that holds tensors and no code: torch-fidelity would run what it holds."""
+def _without_code(path: Path) -> Path:
+    """`path`, after a check that the file holds tensors only: torch-fidelity would execute any code in it."""
     import pickle
 
     try:
@@ -110,5 +121,5 @@ def _plain(path: Path) -> Path:
 
 
 def _first_line(error: Exception) -> str:
-    reason = str(getattr(error, "reason", error)).strip()  # an address that cannot be opened wraps why
+    reason = str(getattr(error, "reason", error)).strip()  # a URLError wraps its reason
     return (reason.splitlines() or [type(error).__name__])[0].rstrip(".:")

@@ -17,57 +17,66 @@ from torch.nn.functional import avg_pool2d
 from twoplayer.core.pixels import from_pixels
 from twoplayer.core.ranges import NonNegativeCount, at_least
 from twoplayer.core.rng import numpy_generator
-from twoplayer.extractors._base import HERE, Array, ExtractorContext, ExtractorData
-from twoplayer.extractors._exact_network import ExactNetwork
+from twoplayer.extractors._base import DEFAULT_CONTEXT, Array, ExtractorContext, ExtractorData
 from twoplayer.extractors._identity import of_weights
-from twoplayer.extractors._network import coloured
+from twoplayer.extractors._network import Float64NetworkExtractor, coloured
 
 __all__ = ["RandomConv"]
 
 RECIPE = "random-conv-1"
-"""Names everything here that decides the features: change any of it and change this too."""
+"""Version of the network: part of its identity, to be raised with every change of the features."""
 
 WIDTHS = (32, 64, 96, 128, 192)
-SIDE_LIMIT = 64
-CALIBRATED_ON = (64, 32)
-"""Number and side of the images of coloured noise that the scales are taken of."""
+MAX_SIDE = 64
+"""Pixels; larger images are averaged down."""
+NOISE_IMAGES, NOISE_SIDE = 64, 32
+"""Number and side of the images of coloured noise that calibrate the scales."""
 SHRINKAGE = 0.1
-"""How much of the mean eigenvalue is added to all of them before their roots are divided by."""
+"""Share of the mean eigenvalue that is added to every eigenvalue of a covariance before its inverse root is taken."""
 
 
 @final
-class RandomConv(ExactNetwork):
-    """512 features: the mean activations of five random convolutional layers, each of half the resolution before.
+class RandomConv(Float64NetworkExtractor):
+    """512 features: the mean activations of five random convolutional layers, each at half the previous resolution.
 
-    Filters are random orthogonal ones of whitened inputs, so that edges and textures weigh as much as brightness, and
-    every feature is in units of its standard deviation about its mean over images of noise whose spectrum falls as that
-    of photographs does. `seed` draws another network of the same kind. Images with sides above 64 pixels are averaged
-    down first. Computed in float64 and kept in float32, the weights are the same on every machine but for the last bit.
+    Filters are random and orthogonal on whitened inputs, so that edges and textures count as much as brightness. Every
+    feature is standardized over images of noise whose spectrum falls like that of photographs. Images with sides above
+    64 pixels are averaged down first. Weights are computed in float64 and stored in float32, so that they agree on all
+    machines up to the last bit.
+
+    Args:
+        data: not used.
+        context: device.
+        seed: seed of the random filters; a seed other than 0 becomes part of the names of metric values.
     """
 
     network: _Pyramid
-    size = sum(WIDTHS)
-    note = "random-conv is an untrained network: hold its figures against each other, not against published ones."
+    dimension = sum(WIDTHS)
+    note = "random-conv is an untrained network: compare its values with each other, not with published ones."
 
     def __init__(
-        self, data: ExtractorData | None = None, where: ExtractorContext = HERE, *, seed: NonNegativeCount = 0
+        self,
+        data: ExtractorData | None = None,
+        context: ExtractorContext = DEFAULT_CONTEXT,
+        *,
+        seed: NonNegativeCount = 0,
     ) -> None:
         at_least(0, seed=seed)
-        super().__init__(where.device)
-        with torch.random.fork_rng(devices=[]):  # layers draw weights of their own before they get these
+        super().__init__(context.device)
+        with torch.random.fork_rng(devices=[]):  # constructing the layers draws random weights
             network = _calibrated(_Pyramid(seed), seed)
         network = network.float().to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network.eval().requires_grad_(False)
         self.identity = of_weights(RECIPE, network.state_dict())
         self.label = "random_conv" if seed == 0 else f"random_conv_{seed}"
 
-    def batch(self, shape: tuple[int, ...]) -> int:
+    def batch_size(self, shape: tuple[int, ...]) -> int:
         return max(1, min(256, 400_000 // (shape[0] * shape[1])))
 
-    def look(self, images: Tensor) -> tuple[Tensor, None]:
+    def forward_features(self, images: Tensor) -> tuple[Tensor, None]:
         x = coloured(from_pixels(images, self.network.spread.dtype))
         x = x.contiguous(memory_format=torch.channels_last)
-        shrink = -(-min(x.shape[2:]) // SIDE_LIMIT)
+        shrink = -(-min(x.shape[2:]) // MAX_SIDE)
         return self.network(avg_pool2d(x, shrink, ceil_mode=True) if shrink > 1 else x), None
 
 
@@ -104,8 +113,8 @@ class _Pyramid(nn.Module):
 
 @torch.no_grad()
 def _calibrated(network: _Pyramid, seed: int) -> _Pyramid:
-    """The network with every layer's inputs whitened and its outputs centred and scaled, over images of noise."""
-    x, means = torch.from_numpy(_noise(numpy_generator(seed, "coloured noise"), *CALIBRATED_ON)), []
+    """The network with whitened inputs and standardized outputs of every layer, over images of noise."""
+    x, means = torch.from_numpy(_noise(numpy_generator(seed, "coloured noise"), NOISE_IMAGES, NOISE_SIDE)), []
     for convolution in network.convolutions:
         assert isinstance(convolution, nn.Conv2d) and convolution.bias is not None
         convolution.weight.copy_(_whitened(convolution.weight, x))
@@ -124,10 +133,10 @@ def _calibrated(network: _Pyramid, seed: int) -> _Pyramid:
 
 
 def _whitened(filters: Tensor, x: Tensor) -> Tensor:
-    """The filters ``(O, I, k, k)`` that see inputs ``(B, I, H, W)`` as `filters` would see whitened ones.
+    """Filters ``(O, I, k, k)`` that give on inputs ``(B, I, H, W)`` what `filters` give on whitened inputs.
 
-    Patches of the first layer are whitened as a whole, since brightness outweighs all else there; of the others, whose
-    patches are many times larger, the channels at each position.
+    In the first layer whole patches are whitened, because brightness dominates them; in the other layers, whose patches
+    are many times larger, the channels at each position.
     """
     outputs, inputs, side, _ = filters.shape
     if inputs == 3:
@@ -138,21 +147,21 @@ def _whitened(filters: Tensor, x: Tensor) -> Tensor:
 
 
 def _inverse_root(rows: Tensor) -> Tensor:
-    """The symmetric C^(-1/2) of the rows' covariance C, which is first moved a little towards a round one."""
+    """The symmetric C^(-1/2) of the rows' covariance C, after shrinkage towards a multiple of the identity."""
     values, vectors = torch.linalg.eigh(torch.cov(rows.T))
     root: Tensor = (vectors / (values + SHRINKAGE * values.mean()).sqrt()) @ vectors.T
     return root
 
 
 def _orthogonal(random: np.random.Generator, count: int, length: int) -> Tensor:
-    """`count` orthonormal rows of `length` numbers, float64, uniformly among all such."""
+    """A uniformly random matrix ``(count, length)`` with orthonormal rows, float64."""
     q, r = torch.linalg.qr(torch.from_numpy(random.standard_normal((length, count))))
     rows: Tensor = (q * r.diagonal().sign()).T.contiguous()
     return rows
 
 
 def _noise(random: np.random.Generator, count: int, side: int) -> Array:
-    """Images ``(count, 3, side, side)`` in [-1, 1] whose amplitudes fall as 1/frequency, mostly gray.
+    """Images ``(count, 3, side, side)`` in [-1, 1] with amplitudes proportional to 1/frequency, mostly gray.
 
     Field, 1987, Relations between the statistics of natural images and the response properties of cortical cells.
     """

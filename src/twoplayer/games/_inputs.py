@@ -42,6 +42,9 @@ class SamplerInputs(ABC):
     The same in training and after it, where it knows no more of the data than the run folder keeps.
     """
 
+    has_latents: ClassVar[bool] = True
+    """Whether inputs are latents, or latents with conditions beside them, so that samples can be interpolated."""
+
     @abstractmethod
     def draw(self, count: int, seed: int, purpose: str) -> Tensor:
         """`count` inputs, a function of (seed, purpose) and of what they are to be like."""

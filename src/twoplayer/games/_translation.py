@@ -52,6 +52,7 @@ class ImageInputs(UnconditionalInputs):
     images beside them are of the side that is aimed at in `direction`.
     """
 
+    has_latents: ClassVar[bool] = False
     refusal: ClassVar[str] = (
         "this run translates images and cannot be asked for a {}: give it images, with twoplayer translate"
     )

@@ -1,1 +1,1 @@
-"""A trained run without training: sample, encode, reconstruct, translate, paths through the latent space."""
+"""Using a trained run: sample, encode, reconstruct, translate, latent paths; and reading samples from anywhere."""

@@ -1,4 +1,4 @@
-"""Data through a run's encoder, and back through its generator."""
+"""Encodings of data by a run's encoder or critic, and reconstructions from encodings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import write_atomic
-from twoplayer.inference.sample_reader import in_order
+from twoplayer.inference.open_samples import open_for_run
 from twoplayer.sampling.samples import Samples
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Encodings", "Reconstructions", "encode_data", "reconstruct_data"]
 
-COLUMNS = 16
-"""Samples in a row of a picture of reconstructions."""
+GRID_COLUMNS = 16
+"""Samples in a row of an image grid of reconstructions."""
 
 
 @dataclass(frozen=True, eq=False)
 class Encodings:
-    """Rows of features, in their source's order, and what the source says of each."""
+    """Features of samples in the order of their source, with labels and file names."""
 
     features: np.ndarray
     """float32 ``(N, F)``."""
@@ -33,21 +33,26 @@ class Encodings:
     """int64 ``(N,)`` indices into `class_names`."""
     class_names: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
-    """Files, where each sample has one."""
+    """Files of the samples; empty where they have none."""
     test: np.ndarray | None = None
-    """Which rows are of the source's own test part, if it has one: bool ``(N,)``."""
+    """Which rows belong to the source's own test part, bool ``(N,)``; None without one."""
     skipped: int = 0
-    """How many samples could not be read."""
+    """Number of unreadable samples, which are left out."""
 
     def save(self, path: Path | str) -> Path:
-        """Write everything (.npz), or the features alone (.npy, .csv). Raises `UserError` for another name."""
+        """Write all fields (.npz) or the features only (.npy, .csv). Raises `UserError` for other file names."""
         import io
 
         path, buffer = Path(path), io.BytesIO()
         match path.suffix.lower():
             case ".npz":
-                known = {"labels": self.labels, "class_names": self.class_names, "names": self.names, "test": self.test}
-                arrays = {name: np.asarray(value) for name, value in known.items() if value is not None and len(value)}
+                fields = {
+                    "labels": self.labels,
+                    "class_names": self.class_names,
+                    "names": self.names,
+                    "test": self.test,
+                }
+                arrays = {name: np.asarray(value) for name, value in fields.items() if value is not None and len(value)}
                 np.savez_compressed(buffer, features=self.features, **arrays)  # type: ignore[arg-type]
             case ".npy":
                 np.save(buffer, self.features)
@@ -61,7 +66,7 @@ class Encodings:
 
 @dataclass(frozen=True, eq=False)
 class Reconstructions:
-    """Samples and what was made of their encodings, as the run's data are stored."""
+    """Samples and their reconstructions, as the run's data are stored."""
 
     samples: np.ndarray
     reconstructions: np.ndarray
@@ -70,60 +75,73 @@ class Reconstructions:
         return len(self.samples)
 
     def __str__(self) -> str:
-        what = "gray values" if self.samples.ndim == 4 else "units of the data"
-        return f"{len(self):,} samples, {self.error:.4g} {what} off on average"
+        unit = "gray values" if self.samples.ndim == 4 else "units of the data"
+        return f"{len(self):,} samples, mean absolute error {self.error:.4g} {unit}"
 
     @property
     def error(self) -> float:
-        """Mean absolute difference: in gray values of 255, or in the points' own units."""
+        """Mean absolute difference: in gray values from 0 to 255, or in the units of points."""
         return float(np.abs(self.samples.astype(np.float64) - self.reconstructions).mean())
 
     def save(self, path: Path | str, *, overwrite: bool = False) -> Path:
-        """Write a picture with each sample above its reconstruction (.png), or, as `Samples.save`, the latter alone."""
+        """Write a grid with each sample above its reconstruction (.png), or the reconstructions as `Samples.save`."""
         if Path(path).suffix.lower() != ".png" or self.samples.ndim != 4:
             return Samples(self.reconstructions, self.samples).save(path, overwrite=overwrite)
-        columns = min(COLUMNS, len(self))
+        columns = min(GRID_COLUMNS, len(self))
         rows = -(-len(self) // columns)
         shape = self.samples.shape[1:]
-        sheet = np.full((rows, 2, columns, *shape), 255, np.uint8)
+        grid = np.full((rows, 2, columns, *shape), 255, np.uint8)
         for place, part in enumerate((self.samples, self.reconstructions)):
             padded = np.full((rows * columns, *shape), 255, np.uint8)
             padded[: len(part)] = part
-            sheet[:, place] = padded.reshape(rows, columns, *shape)
-        return Samples(sheet.reshape(-1, *shape), columns=columns).save(path)
+            grid[:, place] = padded.reshape(rows, columns, *shape)
+        return Samples(grid.reshape(-1, *shape), columns=columns).save(path)
 
 
-def encode_data(run: TrainedRun, what: Any, *, by: Literal["encoder", "critic"] = "encoder") -> Encodings:
-    """Everything that `data.load` opens, as features by the run's encoder or critic, in the source's own order.
+def encode_data(run: TrainedRun, source: Any, *, by: Literal["encoder", "critic"] = "encoder") -> Encodings:
+    """The features of all samples of a source by the run's encoder or critic, in the order of the source.
 
-    Raises `UserError` where nothing can be read, where the data are not of the run's kind, and without an encoder.
+    Args:
+        run: the run.
+        source: anything that `twoplayer.data.load` opens.
+        by: ``encoder`` for latents, ``critic`` for the features of the critic before its last layer.
+
+    Raises:
+        UserError: where nothing can be read, where the data are not of the run's kind, and without an encoder.
     """
-    ordered = in_order(what, tuple(run.data["shape"]), run.data["kind"])
-    pieces = [(indices, run.encode(samples, by=by)) for indices, samples in ordered.pieces()]
-    if not pieces:
-        raise UserError(f"nothing in {ordered.name} can be read: give images or points")
-    indices = np.concatenate([rows for rows, _ in pieces])
-    labels, class_names = ordered.labels
+    samples = open_for_run(source, run)
+    chunks = [(chunk.indices, run.encode(chunk.samples, by=by)) for chunk in samples.indexed_chunks()]
+    if not chunks:
+        raise UserError(f"nothing in {samples.name} can be read: give images or points")
+    indices = np.concatenate([rows for rows, _ in chunks])
+    labels, class_names = samples.labels
+    assert samples.count is not None
     return Encodings(
-        np.concatenate([features for _, features in pieces]),
+        np.concatenate([features for _, features in chunks]),
         None if labels is None else labels[indices],
         class_names,
-        () if ordered.file is None else tuple(ordered.file(int(index)) for index in indices),
-        None if ordered.first_test is None else indices >= ordered.first_test,
-        ordered.count - len(indices),
+        tuple(str(samples.files[int(index)]) for index in indices) if samples.files else (),
+        None if samples.first_test is None else indices >= samples.first_test,
+        samples.count - len(indices),
     )
 
 
-def reconstruct_data(run: TrainedRun, what: Any, n: int = 32) -> Reconstructions:
-    """The first `n` samples of everything that `data.load` opens, and their reconstructions.
+def reconstruct_data(run: TrainedRun, source: Any, n: int = 32) -> Reconstructions:
+    """The first `n` samples of a source and their reconstructions.
 
-    Raises `UserError` as `encode_data` does.
+    Args:
+        run: a run with an encoder.
+        source: anything that `twoplayer.data.load` opens.
+        n: number of samples.
+
+    Raises:
+        UserError: as for `encode_data`.
     """
     if n < 1:
         raise UserError(f"cannot reconstruct {n} samples: ask for at least 1")
-    ordered = in_order(what, tuple(run.data["shape"]), run.data["kind"])
-    rows = list(islice((row for _, samples in ordered.pieces() for row in samples), n))
+    opened = open_for_run(source, run)
+    rows = list(islice((row for chunk in opened.chunks() for row in chunk), n))
     if not rows:
-        raise UserError(f"nothing in {ordered.name} can be read: give images or points")
+        raise UserError(f"nothing in {opened.name} can be read: give images or points")
     samples = np.stack(rows)
     return Reconstructions(samples, run.reconstruct(samples).array)

@@ -1,4 +1,4 @@
-"""A finished or unfinished run, read from its folder: sample, evaluate, report, export."""
+"""A trained run, read from its folder: samples, encodings, reconstructions."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ __all__ = ["TrainedRun"]
 
 
 class TrainedRun:
-    """What a run folder holds. Nothing is loaded before it is asked for; nothing loaded runs code.
+    """The content of a run folder. Everything is loaded when it is first used, and loading executes no stored code.
 
     Args:
         path: the run folder.
-        device: where its networks run: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        device: auto, cpu, cuda, cuda:1 or mps.
         objects: the parts that were passed as Python objects when the run was trained, by argument, such as
             ``generator=MyGenerator()``. Their weights are taken from the run's checkpoint.
 
-    Raises `UserError` where the folder is missing, corrupt or from a newer version, and for an object of another class
-    than the run's.
+    Raises:
+        UserError: where the folder is missing, corrupt or from a newer version, and for an object of another class than
+            the run's.
     """
 
     def __init__(self, path: Path | str | RunFolder, *, device: str = "auto", **objects: Any) -> None:
@@ -64,17 +65,17 @@ class TrainedRun:
 
     @cached_property
     def config(self) -> Config:
-        """The settings it was trained with."""
+        """The settings of the training."""
         return self.folder.config()
 
     @cached_property
     def data(self) -> dict[str, Any]:
-        """What it was trained on: name, kind, shape, counts, class names."""
+        """The description of its data: name, kind, shape, counts, class names."""
         return self.folder.data()
 
     @property
     def status(self) -> dict[str, Any]:
-        """State, round, images seen, seconds, and the diagnosis if it stopped itself."""
+        """State, step, images seen, seconds, and the diagnosis of a run that stopped itself."""
         return self.folder.status()
 
     @property
@@ -84,7 +85,7 @@ class TrainedRun:
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        """The measurements made in training, each with its figures."""
+        """The measurements during training, each with its metric values (`stored_metric_values` reads them)."""
         return read_json_lines(self.folder.metrics)
 
     @cached_property
@@ -145,7 +146,7 @@ class TrainedRun:
 
     @cached_property
     def inputs(self) -> SamplerInputs:
-        """What the generator is fed with."""
+        """Draws the inputs of the generator: latents, conditions, or images."""
         return self._built[0].inputs(self.folder.kept())
 
     def _loaded(self, module: nn.Module, held: Mapping[str, Any]) -> nn.Module:
@@ -167,11 +168,21 @@ class TrainedRun:
         attributes: Mapping[str, Any] | None = None,
         text: str | None = None,
     ) -> Samples:
-        """`n` samples; the same seed gives the same ones.
+        """Samples of the generator; equal seeds give equal samples.
 
-        `refine` is how many of its functional gradient steps a generator that has them applies, all by default.
-        A conditional generator can be asked for a class (`label`), for `attributes` by name, or for what a `text`
-        says; what is not asked for is as in the training data. Raises `UserError` for what it cannot be asked.
+        Args:
+            n: number of samples.
+            seed: seed of latents and conditions.
+            refine: number of functional gradient steps to apply, for generators that have them; None applies all.
+            label: class of the samples of a conditional generator.
+            attributes: values of attributes by name, for a conditional generator.
+            text: caption of the samples of a text-conditional generator.
+
+        Returns:
+            The samples. Conditions that are not set are distributed as in the training data.
+
+        Raises:
+            UserError: for conditions that the generator does not have.
         """
         if n < 1:
             raise UserError(f"cannot draw {n} samples: ask for at least 1")
@@ -198,13 +209,45 @@ class TrainedRun:
         with refined(self.generator, refine) as generator:
             yield from stream(generator, inputs, SampleFormat.of(self.data), self.placement)
 
-    def encode(self, samples: Any, *, by: Literal["encoder", "critic"] = "encoder") -> np.ndarray:
-        """Samples, as the data are stored, as numbers, float32 ``(N, F)``.
+    @property
+    def has_encoder(self) -> bool:
+        """Whether the generator has an encoder, so that samples can be encoded and reconstructed."""
+        from twoplayer.networks._joint import InvertedGenerator
 
-        By the run's encoder they are latents; by its critic, which all runs but translations have for it, the features
-        before its last layer (of the sample with its encoding, where the critic judges both; of a sample of which it is
-        told nothing, where it is told of conditions). Raises `UserError` without an encoder or such a critic, and for
-        samples of another shape than the data's.
+        return isinstance(self.generator, InvertedGenerator)
+
+    @property
+    def has_latents(self) -> bool:
+        """Whether the generator maps latents to samples, so that there are paths between samples."""
+        return self.inputs.has_latents
+
+    @property
+    def translates(self) -> bool:
+        """Whether the generator maps images to images."""
+        from twoplayer.games._translation import TranslationGame
+
+        return isinstance(self._built[0], TranslationGame)
+
+    @property
+    def translates_both_ways(self) -> bool:
+        """Whether it translates in both directions."""
+        from twoplayer.games.unpaired_translation import TwoWayTranslator
+
+        return isinstance(self.generator, TwoWayTranslator)
+
+    def encode(self, samples: Any, *, by: Literal["encoder", "critic"] = "encoder") -> np.ndarray:
+        """Features of samples by the run's encoder or critic.
+
+        Args:
+            samples: samples as the data are stored, images uint8 ``(N, H, W[, C])`` or points ``(N, D)``.
+            by: ``encoder`` for latents; ``critic`` for the critic's features before its last layer, with the sample's
+                own encoding where the critic takes latents, and without conditions where it takes conditions.
+
+        Returns:
+            float32 ``(N, F)``.
+
+        Raises:
+            UserError: without an encoder, for the critic of a translation, and for samples of another shape.
         """
         from twoplayer.sampling.generate import SampleFormat, encode
 
@@ -213,7 +256,10 @@ class TrainedRun:
         return encode(network, samples, SampleFormat.of(self.data), self.placement)
 
     def reconstruct(self, samples: Any) -> Samples:
-        """What the generator makes of the samples' encodings. Raises `UserError` as `encode` does."""
+        """The generator's samples for the encodings of `samples`, which are as for `encode`.
+
+        Raises `UserError` without an encoder, and for samples of another shape.
+        """
         import torch
 
         from twoplayer.sampling.generate import SampleFormat, draw
@@ -224,43 +270,47 @@ class TrainedRun:
             draw(self.generator, latents, SampleFormat.of(self.data), self.placement), self.reference_points()
         )
 
-    def _encoder(self, otherwise: str = "") -> Callable[[Tensor], Tensor]:
-        """The run's encoder. Raises `UserError` without one, saying what else could be done `otherwise`."""
-        encode: Callable[[Tensor], Tensor] | None = getattr(self.generator, "encode", None)
-        if encode is None:
-            raise UserError(f"{self.path} has no encoder: train one with twoplayer train bigan{otherwise}")
-        return encode
+    def _encoder(self, alternative: str = "") -> Callable[[Tensor], Tensor]:
+        """The run's encoder. Raises `UserError` without one, with a hint at the `alternative`."""
+        from twoplayer.networks._joint import InvertedGenerator
+
+        generator = self.generator
+        if not isinstance(generator, InvertedGenerator):
+            raise UserError(f"{self.path} has no encoder: train one with twoplayer train bigan{alternative}")
+        return generator.encode
 
     def _critic_features(self, samples: Tensor) -> Tensor:
         from twoplayer.networks._joint import joined
 
-        features: Callable[[Tensor], Tensor] | None = getattr(self.critic, "features", None)
-        if features is None:
-            raise UserError(f"the critic of {self.path} has no features of samples alone: take another run")
-        return features(joined(samples, self._encoder()(samples)) if hasattr(self.generator, "encode") else samples)
+        if self.translates:
+            raise UserError(f"the critic of {self.path} has no features of whole samples: take another run")
+        critic: Any = self.critic
+        inputs = joined(samples, self._encoder()(samples)) if self.has_encoder else samples
+        features: Tensor = critic.features(inputs)
+        return features
 
     def _as_stored(self, samples: Any) -> np.ndarray:
-        """The samples as an array that fits the run; gray images may come without a channel axis."""
+        """The samples as an array in the shape of the run's data; gray images may lack the channel axis."""
         stored: np.ndarray = np.asarray(samples)
         shape = tuple(self.data["shape"])
         if self.data["kind"] == "images" and stored.ndim == 3 and shape[0] == 1:
             stored = stored[..., None]
-        wanted = (*shape[1:], shape[0]) if self.data["kind"] == "images" else shape
-        if stored.shape[1:] != wanted or not len(stored):
+        expected = (*shape[1:], shape[0]) if self.data["kind"] == "images" else shape
+        if stored.shape[1:] != expected or not len(stored):
             raise UserError(
-                f"{self.path} takes samples of shape (N, {', '.join(map(str, wanted))}), not {stored.shape}"
+                f"{self.path} takes samples of shape (N, {', '.join(map(str, expected))}), not {stored.shape}"
             )
         if self.data["kind"] == "images" and stored.dtype != np.uint8:
             raise UserError(f"images must be uint8, values 0 to 255, not {stored.dtype}")
         return stored
 
     def reference_points(self) -> np.ndarray | None:
-        """Real points for the axes of a picture; images need none."""
+        """Real points, which set the axes of a scatter plot; None for images and where the data are gone."""
         if self.data["kind"] == "images":
             return None
         from twoplayer.runs.dataset import reopen
 
         try:
             return cast(np.ndarray, reopen(self.folder).held_out)
-        except UserError:  # the data may be gone; the samples still have a picture
+        except UserError:  # the data may be gone; samples are plotted without them
             return None

@@ -1,19 +1,30 @@
-"""Measuring samples against real data: extractors look, metrics count, and real data stand beside."""
+"""Measuring samples against real data: extractors compute features, metrics compare them with those of real data."""
 
 from __future__ import annotations
 
-from twoplayer.measurement._formatting import count_label, sample_count
 from twoplayer.measurement._measure import Measurement, measure
-from twoplayer.measurement._selection import ALIASES, UNLABELLED, WITHOUT_MODES, named_extractors, named_metrics
+from twoplayer.measurement.plan import (
+    METRIC_ALIASES,
+    NOTE_NO_LABELS,
+    NOTE_NO_MODES,
+    ExtractorSpec,
+    MetricSpec,
+    default_sample_count,
+    parse_extractors,
+    parse_metrics,
+)
+from twoplayer.metrics._base import count_label
 
 __all__ = [
-    "ALIASES",
-    "UNLABELLED",
-    "WITHOUT_MODES",
+    "METRIC_ALIASES",
+    "NOTE_NO_LABELS",
+    "NOTE_NO_MODES",
+    "ExtractorSpec",
     "Measurement",
+    "MetricSpec",
     "count_label",
+    "default_sample_count",
     "measure",
-    "named_extractors",
-    "named_metrics",
-    "sample_count",
+    "parse_extractors",
+    "parse_metrics",
 ]

@@ -1,4 +1,4 @@
-"""Samples to figures: looked at once by every extractor, counted by every metric, real data beside."""
+"""Samples to metric values: features by every extractor, values by every metric, real data beside them."""
 
 from __future__ import annotations
 
@@ -12,145 +12,166 @@ import numpy as np
 from twoplayer import extractors
 from twoplayer.core.errors import UserError
 from twoplayer.extractors._base import Array, Extractor, ExtractorContext, Features
-from twoplayer.measurement._formatting import count_label
-from twoplayer.measurement._parse_names import MemberSpec
-from twoplayer.measurement._reference_features import ReferenceData, extracted, held_out_limit, reference
-from twoplayer.measurement._selection import (
-    Lens,
+from twoplayer.measurement.plan import (
+    ExtractorNames,
+    ExtractorSpec,
     MeasurementData,
     MeasurementPlan,
-    MetricRequest,
-    choose,
-    choose_quick,
+    MetricNames,
+    PlannedMetric,
     modes_of,
+    plan_measurement,
+    plan_training_measurement,
+)
+from twoplayer.measurement.reference_features import (
+    RealFeatures,
+    held_out_limit,
+    real_features,
+    with_log_probabilities,
 )
 from twoplayer.metrics._base import Estimate, MetricValue
-from twoplayer.metrics._stacked import weights
+from twoplayer.metrics._stacked import mode_probabilities
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = ["Measurement", "measure"]
 
-BYTES = 64 * 2**20
-"""Of samples that are looked at together, at least where there are so many."""
-ORDER = ("classes", "stacked", "features", "copies")
-"""Of what extractors see, as it is told."""
+CHUNK_BYTES = 64 * 2**20
+"""Samples that pass the extractors together."""
+MAX_CHUNK_SAMPLES = 2048
+NEEDS_ORDER = ("classes", "stacked", "features", "copies")
+"""Order of the metric values of one extractor, by what their metrics need."""
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """The figures of one set of samples."""
+    """The metric values of one set of samples.
 
-    figures: tuple[MetricValue, ...]
+    Args:
+        metric_values: one for each metric and extractor.
+        notes: sentences on the reliability of the values, and on metrics that are missing.
+        count: number of samples.
+        extractors: the extractors.
+        features: features of all samples by each extractor, in the order of the samples.
+    """
+
+    metric_values: tuple[MetricValue, ...]
     notes: tuple[str, ...]
-    """How far the figures can be trusted, and why there are no others; a sentence each."""
     count: int
-    """How many samples there were."""
     extractors: tuple[Extractor, ...] = field(default=(), compare=False, repr=False)
-    """What looked at them."""
-    seen: tuple[Features, ...] = field(default=(), compare=False, repr=False)
-    """What each of them saw, in the order of the samples."""
+    features: tuple[Features, ...] = field(default=(), compare=False, repr=False)
 
 
 def measure(
     samples: Array | Iterable[Array],
     data: MeasurementData,
     *,
-    extractor: str | Lens | Iterable[str | Lens] | None = None,
-    metrics: str | MemberSpec | Iterable[str | MemberSpec] | None = None,
-    quick: bool = False,
+    extractor: ExtractorNames = None,
+    metrics: MetricNames = None,
+    in_training: bool = False,
     cache: Path | None = None,
     device: torch.device | str = "cpu",
-    say: Callable[[str], None] | None = None,
+    progress: Callable[[str], None] | None = None,
 ) -> Measurement:
-    """Measure samples against a data set, and its held-out part beside them.
+    """Measure samples against a data set, and its held-out part in the same way.
 
     Args:
-        samples: images uint8 ``(N, H, W, C)`` or points ``(N, D)`` as the data are stored, or pieces of them one after
-            the other, which are not kept; at least 2 in all.
+        samples: images uint8 ``(N, H, W, C)`` or points ``(N, D)`` as the data are stored, or an iterable of such
+            arrays, which are not stored; at least 2 samples in all.
         data: a data set of the data family.
         extractor: a name of ``twoplayer list extractors``, an extractor, or several; by default the data set's own
             classifier where it has labels, else random-conv, and the coordinates of points.
         metrics: names of ``twoplayer list metrics``, aliases (fid, prdc), or several with commas between them; by
-            default all that apply and take less than minutes.
-        quick: only what training can afford, and no figures where there is none of that.
-        cache: where trained extractors and features of real data are kept; by default $TWOPLAYER_CACHE, else
+            default all that apply and are fast.
+        in_training: measure only what is fast enough to be repeated during training; nothing is an error.
+        cache: folder of trained extractors and features of real data; by default $TWOPLAYER_CACHE, else
             ~/.cache/twoplayer.
-        device: where extractors compute.
-        say: told how far it is.
+        device: device of the extractors.
+        progress: callback of progress lines.
 
-    Figures of real data are of as many held-out samples, or of all where there are fewer. Raises `UserError` for
-    samples that do not fit the data, for too few of them, and for what was asked for and cannot be.
+    Returns:
+        The metric values. The values of real data are for as many held-out samples, or for all where there are fewer.
+
+    Raises:
+        UserError: for samples that do not fit the data, for too few samples, and for named extractors and metrics that
+            cannot be measured.
+
+    >>> from twoplayer.data import load
+    >>> from twoplayer.data._base import DataSettings
+    >>> ring = load("ring", DataSettings())
+    >>> measured = measure(ring.train[:500], ring, metrics="modes-covered")
+    >>> measured.metric_values[0].name, measured.metric_values[0].value
+    ('modes_covered_500', 8.0)
     """
-    choice = choose_quick(data) if quick else choose(data, extractor, metrics)
+    plan = plan_training_measurement(data) if in_training else plan_measurement(data, extractor, metrics)
     if isinstance(samples, np.ndarray):
-        _check(samples, data)  # before an extractor is trained for them
-        _enough(len(samples), choice)
-    where = ExtractorContext(device, cache, say)
-    lenses = [_made(lens, data, where) for lens in choice.lenses]
-    looked = _look(samples, data, lenses, where)
-    _enough(looked.count, choice)
-    figures, notes = list[MetricValue](), [*choice.notes, *(lens.note for lens in lenses if lens.note)]
-    for task in _tasks(choice, data, lenses, looked, where):
-        figures += _figures(task, choice, looked.count, notes, say)
-    if not quick:
-        notes += _on_counts(choice, figures, looked.count, data)
-    return Measurement(tuple(figures), tuple(notes), looked.count, tuple(lenses), looked.seen)
+        _check_shape(samples, data)  # before an extractor is trained
+        _check_count(len(samples), plan)
+    context = ExtractorContext(device, cache, progress)
+    created = [_create(each, data, context) for each in plan.extractors]
+    extracted = _extract(samples, data, created, context)
+    _check_count(extracted.count, plan)
+    values, notes = list[MetricValue](), [*plan.notes, *(each.note for each in created if each.note)]
+    for inputs in _metric_inputs(plan, data, created, extracted, context):
+        values += _metric_values(inputs, plan, extracted.count, notes, progress)
+    if not in_training:
+        notes += _count_notes(plan, values, extracted.count, data)
+    return Measurement(tuple(values), tuple(notes), extracted.count, tuple(created), extracted.features)
 
 
-# ---- looking
+# ---- features
 
 
 @dataclass(frozen=True, eq=False)
 class _ExtractedFeatures:
-    """What was seen of the samples, by each extractor, and the samples themselves where they are points."""
+    """Features of the samples by each extractor; the samples themselves where they are points."""
 
     count: int
-    seen: tuple[Features, ...]
+    features: tuple[Features, ...]
     points: Array | None
 
 
-def _made(lens: Lens, data: MeasurementData, where: ExtractorContext) -> Extractor:
-    if isinstance(lens, Extractor):
-        return lens
-    made: Extractor = extractors.create(lens.name, data, where, **dict(lens.options))
-    return made
+def _create(extractor: ExtractorSpec | Extractor, data: MeasurementData, context: ExtractorContext) -> Extractor:
+    if isinstance(extractor, Extractor):
+        return extractor
+    created: Extractor = extractors.create(extractor.name, data, context, **dict(extractor.options))
+    return created
 
 
-def _look(
-    samples: Array | Iterable[Array], data: MeasurementData, lenses: Sequence[Extractor], where: ExtractorContext
+def _extract(
+    samples: Array | Iterable[Array], data: MeasurementData, created: Sequence[Extractor], context: ExtractorContext
 ) -> _ExtractedFeatures:
-    count, seen, points = 0, [list[Features]() for _ in lenses], list[Array]()
+    count, pieces, points = 0, [list[Features]() for _ in created], list[Array]()
     for chunk in _chunks(samples, data):
-        for lens, pieces in zip(lenses, seen, strict=True):
-            pieces.append(lens.extract(chunk))
+        for extractor, own_pieces in zip(created, pieces, strict=True):
+            own_pieces.append(extractor.extract(chunk))
         points += [chunk] if data.kind == "points" else []
         count += len(chunk)
-        if where.say and lenses and not all(lens.cheap for lens in lenses):
-            where.say(f"{', '.join(lens.label for lens in lenses)} looked at {count:,} samples")
+        if context.progress and created and not all(extractor.cheap for extractor in created):
+            context.progress(f"features of {count:,} samples by {', '.join(extractor.label for extractor in created)}")
     if count < 2:
         raise UserError(f"{count} samples cannot be measured: give at least 2")
-    return _ExtractedFeatures(count, tuple(map(Features.joined, seen)), np.concatenate(points) if points else None)
+    return _ExtractedFeatures(count, tuple(map(Features.joined, pieces)), np.concatenate(points) if points else None)
 
 
 def _chunks(samples: Array | Iterable[Array], data: MeasurementData) -> Iterator[Array]:
-    """The samples in pieces of about equal length, however they come."""
+    """The samples in chunks of about equal length."""
     pieces = [samples] if isinstance(samples, np.ndarray) else samples
-    waiting: list[Array] = []
+    pending: list[Array] = []
     for piece in pieces:
-        _check(piece, data)
-        length = max(1, min(2048, BYTES // max(1, piece[:1].nbytes)))
+        _check_shape(piece, data)
+        length = max(1, min(MAX_CHUNK_SAMPLES, CHUNK_BYTES // max(1, piece[:1].nbytes)))
         for start in range(0, len(piece), length):
-            waiting.append(piece[start : start + length])
-            if sum(map(len, waiting)) >= length:
-                yield np.concatenate(waiting)
-                waiting = []
-    if waiting:
-        yield np.concatenate(waiting)
+            pending.append(piece[start : start + length])
+            if sum(map(len, pending)) >= length:
+                yield np.concatenate(pending)
+                pending = []
+    if pending:
+        yield np.concatenate(pending)
 
 
-def _check(samples: Array, data: MeasurementData) -> None:
+def _check_shape(samples: Array, data: MeasurementData) -> None:
     expected = data.train.shape[1:]
     if samples.shape[1:] != expected:
         raise UserError(f"samples of shape {samples.shape[1:]} do not fit: give samples of shape {expected}")
@@ -158,148 +179,150 @@ def _check(samples: Array, data: MeasurementData) -> None:
         raise UserError(f"the samples are {samples.dtype}, not uint8: scale them to [0, 255] and round")
 
 
-def _enough(count: int, choice: MeasurementPlan) -> None:
-    """Raise `UserError` for fewer samples than the metrics that were named need."""
+def _check_count(count: int, plan: MeasurementPlan) -> None:
+    """Raise `UserError` for fewer samples than the named metrics need."""
     if count < 2:
         raise UserError(f"{count} samples cannot be measured: give at least 2")
-    short = [w for w in choice.wanted if count < w.metric.least]
-    if choice.asked and short:
-        needs = ", ".join(f"{w.named.name} needs at least {w.metric.least:,} samples" for w in short)
+    short = [planned for planned in plan.metrics if count < planned.metric.min_samples]
+    if plan.explicit and short:
+        needs = ", ".join(f"{p.spec.name} needs at least {p.metric.min_samples:,} samples" for p in short)
         raise UserError(f"{needs}, and there are {count:,}: give more")
 
 
-# ---- counting
+# ---- values
 
 
 @dataclass(frozen=True, eq=False)
 class _MetricInputs:
-    """Samples and held-out real data as some metrics take them, each with its reference."""
+    """Samples and held-out real data in the form that a group of metrics takes, each with its reference."""
 
-    wanted: tuple[MetricRequest, ...]
-    label: str
-    """What the figures' names say of the extractor, with a leading underscore, or nothing."""
+    metrics: tuple[PlannedMetric, ...]
+    extractor: str | None
     samples: Any
     reference: Any
     real: Any
     real_reference: Any
 
 
-def _tasks(
-    choice: MeasurementPlan,
+def _metric_inputs(
+    plan: MeasurementPlan,
     data: MeasurementData,
-    lenses: Sequence[Extractor],
-    looked: _ExtractedFeatures,
-    where: ExtractorContext,
+    created: Sequence[Extractor],
+    extracted: _ExtractedFeatures,
+    context: ExtractorContext,
 ) -> Iterator[_MetricInputs]:
-    """What is to be counted, the metrics of one need together, so that they share what they have in common."""
-    by_need: dict[str, tuple[MetricRequest, ...]] = {}
-    for each in choice.wanted:
-        by_need[each.metric.needs] = (*by_need.get(each.metric.needs, ()), each)
-    of_density, modes = by_need.pop("density", ()), modes_of(data)
-    if of_density and modes is not None and looked.points is not None:
-        yield _MetricInputs(of_density, "", looked.points, modes, data.held_out[: looked.count], modes)
-    for lens, seen in zip(lenses, looked.seen, strict=True):
-        suits = [need for need in ORDER if need in by_need and (lens.classes or need in ("features", "copies"))]
-        if suits:
-            known = reference(data, lens, where)
-            for need in suits:
-                yield _MetricInputs(by_need[need], f"_{lens.label}", *_views(need, seen, known, data))
+    """The inputs of all metrics; metrics of equal needs come together, so that they share intermediate results."""
+    by_need: dict[str, tuple[PlannedMetric, ...]] = {}
+    for planned in plan.metrics:
+        by_need[planned.metric.needs] = (*by_need.get(planned.metric.needs, ()), planned)
+    density_metrics, modes = by_need.pop("density", ()), modes_of(data)
+    if density_metrics and modes is not None and extracted.points is not None:
+        held_out = data.held_out[: extracted.count]
+        yield _MetricInputs(density_metrics, None, extracted.points, modes, held_out, modes)
+    for extractor, features in zip(created, extracted.features, strict=True):
+        needs = [n for n in NEEDS_ORDER if n in by_need and (extractor.has_classes or n in ("features", "copies"))]
+        if needs:
+            real = real_features(data, extractor, context)
+            for need in needs:
+                yield _MetricInputs(by_need[need], extractor.label, *_views(need, features, real, data))
 
 
-def _views(need: str, seen: Features, known: ReferenceData, data: MeasurementData) -> tuple[Any, Any, Any, Any]:
-    """Samples, their reference, held-out real data, and theirs: see `Metric`."""
-    count = len(seen)
-    held_out = known.held_out.head(count)
+def _views(need: str, features: Features, real: RealFeatures, data: MeasurementData) -> tuple[Any, Any, Any, Any]:
+    """Samples, their reference, held-out real data, and the reference of those: see `Metric`."""
+    count = len(features)
+    held_out = real.held_out.head(count)
     if need == "copies":
-        # Held-out data cannot be held against themselves: one half plays the samples.
-        half = len(known.held_out) // 2
-        played = known.held_out.head(min(half, count)).features
-        return seen.features, known.parts(), played, known.parts(slice(half, None))
+        # Held-out data cannot be their own reference: one half takes the place of the samples.
+        half = len(real.held_out) // 2
+        real_samples = real.held_out.head(min(half, count)).features
+        return features.features, real.parts(), real_samples, real.parts(slice(half, None))
     if need == "stacked":
-        assert seen.logits is not None and held_out.logits is not None and data.train_labels is not None
-        expected = weights(data.train_labels)
-        return seen.logits.argmax(1), expected, held_out.logits.argmax(1), expected
-    real = known.real(count, classes=need == "classes")
+        assert features.logits is not None and held_out.logits is not None and data.train_labels is not None
+        expected = mode_probabilities(data.train_labels)
+        return features.logits.argmax(1), expected, held_out.logits.argmax(1), expected
+    reference = real.reference(count, classes=need == "classes")
     if need == "classes":
-        return extracted(seen), real, extracted(held_out), real
-    return seen.features, real, held_out.features, real
+        return with_log_probabilities(features), reference, with_log_probabilities(held_out), reference
+    return features.features, reference, held_out.features, reference
 
 
-def _figures(
-    task: _MetricInputs, choice: MeasurementPlan, count: int, notes: list[str], say: Callable[[str], None] | None
+def _metric_values(
+    inputs: _MetricInputs,
+    plan: MeasurementPlan,
+    count: int,
+    notes: list[str],
+    progress: Callable[[str], None] | None,
 ) -> Iterator[MetricValue]:
-    """The figures of a task; why one of a metric that nobody named, or of the real data, is missing is noted."""
-    found: list[tuple[MetricRequest, Estimate]] = []
-    for each in task.wanted:
-        if say and not choice.quick:
-            say(f"measuring {each.named.name}{task.label.replace('_', ' ')}")
+    """The values of a group of metrics. Adds a note for each unnamed metric and each value of real data that fails."""
+    label = "" if inputs.extractor is None else f"_{inputs.extractor}"
+    estimates: list[tuple[PlannedMetric, Estimate]] = []
+    for planned in inputs.metrics:
+        if progress and not plan.in_training:
+            progress(f"measuring {planned.spec.name}{label.replace('_', ' ')}")
         try:
-            found.append((each, _of_samples(each, task, count)))
+            if count < planned.metric.min_samples:
+                raise UserError(f"it needs at least {planned.metric.min_samples:,} samples")
+            estimates.append((planned, planned.metric.measure(inputs.samples, inputs.reference)))
         except UserError as error:
-            if choice.asked:
+            if plan.explicit:
                 raise
-            notes.append(f"{each.named.name} is left out: {error}.")
-    # All of the samples' figures before any of the real data's: what metrics share is kept for one set at a time.
-    for each, estimate in found:
-        name = f"{each.metric.figure}{each.named.suffix}{task.label}_{count_label(count)}"
-        try:
-            real = _of_real(each, task)
-        except UserError as error:
-            real = None
-            notes.append(f"{name} of the real data is missing: {error}.")
-        yield MetricValue(
-            name,
-            estimate.value,
-            each.metric.higher_is_better,
-            None if real is None else real.value,
-            None if real is None else len(task.real),
-            estimate.error,
-            None if real is None else real.error,
+            notes.append(f"{planned.spec.name} is left out: {error}.")
+    # All values of the samples precede those of real data: shared results are cached for one set at a time.
+    for planned, estimate in estimates:
+        quantity = f"{planned.metric.name}{planned.spec.suffix}{label}"
+        real, problem = _real_estimate(planned, inputs)
+        value = MetricValue.of(
+            quantity,
+            count,
+            estimate,
+            higher_is_better=planned.metric.higher_is_better,
+            real=real,
+            real_count=len(inputs.real),
+            metric=str(planned.spec),
+            extractor=inputs.extractor,
         )
+        if problem:
+            notes.append(f"{value.name} of the real data is missing: {problem}.")
+        yield value
 
 
-def _of_samples(each: MetricRequest, task: _MetricInputs, count: int) -> Estimate:
-    if count < each.metric.least:
-        raise UserError(f"it needs at least {each.metric.least:,} samples")
-    found: Estimate = each.metric.measure(task.samples, task.reference)
-    return found
+def _real_estimate(planned: PlannedMetric, inputs: _MetricInputs) -> tuple[Estimate | None, str]:
+    """The value of held-out real data, or None and the problem, which is empty where nothing is held out."""
+    held_out, needed = len(inputs.real), planned.metric.min_samples
+    if not held_out:
+        return None, ""
+    if held_out < needed:
+        return None, f"it needs at least {needed:,} held-out samples, and there are {held_out:,}"
+    try:
+        return planned.metric.measure(inputs.real, inputs.real_reference), ""
+    except UserError as error:
+        return None, str(error)
 
 
-def _of_real(each: MetricRequest, task: _MetricInputs) -> Estimate | None:
-    """The same of held-out real data; None where there are none. Raises `UserError` where there are too few."""
-    if not len(task.real):
-        return None
-    if len(task.real) < each.metric.least:
-        raise UserError(f"it needs at least {each.metric.least:,} held-out samples, and there are {len(task.real):,}")
-    found: Estimate = each.metric.measure(task.real, task.real_reference)
-    return found
-
-
-def _on_counts(
-    choice: MeasurementPlan, figures: Sequence[MetricValue], count: int, data: MeasurementData
+def _count_notes(
+    plan: MeasurementPlan, values: Sequence[MetricValue], count: int, data: MeasurementData
 ) -> Iterator[str]:
-    """What the counts mean for whoever compares the figures."""
+    """Notes on the comparability of values for these sample counts."""
     short: dict[int, list[str]] = {}
-    for each in choice.wanted:
-        if count < each.metric.protocol:
-            short.setdefault(each.metric.protocol, []).append(each.named.name)
+    for planned in plan.metrics:
+        if count < planned.metric.protocol_samples:
+            short.setdefault(planned.metric.protocol_samples, []).append(planned.spec.name)
     for protocol, names in sorted(short.items()):
         yield (
-            f"Published figures take {protocol:,} samples ({', '.join(names)}): hold these, of {count:,}, only against "
-            "figures of as many."
+            f"Published values are for {protocol:,} samples ({', '.join(names)}): compare these, for {count:,}, only "
+            "with values for as many."
         )
-    if figures and not len(data.held_out):
-        yield f"{data.name} has nothing held out, so there are no figures of real data to compare with."
-    there = len(data.held_out)
-    if figures and 0 < (seen := min(there, held_out_limit(data))) < count:
-        which = f"{seen:,} real samples are held out"
-        which = which if seen == there else f"{seen:,} of the {there:,} held-out real samples are looked at"
+    available = len(data.held_out)
+    if values and not available:
+        yield f"{data.name} has no held-out data, so there are no values of real data to compare with."
+    used = min(available, held_out_limit(data))
+    if values and 0 < used < count:
+        which = f"{used:,} real samples are held out"
+        which = which if used == available else f"{used:,} of the {available:,} held-out real samples are used"
+        yield f"Only {which}: values of real data are for no more, and most distances grow with fewer samples."
+    halved = [planned.spec.name for planned in plan.metrics if planned.metric.needs == "copies"]
+    if halved and values:
         yield (
-            f"Only {which}: the real figures are of no more than those, and most distances are larger of fewer samples."
-        )
-    halved = [each.named.name for each in choice.wanted if each.metric.needs == "copies"]
-    if halved and figures:
-        yield (
-            f"The real figures of {', '.join(halved)} take one half of the held-out data for samples and the other for "
-            "held-out data, since against themselves they would be copies."
+            f"For the values of real data, {', '.join(halved)} take one half of the held-out data as samples and the "
+            "other as held-out data, because held-out data compared with themselves would count as copies."
         )

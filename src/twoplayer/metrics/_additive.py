@@ -1,4 +1,4 @@
-"""Metrics that follow from sums over samples, so that no sample need be kept."""
+"""Metrics that are functions of sums over samples, so that samples need not be stored."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ S = TypeVar("S", bound=Sums)
 
 
 class Additive(ABC, Generic[S]):
-    """A metric whose value follows from sums, so that samples need not be kept."""
+    """The capability of a metric to be computed from sums over samples."""
 
     @property
     @abstractmethod
     def sums(self) -> type[S] | None:
-        """What to sum; None where the options at hand need the samples themselves."""
+        """The class of the sums; None where the options of this metric need the samples themselves."""
 
     @abstractmethod
     def of_sums(self, samples: S, real: S | ReferenceFeatures | None) -> float:
-        """The value, of sums that hold numpy arrays; `real` is None where no real samples are known."""
+        """The value for sums of numpy arrays; `real` is None where there are no real samples."""

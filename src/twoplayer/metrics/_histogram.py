@@ -1,4 +1,4 @@
-"""The divergence of a histogram from the probabilities that it should have, with its standard error."""
+"""The Kullback-Leibler divergence of a histogram from given probabilities, with its standard error."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["divergence"]
 def divergence(counts: Array, weights: Array) -> Estimate:
     """KL(counts / N ‖ `weights`) in nats, at least 0, of `counts` ``(K,)``, not all 0.
 
-    The error is Var ln(p/w) / N where p differs from w, and (K - 1) / 2N² besides, K being the classes that occur, all
-    that there is where it does not; the variance of the histogram's own logarithms counts the latter twice. None where
+    The variance is Var ln(p/w) / N, the term that vanishes where p = w, plus (K - 1) / 2N², with K the number of
+    classes that occur. The empirical variance of the logarithms contains the second term twice. The error is None where
     the divergence is infinite.
     """
     from scipy.special import rel_entr
@@ -25,7 +25,7 @@ def divergence(counts: Array, weights: Array) -> Estimate:
     value = float(rel_entr(share, weights).sum())
     if not math.isfinite(value):
         return Estimate(value)
-    seen = counts > 0
-    spread = float((share[seen] * np.log(share[seen] / weights[seen]) ** 2).sum()) - value**2
-    noise = (int(seen.sum()) - 1) / total
+    occurs = counts > 0
+    spread = float((share[occurs] * np.log(share[occurs] / weights[occurs]) ** 2).sum()) - value**2
+    noise = (int(occurs.sum()) - 1) / total
     return Estimate(max(0.0, value), math.sqrt((max(0.0, spread - noise) + noise / 2) / total))

@@ -1,4 +1,4 @@
-"""Predicted log-probabilities: a table that can be trusted, summed piece by piece."""
+"""Predicted log-probabilities: checked, and summed chunk by chunk."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from twoplayer.metrics._base import Array
 from twoplayer.metrics._nearest import strips
 from twoplayer.metrics._sums import LabelSums
 
-__all__ = ["of_each", "summed", "table"]
+__all__ = ["checked_logs", "of_each", "summed"]
 
 CHUNK = 8192
-"""Samples whose probabilities are held at a time."""
+"""Samples whose probabilities are in memory at a time."""
 ROUNDING = 1e-3
-"""How far above 0 the logarithm of a probability may come out in float32."""
+"""Largest rounding error of the logarithm of a probability in float32."""
 
 
-def table(log_probabilities: Any) -> Array:
+def checked_logs(log_probabilities: Any) -> Array:
     """Log-probabilities as float64 ``(N, K)``, -∞ where a probability is 0. Raises `UserError` for anything else."""
     logs = np.asarray(log_probabilities, np.float64)
     if logs.ndim != 2 or not logs.size:
@@ -36,10 +36,10 @@ def table(log_probabilities: Any) -> Array:
 
 
 def summed(logs: Array) -> LabelSums:
-    """The sums that scores need of log-probabilities ``(N, K)``."""
-    return reduce(add, (LabelSums.of(logs[some]) for some in strips(len(logs), CHUNK)))
+    """`LabelSums` of log-probabilities ``(N, K)``."""
+    return reduce(add, (LabelSums.of(logs[chunk]) for chunk in strips(len(logs), CHUNK)))
 
 
-def of_each(logs: Array, of: Callable[[Array], Array]) -> Array:
-    """What `of` makes of the probabilities ``(B, K)`` of some samples, ``(B,)``, for all samples ``(N,)``."""
-    return np.concatenate([of(np.exp(logs[some])) for some in strips(len(logs), CHUNK)])
+def of_each(logs: Array, function: Callable[[Array], Array]) -> Array:
+    """`function` of the probabilities, ``(B, K)`` to ``(B,)``, applied to all samples chunk by chunk, ``(N,)``."""
+    return np.concatenate([function(np.exp(logs[chunk])) for chunk in strips(len(logs), CHUNK)])

@@ -1,7 +1,7 @@
 """The maximum mean discrepancy, squared, over all pairs of samples in tiles, with its standard error.
 
 Source: Gretton, Borgwardt, Rasch, Schölkopf, Smola, 2012, A kernel two-sample test, lemma 6 (the estimate); Sutherland,
-2019, Unbiased estimators for the variance of MMD estimators (what its variance consists of).
+2019, Unbiased estimators for the variance of MMD estimators (the terms of its variance).
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ __all__ = ["GaussianKernel", "Kernel", "PolynomialKernel", "between", "mean_disc
 
 TILE = 2048
 """Rows and columns of a tile: 32 MiB in float64."""
-WIDTH_SAMPLES = 1000
+MEDIAN_SAMPLES = 1000
+"""Samples whose distances determine the median distance."""
 
 
 class Kernel(ABC):
@@ -30,11 +31,11 @@ class Kernel(ABC):
 
     @abstractmethod
     def __call__(self, a: Array, b: Array) -> Array:
-        """``(N, M)`` for float64 features ``(N, F)`` and ``(M, F)`` less `centre`."""
+        """Values ``(N, M)`` for float64 features ``(N, F)`` and ``(M, F)``, from which `centre` has been subtracted."""
 
     @abstractmethod
     def centre(self, features: Array) -> Array:
-        """What to subtract from features first, ``(F,)``: small numbers cancel less."""
+        """An offset ``(F,)`` to subtract from features, which reduces cancellation."""
 
 
 @final
@@ -79,29 +80,29 @@ class GaussianKernel(Kernel):
 
 @dataclass(frozen=True, eq=False)
 class WithinSet:
-    """The kernel between the samples of one set."""
+    """Statistics of the kernel between the samples of one set."""
 
     rows: Array
-    """Its mean over the other samples, for each of N, ``(N,)``."""
+    """Mean over the other samples, for each of N, ``(N,)``."""
     diagonal: float
-    """Its mean from each sample to itself."""
+    """Mean value of the kernel of a sample with itself."""
     square: float
     """Mean square over pairs of different samples."""
 
     @property
     def noise(self) -> float:
-        """Variance of the kernel about what its two samples contribute each."""
+        """Variance of the kernel that the two projections onto one sample do not explain."""
         return max(0.0, self.square - 2 * float((self.rows**2).mean()) + float(self.rows.mean()) ** 2)
 
 
 @dataclass(frozen=True, eq=False)
 class BetweenSets:
-    """The kernel between the samples of two sets."""
+    """Statistics of the kernel between the samples of two sets."""
 
     rows: Array
-    """Its mean over the second set, for each sample of the first, ``(N,)``."""
+    """Mean over the second set, for each sample of the first, ``(N,)``."""
     columns: Array
-    """Its mean over the first set, for each sample of the second, ``(M,)``."""
+    """Mean over the first set, for each sample of the second, ``(M,)``."""
     square: float
 
     @property
@@ -119,19 +120,19 @@ def mmd(features: Array, real: Array, kernel: Kernel, *, unbiased: bool = True) 
 
 
 def between(features: Array, real: ReferenceFeatures, kernel: Kernel, *, unbiased: bool = True) -> Estimate:
-    """`mmd` against a reference that keeps what the kernel says of it alone."""
+    """`mmd` with the kernel statistics of the real samples cached in the reference."""
     a, b = _pair(features, real.features)
     centre = kernel.centre(b)
-    own = real.shared(f"within {kernel}", real.seen, lambda: _within(b, kernel, centre))
-    return mean_discrepancy(_within(a, kernel, centre), own, _between(a, b, kernel, centre), unbiased=unbiased)
+    real_within = real.shared(f"within {kernel}", real.feature_set, lambda: _within(b, kernel, centre))
+    return mean_discrepancy(_within(a, kernel, centre), real_within, _between(a, b, kernel, centre), unbiased=unbiased)
 
 
 def mean_discrepancy(a: WithinSet, b: WithinSet, across: BetweenSets, *, unbiased: bool = True) -> Estimate:
-    """E k(x, x') + E k(y, y') - 2 E k(x, y), over pairs of different samples; else over all, which is biased upwards.
+    """E k(x, x') + E k(y, y') - 2 E k(x, y), over pairs of different samples; with `unbiased` False over all pairs.
 
-    The error is that of draws of both sets. By Hoeffding's decomposition the variance is 4ζ/N for what each sample
-    contributes, and 2σ²/N(N-1) and 4σ²/NM for what pairs do beyond that; the plain variances of the contributions count
-    the latter twice, so they are taken off once. It holds where both sets are of one distribution, too.
+    The error is that over draws of both sets. By Hoeffding's decomposition the variance is 4ζ/N for the terms of single
+    samples and 2σ²/N(N-1) and 4σ²/NM for the terms of pairs. The empirical variances of the single-sample terms contain
+    the pair terms twice, so these are subtracted once. The formula also holds where both distributions are equal.
     """
     n, m = len(a.rows), len(b.rows)
     inside_a, inside_b = float(a.rows.mean()), float(b.rows.mean())
@@ -147,15 +148,15 @@ def mean_discrepancy(a: WithinSet, b: WithinSet, across: BetweenSets, *, unbiase
 def median_distance(features: Array) -> float:
     """The median distance between two of 1,000 of the samples ``(N, F)``, N at least 2.
 
-    Raises `UserError` where more than half of them are one.
+    Raises `UserError` where more than half of the distances are 0.
     """
     from scipy.spatial.distance import pdist
 
     rows = matrix(features)
-    some = rows[np.sort(shuffled(rows)[:WIDTH_SAMPLES])].astype(np.float64)
-    median = float(np.median(pdist(some)))
+    subset = rows[np.sort(shuffled(rows)[:MEDIAN_SAMPLES])].astype(np.float64)
+    median = float(np.median(pdist(subset)))
     if median == 0:
-        raise UserError("most real samples have the same features, so their distances set no kernel width: give width=")
+        raise UserError("most real samples have equal features, so that the median distance is 0: set the option width")
     return median
 
 

@@ -1,4 +1,4 @@
-"""Which samples lie near which mode: what the metrics on toy densities share."""
+"""The nearest mode of each sample, for the metrics on toy densities."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 
 from twoplayer.metrics._base import Array, Modes
 
-__all__ = ["PROTOCOL", "Assignment", "assign"]
+__all__ = ["PROTOCOL_SAMPLES", "Assignment", "assign"]
 
-PROTOCOL = 2_500
-"""Samples in the published tables."""
+PROTOCOL_SAMPLES = 2_500
+"""Sample count of the published tables."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
-"""How far the balls of a set's samples reach: to the k-th nearest other one, in the whole set and in random halves.
+"""Radii of the balls around samples: distances to the k-th nearest other sample, in the whole set and in random halves.
 
-A sample's k-th nearest in any half that holds it is one of its nearest 2k + 12√k or so in the whole, but once in a
-million times. So one list of near neighbours tells all radii, and no half needs distances of its own.
+The k-th nearest neighbour within a half is, except once in a million times, among the nearest 2k + 12√k neighbours in
+the whole set. So one list of near neighbours gives the radii for all halves.
 """
 
 from __future__ import annotations
@@ -19,41 +19,40 @@ from twoplayer.metrics._nearest import PRECISIONS, TIE, DistancePairs, candidate
 __all__ = ["Reach", "reach"]
 
 SPLITS = 9
-"""Random ways to halve a set: errors that are made of nine differences are known to a quarter."""
-
-LISTED = 12
-"""Standard deviations, about, by which a list is longer than what a half's nearest take on average."""
+"""Random splits into halves: an error from nine differences has a relative error of about a quarter."""
+LIST_DEVIATIONS = 12
+"""Length of a neighbour list beyond 2k, in units of √k."""
 
 
 @dataclass(frozen=True, eq=False)
 class Reach:
-    """The balls of N samples in the whole set, and in both halves of S ways to halve it."""
+    """The radii of N samples in the whole set, and in both halves of S random splits."""
 
     sides: Array
-    """Which half a sample is in, int8 ``(1 + S, N)``: first 0 throughout, for the whole, then 0 or 1."""
+    """The half of each sample, int8 ``(1 + S, N)``: 0 or 1; row 0 stands for the whole set and is 0."""
     squares: Array
-    """The squared radius of its ball there, float64 ``(1 + S, N)``."""
+    """Squared radii, float64 ``(1 + S, N)``."""
 
     def __len__(self) -> int:
         return len(self.sides)
 
     def head(self, count: int) -> Reach:
-        """The whole and the first `count` - 1 splits."""
+        """The whole set and the first `count` - 1 splits."""
         return Reach(self.sides[:count], self.squares[:count])
 
 
 def reach(rows: Array, neighbours: int, salt: int) -> Reach:
-    """The balls of `rows` ``(N, F)``, N above `neighbours`, exactly; no halves where one would hold too few for them.
+    """The exact radii of `rows` ``(N, F)``, N above `neighbours`; no splits where a half would be too small.
 
-    The halves follow from what the rows hold and from `salt`, not from the order in which they came.
+    The splits are a function of the content of the rows and of `salt`, not of their order.
     """
     sides = _sides(rows, SPLITS if len(rows) // 2 > neighbours else 0, salt)
     squares, sure = np.empty(sides.shape), np.zeros(sides.shape, bool)
-    left, keep = np.arange(len(rows)), 2 * neighbours + math.ceil(LISTED * math.sqrt(neighbours))
+    left, keep = np.arange(len(rows)), 2 * neighbours + math.ceil(LIST_DEVIATIONS * math.sqrt(neighbours))
     for precision in PRECISIONS[PRECISIONS.index(working_precision(rows, rows)) :]:
-        some = rows if len(left) == len(rows) else rows[left]
+        open_rows = rows if len(left) == len(rows) else rows[left]
         squares[:, left], sure[:, left] = _from_lists(
-            DistancePairs(some, rows, precision), left, sides, neighbours, keep
+            DistancePairs(open_rows, rows, precision), left, sides, neighbours, keep
         )
         left, keep = np.flatnonzero(~sure.all(0)), 4 * keep
         if not len(left):
@@ -71,21 +70,21 @@ def _sides(rows: Array, splits: int, salt: int) -> Array:
 
 
 def _from_lists(pairs: DistancePairs, own: Array, sides: Array, k: int, keep: int) -> tuple[Array, Array]:
-    """Squared radii of samples `own`, which are the rows of ``pairs.a``, and which of them are known to be right.
+    """Squared radii of the samples `own`, the rows of ``pairs.a``, and which of them are known to be exact.
 
-    Only what may be the k-th nearest of some half is computed; of the others it is known on which side of it they are.
+    Only distances that may be the k-th smallest of a half are computed; for the others the bounds decide.
     """
     keep, every = min(keep, len(pairs.b) - 1), np.arange(len(own))
     low, indices = _sorted(*candidates(pairs, own, keep))
-    beyond = low[:, -1]  # whatever is no candidate lies at this or farther
+    beyond = low[:, -1]  # other points lie at this distance or farther
     high = pairs.high(low, every[:, None], indices)
-    open_to_doubt = np.zeros(low.shape, bool)
+    undecided = np.zeros(low.shape, bool)
     for side in sides:
         member = side[indices] == side[own, None]
         first = member & (np.cumsum(member, 1) <= k)
         lowest, highest = (np.where(first, bound, -np.inf).max(1, keepdims=True) for bound in (low, high))
-        open_to_doubt |= member & (low <= highest) & (high >= lowest)
-    values, (i, column) = low.astype(np.float64), np.nonzero(open_to_doubt)
+        undecided |= member & (low <= highest) & (high >= lowest)
+    values, (i, column) = low.astype(np.float64), np.nonzero(undecided)
     values[i, column] = pairs.squares(i, indices[i, column])
     values, indices = _sorted(values, indices)
     squares, sure = np.empty((len(sides), len(own))), np.empty((len(sides), len(own)), bool)
@@ -104,9 +103,9 @@ def _sorted(values: Array, indices: Array) -> tuple[Array, Array]:
 
 
 def _one_by_one(rows: Array, sides: Array, k: int, squares: Array, sure: Array) -> None:
-    """Fill in what the lists leave open, one half at a time."""
+    """Fill in the radii that the lists do not decide, one half at a time."""
     for s, half in product(np.flatnonzero(~sure.all(1)), (0, 1)):
         member = sides[s] == half
         (left,) = np.nonzero(member & ~sure[s])
-        if len(left):  # each is the nearest to itself
+        if len(left):  # each sample is its own nearest neighbour
             squares[s, left] = nearest_squares(rows[left], rows[member], k + 1)[0][:, -1]

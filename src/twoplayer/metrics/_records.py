@@ -14,11 +14,11 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a metric found."""
+    """The value of a metric with its standard error."""
 
     value: float
     error: float | None = None
-    """Standard error of `value` over draws of as many samples; None where it is exact or cannot be told."""
+    """Standard error of `value` over draws of as many samples; None where it is exact or cannot be estimated."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,6 @@
-"""What some metrics need of their samples, as sums that add up over batches and processes.
+"""Sums over samples that add up over batches and processes.
 
-The same lines serve numpy arrays and torch tensors, in float64 and on any device.
+The same code works on numpy arrays and torch tensors, in float64 and on any device.
 
 Source: Chan, Golub, LeVeque, 1983, Algorithms for computing the sample variance: analysis and recommendations,
 section 2.
@@ -19,7 +19,7 @@ S = TypeVar("S", bound="Sums")
 
 
 class Sums(ABC):
-    """A summary of some samples; the sum of two is that of all their samples."""
+    """A summary of a set of samples; the sum of two summaries is that of the union."""
 
     @classmethod
     @abstractmethod
@@ -33,14 +33,14 @@ class Sums(ABC):
 @final
 @dataclass(frozen=True, eq=False)
 class MomentSums(Sums):
-    """Where feature vectors lie and how far they scatter."""
+    """Count, mean and scatter matrix of feature vectors."""
 
     count: Any
     """Shape ``()``."""
     mean: Any
     """``(F,)``."""
     scatter: Any
-    """Σ (x - mean)(x - mean)ᵀ, ``(F, F)``, summed about the mean so that a far origin costs no digits."""
+    """Σ (x - mean)(x - mean)ᵀ, ``(F, F)``, summed about the mean to avoid cancellation."""
 
     @classmethod
     def of(cls, rows: Any) -> MomentSums:
@@ -51,14 +51,14 @@ class MomentSums(Sums):
     def __add__(self, other: MomentSums) -> MomentSums:
         # Chan, Golub, LeVeque 1983, equations 2.1
         count, step = self.count + other.count, other.mean - self.mean
-        apart = step[:, None] * step * (self.count * other.count / count)
-        return MomentSums(count, self.mean + step * (other.count / count), self.scatter + other.scatter + apart)
+        between = step[:, None] * step * (self.count * other.count / count)
+        return MomentSums(count, self.mean + step * (other.count / count), self.scatter + other.scatter + between)
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class LabelSums(Sums):
-    """Which classes are predicted, and how surely."""
+    """Sums of predicted class probabilities and of their entropies."""
 
     count: Any
     """Shape ``()``."""
@@ -71,7 +71,7 @@ class LabelSums(Sums):
     def of(cls, rows: Any) -> LabelSums:
         """Of log-probabilities ``(N, K)``."""
         probabilities = math.e**rows
-        # where p is 0 its logarithm is -∞ and p log p is 0
+        # p log p is 0 where p is 0 and its logarithm -∞
         negentropy = (probabilities * rows.clip(-800.0)).sum()
         return cls(len(rows), probabilities.sum(0), negentropy)
 

@@ -1,8 +1,8 @@
-"""Number of classes to which at least a tenth as many samples belong as real data have there.
+"""Number of classes with at least a tenth of the samples that as many real data would have.
 
 Source: Salimans, Goodfellow, Zaremba, Cheung, Radford, Chen, 2016, Improved techniques for training GANs, section 4
-(labels by a classifier); Srivastava, Valkov, Russell, Gutmann, Sutton, 2017, VEEGAN, section 4 (counting those that are
-covered).
+(labels by a classifier); Srivastava, Valkov, Russell, Gutmann, Sutton, 2017, VEEGAN, section 4 (counting the covered
+classes).
 """
 
 from __future__ import annotations
@@ -14,28 +14,32 @@ import numpy as np
 from twoplayer.core.ranges import NonNegative, within
 from twoplayer.metrics._base import Array, Estimate, FeatureSet, Metric, Need, ReferenceFeatures
 from twoplayer.metrics._covered import covered
-from twoplayer.metrics._labels import table
+from twoplayer.metrics._labels import checked_logs
 
 __all__ = ["ClassesCovered", "classes_covered"]
 
 
 def classes_covered(log_probabilities: Array, real: Array, *, share: float = 0.1) -> Estimate:
-    """How many of K classes are covered by samples of predicted log-probabilities ``(N, K)``.
+    """The number of K classes that are covered by samples, from predicted log-probabilities ``(N, K)``.
 
-    A sample belongs to its likeliest class. A class is covered by at least one sample, and at least `share` times those
-    that N real ones would have there by `real`, ``(K,)``, the mean that the same classifier predicts on real data: its
-    own mistakes put a few samples into every class.
+    A class is covered by at least one sample and at least `share` · N · `real` samples whose most likely class it is,
+    where `real`, ``(K,)``, is the mean prediction of the same classifier on real data. The threshold accounts for
+    errors of the classifier, which put a few samples into every class.
     """
-    logs = table(log_probabilities)
+    logs = checked_logs(log_probabilities)
     count, classes = logs.shape
     return covered(np.bincount(logs.argmax(1), minlength=classes), share * count * real)
 
 
 @final
 class ClassesCovered(Metric[FeatureSet, ReferenceFeatures]):
-    """`classes_covered` as a metric."""
+    """`classes_covered` as a metric.
 
-    figure: ClassVar[str] = "classes_covered"
+    Args:
+        share: share of the expected number of samples from which a class is covered.
+    """
+
+    name: ClassVar[str] = "classes_covered"
     higher_is_better: ClassVar[bool | None] = True
     needs: ClassVar[Need] = "classes"
 

@@ -1,4 +1,4 @@
-"""Squared MMD of a Gaussian kernel of width 10, a thousandfold: made for CLIP's features, and defined for any.
+"""1,000 times the squared MMD of a Gaussian kernel of width 10, proposed for CLIP's features.
 
 Source: Jayasumana, Ramalingam, Veit, Glasner, Chakrabarti, Kumar, 2024, Rethinking FID: Towards a better evaluation
 metric for image generation, section 4 (CMMD).
@@ -18,19 +18,24 @@ SCALE = 1000.0
 
 
 def cmmd(features: Array, real: Array, *, unbiased: bool = False) -> Estimate:
-    """1000 MMD² with exp(-‖x - y‖² / 200) between features ``(N, F)`` and ``(M, F)``, which CLIP gives unit length.
+    """1000 MMD² with exp(-‖x - y‖² / 200) between features ``(N, F)`` and ``(M, F)``, of unit length for CLIP.
 
-    By default over all pairs, a sample and itself included, as the authors' code does, though their equation 4 leaves
-    those out (`unbiased`); with unit length the difference is below 40/N. The error is that of draws of both sets.
+    By default the mean is over all pairs, including a sample with itself, as in the authors' code; with `unbiased` over
+    pairs of different samples, as in equation 4. For unit length the difference is below 40/N. The error is that over
+    draws of both sets.
     """
     return _scaled(mmd(features, real, GaussianKernel(WIDTH), unbiased=unbiased))
 
 
 @final
 class Cmmd(Metric[Array, ReferenceFeatures]):
-    """`cmmd` as a metric."""
+    """`cmmd` as a metric.
 
-    figure: ClassVar[str] = "cmmd"
+    Args:
+        unbiased: average over pairs of different samples (equation 4) instead of all pairs (the authors' code).
+    """
+
+    name: ClassVar[str] = "cmmd"
     higher_is_better: ClassVar[bool | None] = False
     needs: ClassVar[Need] = "features"
 
@@ -41,5 +46,5 @@ class Cmmd(Metric[Array, ReferenceFeatures]):
         return _scaled(between(samples, reference, GaussianKernel(WIDTH), unbiased=self.unbiased))
 
 
-def _scaled(found: Estimate) -> Estimate:
-    return Estimate(SCALE * found.value, None if found.error is None else SCALE * found.error)
+def _scaled(estimate: Estimate) -> Estimate:
+    return Estimate(SCALE * estimate.value, None if estimate.error is None else SCALE * estimate.error)

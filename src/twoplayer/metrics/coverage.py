@@ -1,4 +1,4 @@
-"""Share of real samples that have a generated one among their nearest neighbours.
+"""Share of real samples with a generated sample inside their ball.
 
 Source: Naeem, Oh, Uh, Choi, Yoo, 2020, Reliable fidelity and diversity metrics for generative models, equation 4.
 """
@@ -14,22 +14,26 @@ __all__ = ["Coverage", "coverage"]
 
 
 def coverage(features: Array, real: Array, *, neighbours: int = NEIGHBOURS) -> Estimate:
-    """The share of real samples that reach a sample, in [0, 1], of features ``(N, F)`` and ``(M, F)``; N, M > k.
+    """The share of real samples ``(M, F)`` whose ball contains a sample of ``(N, F)``, in [0, 1]; N, M > k.
 
-    A real sample reaches as far as its k-th nearest real neighbour. As many samples of the real distribution cover
-    1 - 2^-k of it, .969 for k = 5. The error is that of draws of both sets, by halves of them (see
-    `Manifold`).
+    The ball of a real sample has the distance to its k-th nearest real neighbour as radius, k = `neighbours`. The
+    expected value for N = M samples of the real distribution is 1 - 2^-k, 0.969 for k = 5. The error is that over draws
+    of both sets, from random halves (see `Manifold`).
     """
     return manifold(features, real, neighbours).estimate(Coverage.mean)
 
 
 @final
 class Coverage(ManifoldMetric):
-    """`coverage` as a metric."""
+    """`coverage` as a metric.
 
-    figure: ClassVar[str] = "coverage"
+    Args:
+        neighbours: k, the number of neighbours that the radius of a ball reaches.
+    """
+
+    name: ClassVar[str] = "coverage"
     higher_is_better: ClassVar[bool | None] = True
 
     @staticmethod
-    def mean(of: Balls) -> float:
-        return float((of.held > 0).mean())
+    def mean(balls: Balls) -> float:
+        return float((balls.samples_inside > 0).mean())

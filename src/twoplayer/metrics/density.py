@@ -1,4 +1,4 @@
-"""How densely samples lie among real ones: 1 on average where both have one distribution.
+"""Mean number of real balls around a sample, divided by k: 1 on average for equal distributions.
 
 Source: Naeem, Oh, Uh, Choi, Yoo, 2020, Reliable fidelity and diversity metrics for generative models, equation 3.
 """
@@ -14,21 +14,26 @@ __all__ = ["DensityMetric", "density"]
 
 
 def density(features: Array, real: Array, *, neighbours: int = NEIGHBOURS) -> Estimate:
-    """1/k of the number of real samples that reach a sample, on average, of ``(N, F)`` and ``(M, F)``; N, M > k.
+    """1/k of the mean number of real balls that contain a sample, for ``(N, F)`` and real ``(M, F)``; N, M > k.
 
-    A real sample reaches as far as its k-th nearest real neighbour. At least 0; above 1 where samples keep to where
-    real ones are dense. The error is that of draws of both sets, by halves of them (see `Manifold`).
+    The ball of a real sample has the distance to its k-th nearest real neighbour as radius, k = `neighbours`. At least
+    0; above 1 where samples concentrate in dense regions of the real data. The error is that over draws of both sets,
+    from random halves (see `Manifold`).
     """
     return manifold(features, real, neighbours).estimate(DensityMetric.mean)
 
 
 @final
 class DensityMetric(ManifoldMetric):
-    """`density` as a metric."""
+    """`density` as a metric.
 
-    figure: ClassVar[str] = "density"
+    Args:
+        neighbours: k, the number of neighbours that the radius of a ball reaches.
+    """
+
+    name: ClassVar[str] = "density"
     higher_is_better: ClassVar[bool | None] = None
 
     @staticmethod
-    def mean(of: Balls) -> float:
-        return float(of.real_balls.mean()) / of.neighbours
+    def mean(balls: Balls) -> float:
+        return float(balls.real_balls.mean()) / balls.neighbours

@@ -1,4 +1,4 @@
-"""How closely the samples' labels follow the real data's, from 0 to 1.
+"""Agreement of the label distribution of samples with that of real data, from 0 to 1.
 
 Source: Johnson, Zhang, 2018, Composite functional gradient learning of generative adversarial models,
 section 4.
@@ -15,7 +15,7 @@ from twoplayer.core.errors import UserError
 from twoplayer.metrics._additive import Additive
 from twoplayer.metrics._base import Array, Estimate, FeatureSet, Metric, Need, ReferenceFeatures
 from twoplayer.metrics._jackknife import influence_error
-from twoplayer.metrics._labels import of_each, summed, table
+from twoplayer.metrics._labels import checked_logs, of_each, summed
 from twoplayer.metrics._sums import LabelSums
 
 __all__ = ["DiversityScore", "diversity_score"]
@@ -24,12 +24,11 @@ __all__ = ["DiversityScore", "diversity_score"]
 def diversity_score(log_probabilities: Array, real: Array) -> Estimate:
     """exp(-KL(p(y) ‖ p*(y))) of predicted log-probabilities ``(N, K)``, in [0, 1].
 
-    p(y) is their mean; p*(y) is `real`, ``(K,)``, the mean that the same classifier predicts on real data, so
-    that its own bias cancels. The error is that by each sample's weight, p* being fixed; there is none where the score
-    is 0 because a class has no real sample at all. Raises `UserError` for probabilities that are NaN, and for what is
-    no logarithm of any.
+    p(y) is their mean; p*(y) is `real`, ``(K,)``, the mean prediction of the same classifier on real data, so that the
+    bias of the classifier cancels. The error is for fixed p*, by each sample's weight; there is none where the score is
+    0 because a class has no real samples. Raises `UserError` for NaN and for values that are not log-probabilities.
     """
-    logs = table(log_probabilities)
+    logs = checked_logs(log_probabilities)
     labels = summed(logs)
     mean = labels.probabilities / labels.count
     score = _score(mean, real)
@@ -44,7 +43,7 @@ def diversity_score(log_probabilities: Array, real: Array) -> Estimate:
 class DiversityScore(Metric[FeatureSet, ReferenceFeatures], Additive[LabelSums]):
     """`diversity_score` as a metric."""
 
-    figure: ClassVar[str] = "diversity_score"
+    name: ClassVar[str] = "diversity_score"
     higher_is_better: ClassVar[bool | None] = True
     needs: ClassVar[Need] = "classes"
 

@@ -11,8 +11,8 @@ from typing import ClassVar, final
 from twoplayer.core.errors import UserError
 from twoplayer.metrics._additive import Additive
 from twoplayer.metrics._base import Array, Estimate, Metric, Moments, Need, ReferenceFeatures
-from twoplayer.metrics._frechet import as_moments, frechet_distance, influence, moments, of_spread
-from twoplayer.metrics._jackknife import influence_error, left_out_error
+from twoplayer.metrics._frechet import as_moments, frechet_distance, influence, moments, moments_of_sums
+from twoplayer.metrics._jackknife import influence_error, jackknife_error
 from twoplayer.metrics._nearest import matrix
 from twoplayer.metrics._sums import MomentSums
 
@@ -22,9 +22,13 @@ __all__ = ["Fd", "fd"]
 def fd(features: Array, real: Array | Moments) -> Estimate:
     """The Fréchet distance, at least 0, of features ``(N, F)`` from real ones ``(M, F)`` or their moments; N, M >= 2.
 
-    Biased upwards by about c/N: compare it at equal counts alone. The error holds `real` fixed; it is that of the
-    distance's derivative by each sample's weight (see `influence`), or of leaving twentieths of the samples out where N
-    is below 2F.
+    The estimate is biased upwards by about c/N: compare values for equal N only. The error is for fixed `real`: by the
+    derivative of the distance by each sample's weight (see `influence`) or, where N is below 2F, by a jackknife over
+    twentieths of the samples.
+
+    >>> import numpy as np
+    >>> round(fd(np.array([[0.0], [2.0]]), np.array([[1.0], [3.0]])).value, 6)
+    1.0
     """
     rows, reference = matrix(features), as_moments(real)
     derivative = influence(rows, reference)
@@ -34,14 +38,14 @@ def fd(features: Array, real: Array | Moments) -> Estimate:
     value = frechet_distance(moments(rows), reference)
     if len(rows) < 4:
         return Estimate(value)
-    return Estimate(value, left_out_error(rows, lambda kept: frechet_distance(moments(rows[kept]), reference)))
+    return Estimate(value, jackknife_error(rows, lambda part: frechet_distance(moments(rows[part]), reference)))
 
 
 @final
 class Fd(Metric[Array, ReferenceFeatures], Additive[MomentSums]):
     """`fd` as a metric."""
 
-    figure: ClassVar[str] = "fd"
+    name: ClassVar[str] = "fd"
     higher_is_better: ClassVar[bool | None] = False
     needs: ClassVar[Need] = "features"
 
@@ -56,5 +60,5 @@ class Fd(Metric[Array, ReferenceFeatures], Additive[MomentSums]):
         if real is None:
             raise UserError("a Fréchet distance needs real samples: give them with real=True")
         return frechet_distance(
-            of_spread(samples), real.moments if isinstance(real, ReferenceFeatures) else of_spread(real)
+            moments_of_sums(samples), real.moments if isinstance(real, ReferenceFeatures) else moments_of_sums(real)
         )

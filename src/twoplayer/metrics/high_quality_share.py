@@ -10,16 +10,16 @@ from typing import ClassVar, final
 
 from twoplayer.metrics._base import Array, Estimate, Metric, Modes, Need
 from twoplayer.metrics._jackknife import mean
-from twoplayer.metrics._modes import PROTOCOL, assign
+from twoplayer.metrics._modes import PROTOCOL_SAMPLES, assign
 
 __all__ = ["HighQualityShare", "high_quality_share"]
 
 
 def high_quality_share(points: Array, modes: Modes) -> Estimate:
-    """The share of points ``(N, D)`` that are of high quality, in [0, 1].
+    """The share of points ``(N, D)`` within 3 standard deviations of the nearest mode, in [0, 1].
 
-    Real points do not reach 1: in two dimensions a normal one lies within 3 standard deviations with
-    probability 1 - exp(-9/2), about .989.
+    Real points do not reach 1: in two dimensions a normal point lies within 3 standard deviations with probability
+    1 - exp(-9/2), about 0.989.
     """
     return mean(assign(points, modes).high_quality)
 
@@ -28,10 +28,10 @@ def high_quality_share(points: Array, modes: Modes) -> Estimate:
 class HighQualityShare(Metric[Array, Modes]):
     """`high_quality_share` as a metric."""
 
-    figure: ClassVar[str] = "high_quality_share"
+    name: ClassVar[str] = "high_quality_share"
     higher_is_better: ClassVar[bool | None] = True
     needs: ClassVar[Need] = "density"
-    protocol: ClassVar[int] = PROTOCOL
+    protocol_samples: ClassVar[int] = PROTOCOL_SAMPLES
 
     def measure(self, samples: Array, reference: Modes) -> Estimate:
         return high_quality_share(samples, reference)

@@ -1,4 +1,4 @@
-"""How sure the classifier is of each sample and how varied its labels are, from 1 to the number of classes.
+"""Confidence of a classifier on single samples and diversity of its labels, from 1 to the number of classes.
 
 Source: Salimans, Goodfellow, Zaremba, Cheung, Radford, Chen, 2016, Improved techniques for training GANs,
 section 4; with the data set's own classifier, 10,000 images and no splits: Johnson, Zhang, 2018, Composite
@@ -17,7 +17,7 @@ from twoplayer.core.ranges import Count, within
 from twoplayer.metrics._additive import Additive
 from twoplayer.metrics._base import Array, Estimate, FeatureSet, Metric, Need, ReferenceFeatures
 from twoplayer.metrics._jackknife import influence_error, shuffled
-from twoplayer.metrics._labels import of_each, summed, table
+from twoplayer.metrics._labels import checked_logs, of_each, summed
 from twoplayer.metrics._sums import LabelSums
 
 __all__ = ["InceptionScore", "inception_score"]
@@ -26,12 +26,16 @@ __all__ = ["InceptionScore", "inception_score"]
 def inception_score(log_probabilities: Array, *, splits: int = 1) -> Estimate:
     """exp(E_x KL(p(y|x) ‖ p(y))) of predicted log-probabilities ``(N, K)``, in [1, K]; p(y) is their mean.
 
-    Over all N at once, with the error by each sample's weight; or the mean over `splits` of the samples (10 in the 2016
-    code), with the error of that mean. Splits are drawn at random: cut from samples in order of their class they would
-    hold a class or two each, and the score would measure that. They are biased downwards, the smaller the more. Raises
-    `UserError` for probabilities that are NaN, and for what is no logarithm of any.
+    Args:
+        log_probabilities: natural logarithms of predicted class probabilities, ``(N, K)``.
+        splits: 1 computes the score of all N samples, with the error by each sample's weight. Another number gives the
+            mean over so many random parts of the samples (10 in the code of 2016), with the error of that mean; small
+            parts are biased downwards.
+
+    Raises:
+        UserError: for NaN, for values that are not log-probabilities, and for more splits than samples.
     """
-    logs = table(log_probabilities)
+    logs = checked_logs(log_probabilities)
     if splits == 1:
         labels = summed(logs)
         score = _score(labels)
@@ -44,19 +48,23 @@ def inception_score(log_probabilities: Array, *, splits: int = 1) -> Estimate:
 
 @final
 class InceptionScore(Metric[FeatureSet, ReferenceFeatures], Additive[LabelSums]):
-    """`inception_score` as a metric; the reference plays no part in it."""
+    """`inception_score` as a metric; the reference is not used.
 
-    figure: ClassVar[str] = "inception_score"
+    Args:
+        splits: number of random parts of the samples over which the score is averaged; 1 scores all samples at once.
+    """
+
+    name: ClassVar[str] = "inception_score"
     higher_is_better: ClassVar[bool | None] = True
     needs: ClassVar[Need] = "classes"
-    alone: ClassVar[bool] = True
+    ignores_reference: ClassVar[bool] = True
 
     def __init__(self, *, splits: Count = 1) -> None:
         self.splits: int = within(Count, splits=splits)
 
     @property
     def sums(self) -> type[LabelSums] | None:
-        """Splits need the samples themselves."""
+        """None with several splits, which need the samples themselves."""
         return LabelSums if self.splits == 1 else None
 
     def measure(self, samples: FeatureSet, reference: ReferenceFeatures) -> Estimate:

@@ -20,33 +20,43 @@ from twoplayer.metrics._nearest import matrix
 
 __all__ = ["Kid", "kid"]
 
-PUBLISHED = 1000
-"""Samples of a subset."""
+PUBLISHED_SUBSET_SIZE = 1000
 
 
 def kid(features: Array, real: Array, *, subsets: int = 0, subset_size: int | None = None) -> Estimate:
     """MMD² with (x·y/F + 1)³ between features ``(N, F)`` and ``(M, F)``; 0 on average where both have one distribution.
 
-    Over all pairs of different samples, with the error of draws of both sets; or, as published, the mean over random
-    `subsets` of `subset_size` samples of either side (1,000, or half of the smaller set where it is smaller than that),
-    with the standard deviation σ over subsets as the part of the error: σ √(size/min(N, M) + 1/subsets), at most σ.
-    Raises `UserError` for subsets larger than a set.
+    Args:
+        features: samples ``(N, F)``.
+        real: real samples ``(M, F)``.
+        subsets: 0 averages over all pairs of different samples, with the error over draws of both sets. Another number
+            averages, as published, over so many random subsets of either set; the error is then
+            σ √(size/min(N, M) + 1/subsets), at most σ, with σ the standard deviation over subsets.
+        subset_size: samples of a subset; None takes 1,000, or half of the smaller set where that is below 1,000.
+
+    Raises:
+        UserError: for subsets larger than a set.
     """
     if not subsets:
         return mmd(features, real, PolynomialKernel())
-    fewest = min(len(features), len(real))
-    size = max(2, fewest // 2) if fewest < PUBLISHED else PUBLISHED
+    smaller = min(len(features), len(real))
+    size = max(2, smaller // 2) if smaller < PUBLISHED_SUBSET_SIZE else PUBLISHED_SUBSET_SIZE
     return _over_subsets(matrix(features), matrix(real), subsets, size if subset_size is None else subset_size)
 
 
 @final
 class Kid(Metric[Array, ReferenceFeatures]):
-    """`kid` as a metric."""
+    """`kid` as a metric.
 
-    figure: ClassVar[str] = "kid"
+    Args:
+        subsets: number of random subsets of the published estimate; 0 uses all pairs.
+        subset_size: samples of a subset; None takes 1,000, or half of the smaller set where that is below 1,000.
+    """
+
+    name: ClassVar[str] = "kid"
     higher_is_better: ClassVar[bool | None] = False
     needs: ClassVar[Need] = "features"
-    protocol: ClassVar[int] = 2  # unbiased: of few samples the same figure, with a larger error
+    protocol_samples: ClassVar[int] = 2  # unbiased: fewer samples only enlarge the error
 
     def __init__(self, *, subsets: NonNegativeCount = 0, subset_size: Count | None = None) -> None:
         self.subsets: int = within(NonNegativeCount, subsets=subsets)
@@ -59,17 +69,18 @@ class Kid(Metric[Array, ReferenceFeatures]):
 
 
 def _over_subsets(features: Array, real: Array, subsets: int, size: int) -> Estimate:
-    fewest = min(len(features), len(real))
-    if not 2 <= size <= fewest:
+    smaller = min(len(features), len(real))
+    if not 2 <= size <= smaller:
         raise UserError(
-            f"subsets of {size} cannot be drawn from {fewest} samples: choose subset_size from 2 to {fewest}"
+            f"subsets of {size} cannot be drawn from {smaller} samples: choose subset_size from 2 to {smaller}"
         )
-    random, ours, theirs = np.random.default_rng(0), by_content(features), by_content(real)
-    chosen = (
-        (random.choice(ours, size, replace=False), random.choice(theirs, size, replace=False)) for _ in range(subsets)
+    random, order, real_order = np.random.default_rng(0), by_content(features), by_content(real)
+    rows = (
+        (random.choice(order, size, replace=False), random.choice(real_order, size, replace=False))
+        for _ in range(subsets)
     )
-    values = np.array([mmd(features[a], real[b], PolynomialKernel()).value for a, b in chosen])
+    values = np.array([mmd(features[a], real[b], PolynomialKernel()).value for a, b in rows])
     if subsets == 1:
         return Estimate(float(values[0]))
     deviation = float(values.std(ddof=1))
-    return Estimate(float(values.mean()), deviation * min(1.0, math.sqrt(size / fewest + 1 / subsets)))
+    return Estimate(float(values.mean()), deviation * min(1.0, math.sqrt(size / smaller + 1 / subsets)))

@@ -17,22 +17,27 @@ __all__ = ["KidRbf", "kid_rbf"]
 
 
 def kid_rbf(features: Array, real: Array, *, width: float | None = None) -> Estimate:
-    """MMD² with exp(-‖x - y‖² / (2 width²)) between features ``(N, F)`` and ``(M, F)``, over pairs of different ones.
+    """MMD² with exp(-‖x - y‖² / (2 width²)) between features ``(N, F)`` and ``(M, F)``, without self-pairs.
 
-    0 on average where both have one distribution, at most 2. `width` is by default the median distance between real
-    samples, so that figures against one reference can be compared. The error is that of draws of both sets.
+    0 on average for equal distributions, at most 2. `width` is by default the median distance between real
+    samples, so that values for one reference are comparable. The error is that over draws of both sets.
     """
     return mmd(features, real, GaussianKernel(median_distance(real) if width is None else width))
 
 
 @final
 class KidRbf(Metric[Array, ReferenceFeatures]):
-    """`kid_rbf` as a metric."""
+    """`kid_rbf` as a metric.
 
-    figure: ClassVar[str] = "kid_rbf"
+    Args:
+        width: width of the Gaussian kernel, in the units of the features; None takes the median distance between real
+            samples.
+    """
+
+    name: ClassVar[str] = "kid_rbf"
     higher_is_better: ClassVar[bool | None] = False
     needs: ClassVar[Need] = "features"
-    protocol: ClassVar[int] = 2  # unbiased: of few samples the same figure, with a larger error
+    protocol_samples: ClassVar[int] = 2  # unbiased: fewer samples only enlarge the error
 
     def __init__(self, *, width: Positive | None = None) -> None:
         self.width: float | None = None if width is None else checked(Positive, width=width)
@@ -40,5 +45,7 @@ class KidRbf(Metric[Array, ReferenceFeatures]):
     def measure(self, samples: Array, reference: ReferenceFeatures) -> Estimate:
         width = self.width
         if width is None:
-            width = reference.shared("median distance", reference.seen, lambda: median_distance(reference.features))
+            width = reference.shared(
+                "median distance", reference.feature_set, lambda: median_distance(reference.features)
+            )
         return between(samples, reference, GaussianKernel(width))

@@ -1,4 +1,4 @@
-"""Whether samples lie nearer to the training data than held-out data do: a z-score, much below 0 where they are copies.
+"""z-score of the distances of samples to training data against those of held-out data; far below 0 for copies.
 
 Source: Meehan, Chaudhuri, Dasgupta, 2020, A non-parametric test to detect data-copying in generative models, section 3.
 """
@@ -17,27 +17,27 @@ from twoplayer.metrics._nearest import nearest
 
 __all__ = ["MemorizationTest", "memorization_test"]
 
-FEWEST = 20
-"""Samples of either kind in a cell that counts; the paper's τ is 20 generated ones."""
-PER_CELL = 50
-CLUSTERED = 10_000
-"""Training samples from which cells are made."""
+MIN_SAMPLES_PER_CELL = 20
+"""Samples of either kind; the paper's τ is 20 generated ones."""
+MEAN_SAMPLES_PER_CELL = 50
+MAX_CLUSTERED_SAMPLES = 10_000
+"""Training samples for k-means."""
 
 
 def memorization_test(samples: Array, train: Array, held_out: Array, *, cells: int = 10) -> Estimate:
-    """C_T of features ``(N, F)``, ``(M, F)``, ``(H, F)``, as a z-score: standard normal for fresh real samples.
+    """C_T of features ``(N, F)``, ``(M, F)``, ``(H, F)``, as a z-score: standard normal for independent real samples.
 
-    Mann-Whitney's U (tied ranks shared) of the distances from generated samples to their nearest training samples
-    against those from held-out samples to theirs, standardized in each of up to `cells` cells: k-means of the training
-    data, a cell's samples being those nearest to its centre; fewer cells where they would have fewer than 50 samples;
-    1: no cells. The cells' z-scores Z are averaged by their shares w of held-out samples and divided by the standard
-    deviation of that average, Σ wZ / √(Σ w²); the paper's own C_T is Σ wZ / Σ w, the same for one cell. A cell with
-    fewer than 20 samples of either kind is left out; where no cell has as many there are no cells.
+    Mann-Whitney's U (with mid-ranks for ties) compares the distances from generated samples to their nearest training
+    samples with those from held-out samples, standardized in each of up to `cells` cells. The cells are those of
+    k-means on the training data; their number is reduced where they would have fewer than 50 samples. The z-scores Z of
+    the cells are combined with weights w, the shares of held-out samples, to Σ wZ / √(Σ w²); the paper's C_T is
+    Σ wZ / Σ w, which is equal for one cell. Cells with fewer than 20 samples of either kind are left out; without any
+    other cell the test uses all samples at once.
 
-    Below 0: nearer to the training data than real data are (copying); above 0: farther (underfitting). Φ(z) is the
-    p-value of the test for copying, 1 - Φ(z) of that for underfitting. z grows with the square root of the counts:
-    compare it at equal ones alone. The error is DeLong's, from the placements of the samples among each other.
-    Held-out data must come from the very distribution of the training data.
+    Below 0 samples are nearer to the training data than real data are (copying), above 0 farther (underfitting). Φ(z)
+    is the p-value of the test for copying, 1 - Φ(z) that for underfitting. z grows with the square root of the sample
+    counts: compare values for equal counts only. The error is that of DeLong et al. 1988. Held-out and training data
+    must have the same distribution.
     """
     generated, real = nearest(samples, train, 1).distances[:, 0], nearest(held_out, train, 1).distances[:, 0]
     return _from_distances(generated, real, *_cells(samples, train, held_out, cells))
@@ -45,29 +45,33 @@ def memorization_test(samples: Array, train: Array, held_out: Array, *, cells: i
 
 @final
 class MemorizationTest(Metric[Array, ReferenceParts]):
-    """`memorization_test` as a metric."""
+    """`memorization_test` as a metric.
 
-    figure: ClassVar[str] = "memorization_test"
+    Args:
+        cells: largest number of cells; 1 compares all samples at once.
+    """
+
+    name: ClassVar[str] = "memorization_test"
     higher_is_better: ClassVar[bool | None] = None
     needs: ClassVar[Need] = "copies"
-    least: ClassVar[int] = FEWEST
+    min_samples: ClassVar[int] = MIN_SAMPLES_PER_CELL
 
     def __init__(self, *, cells: Count = 10) -> None:
         self.cells: int = within(Count, cells=cells)
 
     def measure(self, samples: Array, reference: ReferenceParts) -> Estimate:
-        found = reference.shared("nearest in train", samples, lambda: nearest(samples, reference.train, 2))
+        neighbours = reference.shared("nearest in train", samples, lambda: nearest(samples, reference.train, 2))
         real = nearest(reference.held_out, reference.train, 1).distances[:, 0]
         cells = _cells(samples, reference.train, reference.held_out, self.cells)
-        return _from_distances(found.distances[:, 0], real, *cells)
+        return _from_distances(neighbours.distances[:, 0], real, *cells)
 
 
 def _from_distances(generated: Array, real: Array, generated_cells: Array, real_cells: Array) -> Estimate:
     present = np.unique(real_cells)
     pairs = [(generated[generated_cells == cell], real[real_cells == cell]) for cell in present]
-    pairs = [pair for pair in pairs if min(map(len, pair)) >= FEWEST] or [(generated, real)]
+    pairs = [pair for pair in pairs if min(map(len, pair)) >= MIN_SAMPLES_PER_CELL] or [(generated, real)]
     tests = [_mann_whitney(*pair) for pair in pairs]
-    weights = np.array([len(those) for _, those in pairs]) / len(real)
+    weights = np.array([len(held_out) for _, held_out in pairs]) / len(real)
     norm = math.sqrt(float((weights**2).sum()))
     scores, errors = np.array(tests).T
     return Estimate(float(weights @ scores) / norm, math.sqrt(float(weights**2 @ errors**2)) / norm)
@@ -83,7 +87,7 @@ def _mann_whitney(first: Array, second: Array) -> tuple[float, float]:
     _, ties = np.unique(both, return_counts=True)
     total = m + n
     variance = m * n / 12 * (total + 1 - float((ties.astype(float) ** 3 - ties).sum()) / (total * (total - 1)))
-    if variance <= 0:  # all distances are one
+    if variance <= 0:  # all distances are equal
         return 0.0, 0.0
     below = (ranks[:m] - rankdata(first)) / n  # the share of the second that each of the first exceeds
     above = (ranks[m:] - rankdata(second)) / m
@@ -93,11 +97,11 @@ def _mann_whitney(first: Array, second: Array) -> tuple[float, float]:
 
 
 def _cells(samples: Array, train: Array, held_out: Array, cells: int) -> tuple[Array, Array]:
-    """The cell of each sample and of each held-out one."""
-    cells = min(cells, min(len(samples), len(held_out), len(train)) // PER_CELL)
+    """The index of the cell of each sample and of each held-out sample."""
+    cells = min(cells, min(len(samples), len(held_out), len(train)) // MEAN_SAMPLES_PER_CELL)
     if cells < 2:
         return np.zeros(len(samples), int), np.zeros(len(held_out), int)
-    centres = _centres(train[shuffled(train)[:CLUSTERED]], cells)
+    centres = _centres(train[shuffled(train)[:MAX_CLUSTERED_SAMPLES]], cells)
     first, second = (nearest(points, centres, 1).indices[:, 0] for points in (samples, held_out))
     return first, second
 

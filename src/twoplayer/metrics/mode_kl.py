@@ -1,4 +1,4 @@
-"""Divergence of the samples' modes from the modes' true probabilities, in nats.
+"""Divergence of the distribution of samples over modes from the true probabilities of the modes, in nats.
 
 Source: Lin, Khetan, Fanti, Oh, 2018, PacGAN: The power of two samples in generative adversarial networks,
 section 4.1.
@@ -11,7 +11,7 @@ from typing import ClassVar, final
 
 from twoplayer.metrics._base import Array, Estimate, Metric, Modes, Need
 from twoplayer.metrics._histogram import divergence
-from twoplayer.metrics._modes import PROTOCOL, assign
+from twoplayer.metrics._modes import PROTOCOL_SAMPLES, assign
 
 __all__ = ["ModeKl", "mode_kl"]
 
@@ -19,8 +19,8 @@ __all__ = ["ModeKl", "mode_kl"]
 def mode_kl(points: Array, modes: Modes) -> Estimate:
     """KL(histogram of the high-quality points' modes ‖ true weights) in nats, at least 0.
 
-    The generated distribution comes first, so modes that were dropped leave it finite. Without any
-    high-quality point there is no histogram, and the divergence is infinite.
+    The generated distribution is the first argument, so the divergence is finite where modes are missing. It is
+    infinite without any high-quality point.
     """
     histogram = assign(points, modes).histogram(len(modes.centres))
     if not histogram.any():
@@ -32,10 +32,10 @@ def mode_kl(points: Array, modes: Modes) -> Estimate:
 class ModeKl(Metric[Array, Modes]):
     """`mode_kl` as a metric."""
 
-    figure: ClassVar[str] = "mode_kl"
+    name: ClassVar[str] = "mode_kl"
     higher_is_better: ClassVar[bool | None] = False
     needs: ClassVar[Need] = "density"
-    protocol: ClassVar[int] = PROTOCOL
+    protocol_samples: ClassVar[int] = PROTOCOL_SAMPLES
 
     def measure(self, samples: Array, reference: Modes) -> Estimate:
         return mode_kl(samples, reference)

@@ -12,16 +12,15 @@ import numpy as np
 
 from twoplayer.metrics._base import Array, Estimate, Metric, Modes, Need
 from twoplayer.metrics._covered import covered
-from twoplayer.metrics._modes import PROTOCOL, assign
+from twoplayer.metrics._modes import PROTOCOL_SAMPLES, assign
 
 __all__ = ["ModesCovered", "modes_covered"]
 
 
 def modes_covered(points: Array, modes: Modes) -> Estimate:
-    """How many of the M modes are the nearest one of a high-quality sample among points ``(N, D)``."""
-    found = assign(points, modes)
-    histogram = found.histogram(len(modes.centres))
-    # Samples of low quality are the last class, which no number of them covers.
+    """How many of the M modes are the nearest mode of a high-quality sample among points ``(N, D)``."""
+    histogram = assign(points, modes).histogram(len(modes.centres))
+    # Samples of low quality form a last class that counts as covered for no number of samples.
     return covered(np.append(histogram, len(points) - histogram.sum()), np.append(np.ones(len(histogram)), np.inf))
 
 
@@ -29,10 +28,10 @@ def modes_covered(points: Array, modes: Modes) -> Estimate:
 class ModesCovered(Metric[Array, Modes]):
     """`modes_covered` as a metric."""
 
-    figure: ClassVar[str] = "modes_covered"
+    name: ClassVar[str] = "modes_covered"
     higher_is_better: ClassVar[bool | None] = True
     needs: ClassVar[Need] = "density"
-    protocol: ClassVar[int] = PROTOCOL
+    protocol_samples: ClassVar[int] = PROTOCOL_SAMPLES
 
     def measure(self, samples: Array, reference: Modes) -> Estimate:
         return modes_covered(samples, reference)

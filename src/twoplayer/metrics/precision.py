@@ -1,4 +1,4 @@
-"""Share of samples that lie among real ones.
+"""Share of samples that lie in the manifold of real samples.
 
 Source: Kynkäänniemi, Karras, Laine, Lehtinen, Aila, 2019, Improved precision and recall metric for assessing generative
 models, equation 2.
@@ -15,21 +15,25 @@ __all__ = ["Precision", "precision"]
 
 
 def precision(features: Array, real: Array, *, neighbours: int = NEIGHBOURS) -> Estimate:
-    """The share of samples within reach of a real one, in [0, 1], of features ``(N, F)`` and ``(M, F)``; N, M > k.
+    """The share of samples ``(N, F)`` inside the ball of a real sample of ``(M, F)``, in [0, 1]; N, M > k.
 
-    A real sample reaches as far as its k-th nearest real neighbour. The error is that of draws of both sets, by
-    halves of them (see `Manifold`).
+    The ball of a real sample has the distance to its k-th nearest real neighbour as radius, k = `neighbours`. The error
+    is that over draws of both sets, from random halves (see `Manifold`).
     """
     return manifold(features, real, neighbours).estimate(Precision.mean)
 
 
 @final
 class Precision(ManifoldMetric):
-    """`precision` as a metric."""
+    """`precision` as a metric.
 
-    figure: ClassVar[str] = "precision"
+    Args:
+        neighbours: k, the number of neighbours that the radius of a ball reaches.
+    """
+
+    name: ClassVar[str] = "precision"
     higher_is_better: ClassVar[bool | None] = True
 
     @staticmethod
-    def mean(of: Balls) -> float:
-        return float((of.real_balls > 0).mean())
+    def mean(balls: Balls) -> float:
+        return float((balls.real_balls > 0).mean())

@@ -1,4 +1,4 @@
-"""Share of real samples that lie among generated ones.
+"""Share of real samples that lie in the manifold of generated samples.
 
 Source: Kynkäänniemi, Karras, Laine, Lehtinen, Aila, 2019, Improved precision and recall metric for assessing generative
 models, equation 2.
@@ -15,22 +15,26 @@ __all__ = ["Recall", "recall"]
 
 
 def recall(features: Array, real: Array, *, neighbours: int = NEIGHBOURS) -> Estimate:
-    """The share of real samples within reach of a sample, in [0, 1], of features ``(N, F)`` and ``(M, F)``; N, M > k.
+    """The share of real samples ``(M, F)`` inside the ball of a sample of ``(N, F)``, in [0, 1]; N, M > k.
 
-    A sample reaches as far as its k-th nearest neighbour among the samples, so a generator that scatters them reaches
-    far: coverage does not reward that. The error is that of draws of both sets, by halves of them (see
-    `Manifold`).
+    The ball of a sample has the distance to its k-th nearest neighbour among the samples as radius, k = `neighbours`:
+    outliers have large balls and increase recall, which coverage avoids. The error is that over draws of both sets,
+    from random halves (see `Manifold`).
     """
     return manifold(features, real, neighbours).estimate(Recall.mean)
 
 
 @final
 class Recall(ManifoldMetric):
-    """`recall` as a metric."""
+    """`recall` as a metric.
 
-    figure: ClassVar[str] = "recall"
+    Args:
+        neighbours: k, the number of neighbours that the radius of a ball reaches.
+    """
+
+    name: ClassVar[str] = "recall"
     higher_is_better: ClassVar[bool | None] = True
 
     @staticmethod
-    def mean(of: Balls) -> float:
-        return float((of.own_balls > 0).mean())
+    def mean(balls: Balls) -> float:
+        return float((balls.own_balls > 0).mean())

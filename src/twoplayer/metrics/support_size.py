@@ -1,4 +1,4 @@
-"""How many different samples the generator has, by the birthday paradox: the rarer near-duplicates, the more.
+"""Estimated number of distinct samples of a generator, from the frequency of near-duplicates (birthday paradox).
 
 Source: Arora, Risteski, Zhang, 2018, Do GANs learn the distribution? Some theory and empirics, section 3 (1706.08224).
 """
@@ -17,29 +17,28 @@ from twoplayer.metrics._nearest import DistancePairs, matrix, nearest
 
 __all__ = ["SupportSize", "support_size"]
 
-LEAST = 4
-"""Samples from which the error of a share of pairs can be told."""
+MIN_SAMPLES = 4
+"""Smallest number of samples for which the variance of a share of pairs can be estimated."""
 ROUNDING = 1e-5
-"""Share of the features' spread by which two extractions of one image may differ."""
+"""Largest difference between two extractions of one image, relative to the spread of the features."""
 
 
 def support_size(samples: Array, held_out: Array, *, rate: float = 1e-6) -> Estimate:
-    """The number of equally likely samples that would repeat themselves as often, of features ``(N, F)``, ``(H, F)``.
+    """1 / κ, with κ the share of near-duplicates among pairs of samples; features ``(N, F)`` and ``(H, F)``.
 
-    1 / κ, κ being the share of the N(N - 1)/2 pairs of samples that are near-duplicates: closer to each other than all
-    but a `rate` of the pairs of held-out real samples, so that real data have a support of 1 / `rate`, a million, where
-    there are enough of them to tell (1,400); with fewer, the closest pair of them sets the distance. The paper has
-    people look at the closest pairs of a batch, and takes s² where batches of s hold a duplicate every other time; here
-    all pairs of all samples count, and real data say what a duplicate is. Where samples are not equally likely the
-    figure is below the number of those there are.
+    For a uniform distribution on S samples 1 / κ estimates S; for others it is smaller than the size of the support. A
+    pair is a near-duplicate where its distance is within the smallest `rate` of distances between pairs of held-out
+    real samples, so that real data have a support size of 1 / `rate`, a million, given at least 1,400 of them; with
+    fewer the closest pair sets the distance. In the paper people judge the closest pairs of a batch, and the estimate
+    is s² where half of the batches of size s contain a duplicate; here all pairs count.
 
-    The error is that of κ at that distance, by the variance of U-statistics (Hoeffding 1948). Without any
-    near-duplicate the value is the number of pairs, more than which cannot be told apart, and there is no error. Raises
-    `UserError` for fewer than 4 samples.
+    The error is that of κ at a fixed distance, by the variance of U-statistics (Hoeffding 1948). Without any
+    near-duplicate the value is the number of pairs, a lower bound, without an error. Raises `UserError` for fewer than
+    4 samples.
     """
     rows = matrix(samples)
-    if len(rows) < LEAST:
-        raise UserError(f"pairs of near-duplicates are counted among at least {LEAST} samples, not {len(rows)}")
+    if len(rows) < MIN_SAMPLES:
+        raise UserError(f"near-duplicates are counted among at least {MIN_SAMPLES} samples, not {len(rows)}")
     counts = _close_counts(rows, _duplicate_distance(held_out, rate))
     total, pairs = len(counts), len(counts) * (len(counts) - 1) / 2
     close = int(counts.sum()) // 2
@@ -50,12 +49,16 @@ def support_size(samples: Array, held_out: Array, *, rate: float = 1e-6) -> Esti
 
 @final
 class SupportSize(Metric[Array, ReferenceParts]):
-    """`support_size` as a metric."""
+    """`support_size` as a metric.
 
-    figure: ClassVar[str] = "support_size"
+    Args:
+        rate: share of the pairs of held-out real samples that count as near-duplicates.
+    """
+
+    name: ClassVar[str] = "support_size"
     higher_is_better: ClassVar[bool | None] = None
     needs: ClassVar[Need] = "copies"
-    least: ClassVar[int] = LEAST
+    min_samples: ClassVar[int] = MIN_SAMPLES
 
     def __init__(self, *, rate: OpenShare = 1e-6) -> None:
         self.rate: float = within(OpenShare, rate=rate)
@@ -67,11 +70,13 @@ class SupportSize(Metric[Array, ReferenceParts]):
 def _close_counts(samples: Array, distance: float) -> Array:
     """How many of the other samples ``(N, F)`` lie within `distance` of each one, int64 ``(N,)``."""
     counts = np.zeros(len(samples), np.int64)
-    for tile in DistancePairs(samples, samples, np.float64).tiles():  # whose lower bounds are 1e-13 below the squares
+    for tile in DistancePairs(
+        samples, samples, np.float64
+    ).tiles():  # in float64 lower bounds are 1e-13 below the squares
         close = tile.low <= distance**2
         if tile.rows == tile.columns:
             np.fill_diagonal(close, False)
-        else:  # each pair is met once
+        else:  # tiles above the diagonal stand for both orders of a pair
             counts[tile.columns] += close.sum(0)
         counts[tile.rows] += close.sum(1)
     return counts
@@ -82,16 +87,16 @@ def _relative_error(counts: Array, total: int, pairs: float, close: int) -> floa
     rate = close / pairs
     sharing = int((counts * (counts - 1)).sum())  # ordered pairs of close pairs with one sample in common
     together = sharing / (2 * pairs * (total - 2))
-    apart = (close * (close - 1) - sharing) / (pairs * (total - 2) * (total - 3) / 2)
-    uneven = max(0.0, together - apart)  # ζ₁, the variance of a sample's chance to have a duplicate
-    variance = (4 * (total - 2) * uneven + 2 * rate * (1 - rate)) / (2 * pairs)
+    independent = (close * (close - 1) - sharing) / (pairs * (total - 2) * (total - 3) / 2)
+    zeta_1 = max(0.0, together - independent)  # variance over samples of the probability of a duplicate
+    variance = (4 * (total - 2) * zeta_1 + 2 * rate * (1 - rate)) / (2 * pairs)
     return math.sqrt(variance) / rate
 
 
 def _duplicate_distance(held_out: Array, rate: float) -> float:
-    """The distance within which a `rate` of the pairs of held-out samples lie, and at least one does."""
+    """The distance that a share `rate` of the pairs of held-out samples, and at least one pair, does not exceed."""
     count = len(held_out)
-    # That rare, both samples of a close pair are each other's nearest.
+    # At such small rates both samples of a close pair are each other's nearest neighbours.
     rank = min(count, max(1, math.ceil(rate * count * (count - 1))))
     nearest_other = np.partition(nearest(held_out, held_out, 1, exclude_self=True).distances[:, 0], rank - 1)
     spread = math.sqrt(float(np.asarray(held_out, np.float64).var(0).sum()))

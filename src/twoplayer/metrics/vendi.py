@@ -1,4 +1,4 @@
-"""Effective number of different samples: the exponential of the entropy of their similarities' eigenvalues.
+"""Effective number of distinct samples: exponential entropy of the eigenvalues of the similarity matrix.
 
 Source: Friedman, Dieng, 2023, The Vendi score: A diversity evaluation metric for machine learning, definition 3.1;
 other orders: Pasarkar, Dieng, 2024, Cousins of the Vendi score, equation 3.
@@ -21,15 +21,16 @@ from twoplayer.metrics._nearest import matrix, strips
 __all__ = ["Vendi", "vendi", "vendi_of_similarities"]
 
 CHUNK = 2048
-"""Samples that are held in float64 at a time, where they are more than dimensions."""
+"""Samples that are converted to float64 at a time."""
 
 
 def vendi(features: Array, *, order: float = 1.0) -> Estimate:
-    """The Vendi score of features ``(N, F)``, in [1, min(N, F)], with the cosine as similarity.
+    """The Vendi score of features ``(N, F)``, in [1, min(N, F)], with cosine similarity.
 
-    Its `order` q is that of Rényi's entropy: the smaller, the more rare samples count. Computed from the smaller side
-    of the features' Gram matrix. Samples without any feature are alike to each other and to no other. The error is that
-    of the derivative by each sample's weight, up to a half too small where samples are fewer than dimensions.
+    The `order` q is that of Rényi's entropy: a smaller q gives rare samples more weight. The eigenvalues are those of
+    the smaller of the two Gram matrices. Zero vectors have similarity 1 to each other and 0 to all other samples. The
+    error follows from the derivative by each sample's weight; with fewer samples than dimensions it may be too small by
+    up to a half.
     """
     rows = matrix(features)
     count = len(rows)
@@ -42,7 +43,7 @@ def vendi(features: Array, *, order: float = 1.0) -> Estimate:
         shares = ((unit @ vectors) ** 2 for unit in _unit_rows(rows))
     values = _without_noise(values)
     value, slopes = _effective_number(values, order), _slopes(values, order)
-    # A sample's weight moves eigenvalue k by its share of it.
+    # The derivative of eigenvalue k by a sample's weight is the sample's share of it.
     return Estimate(value, value * influence_error(np.concatenate([share @ slopes for share in shares])))
 
 
@@ -61,12 +62,16 @@ def vendi_of_similarities(similarities: Array, *, order: float = 1.0) -> float:
 
 @final
 class Vendi(Metric[Array, ReferenceFeatures]):
-    """`vendi` as a metric; the reference plays no part in it."""
+    """`vendi` as a metric; the reference is not used.
 
-    figure: ClassVar[str] = "vendi"
+    Args:
+        order: order q of Rényi's entropy; 1 is Shannon's.
+    """
+
+    name: ClassVar[str] = "vendi"
     higher_is_better: ClassVar[bool | None] = None
     needs: ClassVar[Need] = "features"
-    alone: ClassVar[bool] = True
+    ignores_reference: ClassVar[bool] = True
 
     def __init__(self, *, order: Positive = 1.0) -> None:
         self.order: float = within(Positive, order=order)
@@ -76,15 +81,15 @@ class Vendi(Metric[Array, ReferenceFeatures]):
 
 
 def _unit_rows(rows: Array) -> Iterator[Array]:
-    """Rows of length 1, float64, with one more column that is 1 where all others are 0; some at a time."""
-    for some in strips(len(rows), CHUNK):
-        lengths = np.linalg.norm(rows[some].astype(np.float64), axis=1)
+    """Chunks of normalized rows, float64, with one more column that is 1 for zero vectors."""
+    for chunk in strips(len(rows), CHUNK):
+        lengths = np.linalg.norm(rows[chunk].astype(np.float64), axis=1)
         empty = lengths == 0
-        yield np.hstack([rows[some] / np.where(empty, 1.0, lengths)[:, None], empty[:, None]])
+        yield np.hstack([rows[chunk] / np.where(empty, 1.0, lengths)[:, None], empty[:, None]])
 
 
 def _without_noise(values: Array) -> Array:
-    """Eigenvalues, 0 where they are no more than the rounding of the largest: roots would make much of it."""
+    """Eigenvalues, set to 0 where they are below the rounding error of the largest."""
     return np.where(values > len(values) * np.finfo(np.float64).eps * values.max(), values, 0.0)
 
 
@@ -96,7 +101,7 @@ def _effective_number(values: Array, order: float) -> float:
 
 
 def _slopes(values: Array, order: float) -> Array:
-    """Derivative of the score's logarithm by each eigenvalue, up to a constant; 0 where there is nothing."""
+    """Derivative of the score's logarithm by each eigenvalue, up to a constant; 0 where it is 0."""
     present = np.where(values > 0, values, 1.0)
     if order == 1:
         return -np.log(present)

@@ -1,4 +1,4 @@
-"""Wasserstein distance: the least mean distance over which samples must be moved to become the real ones, exactly.
+"""Exact Wasserstein distance: the smallest mean cost of a transport of samples to real data.
 
 Source: Villani, 2009, Optimal transport: old and new, definition 6.1; solved by Flamary et al., 2021, POT: Python
 optimal transport; its error: del Barrio, Loubes, 2019, Central limit theorems for empirical transportation cost in
@@ -19,36 +19,38 @@ from twoplayer.metrics._nearest import DistancePairs, matrices
 
 __all__ = ["WassersteinDistance", "wasserstein"]
 
-PIVOTS = 100_000_000
-BYTES = 24
-"""Memory for a pair of samples, at the most."""
-LIMIT = 10 * 2**30
-"""Bytes beyond which a machine is more likely to fall over than to find the transport."""
+MAX_PIVOTS = 100_000_000
+"""Iterations of the network simplex algorithm."""
+BYTES_PER_PAIR = 24
+MAX_BYTES = 10 * 2**30
 CLOSE = 1e-6
-"""Share of two points' norms below which their squared distance is computed by itself."""
+"""Squared distances below this share of the squared norms are computed from differences."""
 
 
 def wasserstein(features: Array, real: Array, *, order: int = 1) -> Estimate:
-    """W_p, p = `order` >= 1, between features ``(N, F)`` and ``(M, F)``, all N and all M being equally likely.
+    """W_p, p = `order` >= 1, between the empirical distributions of features ``(N, F)`` and ``(M, F)``.
 
-    Time grows like N³ at worst, memory as about 24 NM bytes: a few thousand samples on either side take seconds. Biased
-    upwards by about N^(-1/F), so compare it at equal counts alone. The error is that of draws of both sets, by the dual
-    potentials, which are the derivatives by each sample's weight. Raises `UserError` where that would take more than 10
-    GiB, and where POT does not solve it.
+    Time grows like N³ in the worst case, memory is about 24 NM bytes: a few thousand samples take seconds. The estimate
+    is biased upwards by about N^(-1/F): compare values for equal counts only. The error is that over draws of both
+    sets, from the dual potentials, which are the derivatives by each sample's weight. Raises `UserError` where more
+    than 10 GiB of memory would be needed, and where POT does not converge.
+
+    >>> round(wasserstein(np.array([[0.0], [1.0]]), np.array([[2.0], [1.0]])).value, 6)
+    1.0
     """
     import ot
 
     a, b = matrices(features, real)
-    if (needed := BYTES * len(a) * len(b)) > LIMIT:
+    if (needed := BYTES_PER_PAIR * len(a) * len(b)) > MAX_BYTES:
         raise UserError(
             f"an exact transport between {len(a):,} and {len(b):,} samples takes {needed / 2**30:,.0f} GiB of memory: "
-            f"measure at most {math.isqrt(LIMIT // BYTES) // 1000 * 1000:,}, or take sliced-wasserstein"
+            f"use at most {math.isqrt(MAX_BYTES // BYTES_PER_PAIR) // 1000 * 1000:,} samples, or sliced-wasserstein"
         )
     costs = _distances(a, b)
     costs **= order
-    cost, log = ot.emd2(_even(len(a)), _even(len(b)), costs, numItermax=PIVOTS, log=True)
+    cost, log = ot.emd2(_even(len(a)), _even(len(b)), costs, numItermax=MAX_PIVOTS, log=True)
     if log["warning"] is not None:
-        raise UserError(f"no exact transport was found between {len(a)} and {len(b)} samples: measure fewer of them")
+        raise UserError(f"POT found no exact transport between {len(a)} and {len(b)} samples: use fewer samples")
     value = max(0.0, float(cost)) ** (1 / order)
     deviation = math.sqrt(float(np.var(log["u"])) / len(a) + float(np.var(log["v"])) / len(b))
     return Estimate(value, deviation * value ** (1 - order) / order if value else None)
@@ -56,12 +58,16 @@ def wasserstein(features: Array, real: Array, *, order: int = 1) -> Estimate:
 
 @final
 class WassersteinDistance(Metric[Array, ReferenceFeatures]):
-    """`wasserstein` as a metric."""
+    """`wasserstein` as a metric.
 
-    figure: ClassVar[str] = "wasserstein"
+    Args:
+        order: p of the Wasserstein distance W_p.
+    """
+
+    name: ClassVar[str] = "wasserstein"
     higher_is_better: ClassVar[bool | None] = False
     needs: ClassVar[Need] = "features"
-    protocol: ClassVar[int] = 2_500
+    protocol_samples: ClassVar[int] = 2_500
     slow: ClassVar[bool] = True
 
     def __init__(self, *, order: Count = 1) -> None:
@@ -72,7 +78,7 @@ class WassersteinDistance(Metric[Array, ReferenceFeatures]):
 
 
 def _distances(a: Array, b: Array) -> Array:
-    """All distances, float64 ``(N, M)``, to nine digits, and 0 between equal points."""
+    """All distances, float64 ``(N, M)``, with nine correct digits, and exactly 0 between equal points."""
     pairs = DistancePairs(a, b, np.float64)
     distances = np.empty((len(a), len(b)))
     for tile in pairs.every_tile():

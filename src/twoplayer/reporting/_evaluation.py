@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twoplayer.core.errors import UserError
-from twoplayer.core.files import read_json
 from twoplayer.core.number_format import format_number
+from twoplayer.evaluation.storage import read_evaluation
 from twoplayer.reporting._formatting import better
 from twoplayer.reporting._pictures import EmbeddedPicture, embedded
 from twoplayer.reporting._record import number
@@ -54,15 +53,12 @@ def evaluation_section(folder: Path, unit: str) -> EvaluationSection | None:
     Raises:
         UserError: if the evaluation is damaged.
     """
-    if not (folder / "evaluation.json").is_file():
+    document = read_evaluation(folder)
+    if document is None:
         return None
-    document = read_json(folder / "evaluation.json")
-    if not isinstance(document, dict):
-        raise UserError(f"{folder / 'evaluation.json'} is corrupt: delete it, or evaluate again")
     samples, seen = number(document.get("samples")), number(document.get("images_seen"))
-    figures = document.get("figures") or []
     return EvaluationSection(
-        rows=[_row(entry, samples) for entry in figures],
+        rows=[_row(entry, samples) for entry in document["metric_values"]],
         measured_on=_measured_on(samples, seen, unit),
         notes=[str(note) for note in document.get("notes") or []],
         samples="all samples" if samples is None else f"{samples:,.0f} samples",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from twoplayer.core.files import read_json_lines
+from twoplayer.measurement.renamed_values import stored_metric_values
 from twoplayer.runs.run_dir import RunFolder
 
 __all__ = ["RecordedSamples", "RecordedValue", "RunRecord", "read_record"]
@@ -115,7 +116,7 @@ def _metric_values(measurements: list[dict[str, Any]]) -> list[RecordedValue]:
     for measurement in measurements:
         step = int(number(measurement.get("step")) or 0)
         images_seen = number(measurement.get("images_seen")) or 0.0
-        for entry in measurement.get("figures") or []:
+        for entry in stored_metric_values(measurement):
             name, higher = str(entry.get("name")), entry.get("higher_is_better")
             value, real = number(entry.get("value")), number(entry.get("real"))
             by_name.setdefault(name, {})[step] = RecordedValue(name, value, higher, real, step, images_seen)

@@ -24,7 +24,7 @@ def check_extractor(extractor: Any, *, data: Any = None, **options: Any) -> None
     """Check the contract of an extractor.
 
     Its features are finite float32 rows, one for each sample, that depend on neither the batch nor the order; logits
-    come with `classes`; two of one identity are made alike, without drawing from global random generators;
+    come with `has_classes`; two of one identity are made alike, without drawing from global random generators;
     samples of the other kind are refused.
 
     Args:
@@ -70,10 +70,12 @@ def _check_features(member: Member, extractor: Any, samples: Any) -> None:
     member.require(np.isfinite(rows).all(), "features must be finite")
     member.require((rows.std(0) > 0).any(), "features must depend on the samples")
     member.require(
-        extractor.size in (None, rows.shape[1]), f"size must be None or {rows.shape[1]}, not {extractor.size}"
+        extractor.dimension in (None, rows.shape[1]),
+        f"dimension must be None or {rows.shape[1]}, not {extractor.dimension}",
     )
     member.require(
-        (features.logits is not None) == extractor.classes, "there must be logits where classes is true, and only there"
+        (features.logits is not None) == extractor.has_classes,
+        "there must be logits where has_classes is true, and only there",
     )
     member.require(len(none) == 0 and none.features.ndim == 2, "no samples must give features (0, F)")
     label = extractor.label

@@ -95,10 +95,8 @@ def metric_reference(needs: str, order: Array | None = None) -> Any:
 
 
 def _check_declarations(member: Member, metric: Any) -> None:
-    figure = getattr(metric, "figure", None)
-    member.require(
-        isinstance(figure, str) and figure.isidentifier(), f"figure must be a name such as fd, not {figure!r}"
-    )
+    name = getattr(metric, "name", None)
+    member.require(isinstance(name, str) and name.isidentifier(), f"name must be a name such as fd, not {name!r}")
     needs = getattr(metric, "needs", None)
     member.require(needs in NEEDS, f"needs must be one of {', '.join(NEEDS)}, not {needs!r}")
     better = getattr(metric, "higher_is_better", "missing")
@@ -106,8 +104,9 @@ def _check_declarations(member: Member, metric: Any) -> None:
         better is None or isinstance(better, bool), f"higher_is_better must be True, False or None, not {better!r}"
     )
     member.require(
-        2 <= metric.least <= metric.protocol,
-        f"least must be at least 2 and at most protocol, not {metric.least} and {metric.protocol}",
+        2 <= metric.min_samples <= metric.protocol_samples,
+        "min_samples must be at least 2 and at most protocol_samples, not "
+        f"{metric.min_samples} and {metric.protocol_samples}",
     )
 
 

@@ -44,7 +44,7 @@ def check_two_sample_test(
     member = Member.of("two-sample-tests", test, options=options)
     made = member.make()
     member.require(isinstance(made.name, str) and made.name, "name must be a text")
-    width = min(2, made.most_dimensions or 2)
+    width = min(2, made.max_dimensions or 2)
     a, b = _normal(60, width, 0), _normal(45, width, 1)
     with member.raises_nothing("compare"), member.keeps_global_random_state("compare"):
         clear = made.compare(a, 3 * b + 2, level=0.1, permutations=99, seed=7)

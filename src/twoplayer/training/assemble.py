@@ -36,21 +36,23 @@ def assemble(folder: RunFolder, config: Config, dataset: Dataset, placement: Any
             listener.on_note(text)
 
     def figures(samples: Any) -> tuple[Any, str]:
-        measured = measurement.measure(samples, target(config, dataset), quick=True, device=placement.device, say=say)
-        return measured.figures, " ".join(measured.notes)
+        measured = measurement.measure(
+            samples, target(config, dataset), in_training=True, device=placement.device, progress=say
+        )
+        return measured.metric_values, " ".join(measured.notes)
 
     def yardstick(samples: Any) -> Any:
         real = target(config, dataset)
         return measurement.measure(
-            samples, real, metrics=YARDSTICK[real.kind], device=placement.device, say=say
-        ).figures
+            samples, real, metrics=YARDSTICK[real.kind], device=placement.device, progress=say
+        ).metric_values
 
     with placement.accelerator.main_process_first():  # what is learned of the data lies in the cache for the others
         before = ConditioningData(given=folder.data().get("given") or {}, kept=folder.kept()) if folder.exists else None
         knowledge = study(config, dataset, before)
     facts = DataSpec(dataset.shape, dataset.partner_shape, dataset.paired, knowledge.given)
     players = build(config, facts, placement)
-    usual = measurement.sample_count(dataset.kind)
+    usual = measurement.default_sample_count(dataset.kind)
     count, measuring = min(config.evaluate_count or usual, usual), figures if config.evaluate_count else None
     return Trainer(
         config, dataset, folder, placement, players, listeners, measuring, count, knowledge, yardstick=yardstick

@@ -224,7 +224,7 @@ class Trainer:
         if self.main and self.measure is not None and where["step"] not in self.folder.measured():
             figures, note = self.measure(self.sample(self.sample_count, "evaluation"))
             if figures:
-                measured = {"figures": [asdict(f) for f in figures], "notes": [note]}
+                measured = {"metric_values": [asdict(f) for f in figures], "notes": [note]}
                 self.folder.log(self.folder.metrics, {**where, **measured})
             for listener in self.listeners:
                 listener.on_figures(where["step"], figures, note)

@@ -1,1 +1,1 @@
-"""Do two sets of samples come from the same distribution?"""
+"""Two-sample tests: do two sets of samples have the same distribution?"""

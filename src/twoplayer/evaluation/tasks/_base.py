@@ -1,4 +1,4 @@
-"""The root of the aims: which runs one is asked of, what it needs, and what it comes to."""
+"""The root of the evaluation tasks: to which runs a task applies, which data it needs, and its result."""
 
 from __future__ import annotations
 
@@ -10,71 +10,95 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from twoplayer.metrics._base import MetricValue
+from twoplayer.metrics._base import Estimate, MetricValue
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
     from twoplayer.inference.trained_run import TrainedRun
 
-__all__ = ["Array", "EvaluationTask", "TaskContext", "TaskResult", "mean_figure"]
+__all__ = ["Array", "EvaluationTask", "TaskContext", "TaskResult", "mean_value"]
 
 Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, eq=False)
 class TaskContext:
-    """What an aim is measured on."""
+    """What a task is measured on.
+
+    Args:
+        run: the run.
+        dataset: the data set that the run was trained on, with both sides of a translation.
+        count: largest number of samples.
+        seed: seed of the samples.
+        cache: folder of classifiers and other networks that a task trains; None takes $TWOPLAYER_CACHE, else
+            ~/.cache/twoplayer.
+        progress: callback of progress lines.
+    """
 
     run: TrainedRun
     dataset: Dataset
-    """What the run was trained on, both sides of a translation."""
     count: int
-    """How many samples, at most."""
     seed: int
     cache: Path | None = None
-    """Where judges that had to be trained are kept; None takes $TWOPLAYER_CACHE, else ~/.cache/twoplayer."""
-    say: Callable[[str], None] | None = None
+    progress: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True)
 class TaskResult:
-    """Figures, and what has to be said of them, a sentence each."""
+    """The values of a task, and sentences that explain them."""
 
-    figures: tuple[MetricValue, ...]
+    metric_values: tuple[MetricValue, ...]
     notes: tuple[str, ...] = ()
 
 
 class EvaluationTask(ABC):
-    """What a game is for, and how near a run comes to it.
+    """A measurement of what a game is for: conditions, texts, encodings, translations.
 
-    Aims are measured on whole runs, where metrics are measured on samples: they need the run's conditions, texts,
-    encoder or translator, and the data that belong to them.
+    A task is measured on a run, where a metric is measured on samples: it needs the run's conditions, texts, encoder or
+    translator, and the data that belong to them.
     """
 
-    wants: ClassVar[str]
-    """Which runs it is asked of, such as ``a run of pix2pix or cyclegan``."""
+    required_run: ClassVar[str]
+    """The runs that it applies to, in words, such as ``a run of pix2pix or cyclegan``."""
     slow: ClassVar[bool] = False
-    """Whether it can take minutes: it then is measured only where it is asked for by name."""
+    """Whether it can take minutes: such tasks are measured only where they are named."""
 
     @abstractmethod
-    def serves(self, run: TrainedRun) -> bool:
-        """Whether the run's game has this aim."""
+    def applies_to(self, run: TrainedRun) -> bool:
+        """Whether the run's game has this task."""
 
     @abstractmethod
-    def obstacle(self, dataset: Dataset) -> str:
-        """What the data lack for it, in words that follow `needs`; empty where nothing."""
+    def missing_data(self, dataset: Dataset) -> str:
+        """What the data set lacks for it, as the object of `needs`; empty where nothing is missing."""
 
     @abstractmethod
-    def measure(self, asked: TaskContext) -> TaskResult: ...
+    def measure(self, context: TaskContext) -> TaskResult:
+        """The values for a run to which the task applies."""
 
 
-def mean_figure(name: str, values: Array, *, higher_is_better: bool, real: Array | None = None) -> MetricValue:
-    """The mean of one value for each sample, ``(N,)``, with its standard error, and beside it real samples' own."""
-    return MetricValue(
-        name, float(values.mean()), higher_is_better, None if real is None else float(real.mean()),
-        None if real is None else len(real), _error(values), None if real is None else _error(real),
-    )  # fmt: skip
+def mean_value(
+    quantity: str, values: Array, *, task: str, higher_is_better: bool, real: Array | None = None
+) -> MetricValue:
+    """The mean of one value per sample, with its standard error.
+
+    Args:
+        quantity: name of the quantity, such as ``label_accuracy``.
+        values: one value for each sample, ``(N,)``.
+        task: name of the task, as ``--metrics`` takes it.
+        higher_is_better: direction of improvement.
+        real: the same for real samples, ``(M,)``.
+    """
+    return MetricValue.of(
+        quantity,
+        len(values),
+        _mean(values),
+        higher_is_better=higher_is_better,
+        real=None if real is None else _mean(real),
+        real_count=None if real is None else len(real),
+        metric=task,
+    )
 
 
-def _error(values: Array) -> float | None:
-    return float(values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else None
+def _mean(values: Array) -> Estimate:
+    error = float(values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else None
+    return Estimate(float(values.mean()), error)

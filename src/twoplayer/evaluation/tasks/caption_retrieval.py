@@ -1,14 +1,14 @@
-"""Do images fit their captions: the rank of the right one among 100, by a matcher that is trained apart from the run.
+"""Agreement of images with their captions: R-precision and rank of the right caption among 100.
 
 Source: Xu et al. 2018, AttnGAN: Fine-Grained Text to Image Generation with Attentional Generative Adversarial Networks
-(arXiv 1711.10485), section 4, whose R-precision ranks the right description among 100 as well.
+(arXiv 1711.10485), section 4, whose R-precision ranks the right caption among 100 as well.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
-from twoplayer.evaluation.tasks._base import EvaluationTask, TaskContext, TaskResult, mean_figure
+from twoplayer.evaluation.tasks._base import EvaluationTask, TaskContext, TaskResult, mean_value
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
@@ -16,37 +16,45 @@ if TYPE_CHECKING:
 
 __all__ = ["CaptionRetrieval"]
 
+TASK = "caption-retrieval"
+
 
 @final
 class CaptionRetrieval(EvaluationTask):
-    """Mean rank, and shares of right captions that are the first and in the first ten, of held-out captions.
+    """Mean rank of the right caption, and R-precision@1 and @10, of images generated from held-out captions.
 
-    Beside them stand the held-out images that have these captions.
+    ``caption_rank`` is the mean rank, ``r_precision_1`` and ``r_precision_10`` the shares of images whose right caption
+    is ranked first and among the first ten. The ranking model is trained on the training data, independently of the
+    run. The values of real data are for the held-out images that belong to the captions.
     """
 
-    wants = "a run of a text game, such as gan-cls"
+    required_run = "a run of a text game, such as gan-cls"
     slow = True
 
-    def serves(self, run: TrainedRun) -> bool:
+    def applies_to(self, run: TrainedRun) -> bool:
         from twoplayer.games._sentence_inputs import SentenceInputs
 
         return isinstance(run.inputs, SentenceInputs)
 
-    def obstacle(self, dataset: Dataset) -> str:
-        from twoplayer.evaluation.caption_retrieval import AMONG, enough
+    def missing_data(self, dataset: Dataset) -> str:
+        from twoplayer.evaluation.caption_retrieval import CANDIDATES, has_enough_captions
 
-        return "" if enough(dataset) else f"images with {AMONG} different captions that are held out"
+        return "" if has_enough_captions(dataset) else f"images with {CANDIDATES} different captions that are held out"
 
-    def measure(self, asked: TaskContext) -> TaskResult:
+    def measure(self, context: TaskContext) -> TaskResult:
         from twoplayer.evaluation.caption_retrieval import caption_ranks
-        from twoplayer.measurement import count_label
 
-        made, real = caption_ranks(asked.run, seed=asked.seed, dataset=asked.dataset, cache=asked.cache, say=asked.say)
-        count = count_label(len(made))
-        shares = [
-            mean_figure(f"caption_{name}_{count}", made <= most, higher_is_better=True, real=real <= most)
-            for name, most in (("first", 1), ("in_first_ten", 10))
+        ranks = caption_ranks(
+            context.run,
+            seed=context.seed,
+            dataset=context.dataset,
+            cache=context.cache,
+            progress=context.progress,
+        )
+        precisions = [
+            mean_value(f"r_precision_{k}", ranks.generated <= k, task=TASK, higher_is_better=True, real=ranks.real <= k)
+            for k in (1, 10)
         ]
-        rank = mean_figure(f"caption_rank_{count}", made, higher_is_better=False, real=real)
-        note = "By chance the mean rank of a caption among 100 is 50.5, and 0.01 of them are the first."
-        return TaskResult((rank, *shares), (note,))
+        mean_rank = mean_value("caption_rank", ranks.generated, task=TASK, higher_is_better=False, real=ranks.real)
+        note = "For random images the mean rank of a caption among 100 is 50.5, and r_precision_1 is 0.01."
+        return TaskResult((mean_rank, *precisions), (note,))

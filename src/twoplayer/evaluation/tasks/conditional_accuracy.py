@@ -1,4 +1,4 @@
-"""Are samples what was asked for: an independent judge looks for each label and attribute; distances within classes.
+"""Accuracy of an independent classifier on the conditions of samples, and Fréchet distances within classes.
 
 Source: Odena, Olah & Shlens 2017, Conditional Image Synthesis with Auxiliary Classifier GANs (arXiv 1610.09585),
 section 4.1; within classes, Miyato & Koyama 2018, cGANs with Projection Discriminator (arXiv 1802.05637), section 5.
@@ -19,24 +19,33 @@ __all__ = ["ConditionalAccuracy"]
 
 @final
 class ConditionalAccuracy(EvaluationTask):
-    """Shares ``NAME_found`` and distances ``NAME_fd_within``, NAME a label or attribute, beside held-out samples'."""
+    """Conditional accuracy and intra-class Fréchet distance for each condition, with those of held-out samples.
 
-    wants = "a run of a conditional game, such as cgan"
+    ``label_accuracy`` is the share of samples whose label the classifier predicts, ``label_intra_fd`` the mean Fréchet
+    distance from the training samples of the same label; attributes have values under their own names.
+    """
 
-    def serves(self, run: TrainedRun) -> bool:
+    required_run = "a run of a conditional game, such as cgan"
+
+    def applies_to(self, run: TrainedRun) -> bool:
         from twoplayer.games._conditioned_inputs import ConditionedInputs
 
         return isinstance(run.inputs, ConditionedInputs)
 
-    def obstacle(self, dataset: Dataset) -> str:
+    def missing_data(self, dataset: Dataset) -> str:
         return ""
 
-    def measure(self, asked: TaskContext) -> TaskResult:
-        from twoplayer.evaluation.conditional_accuracy import agreement, figures
+    def measure(self, context: TaskContext) -> TaskResult:
+        from twoplayer.evaluation.conditional_accuracy import conditional_accuracies, metric_values
 
-        found = agreement(
-            asked.run, n=asked.count, seed=asked.seed, dataset=asked.dataset, cache=asked.cache, say=asked.say
+        accuracies = conditional_accuracies(
+            context.run,
+            n=context.count,
+            seed=context.seed,
+            dataset=context.dataset,
+            cache=context.cache,
+            progress=context.progress,
         )
-        chances = ", ".join(f"{one.attribute} in {one.chance:.3g}" for one in found)
-        notes = (f"Always saying the most frequent value would find {chances} of samples.",) if found else ()
-        return TaskResult(figures(found), notes)
+        chances = ", ".join(f"{accuracy.chance:.3g} for {accuracy.attribute}" for accuracy in accuracies)
+        notes = (f"Predicting the most frequent value has an accuracy of {chances}.",) if accuracies else ()
+        return TaskResult(metric_values(accuracies), notes)

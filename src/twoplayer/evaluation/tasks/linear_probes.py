@@ -1,4 +1,4 @@
-"""What encodings know of classes that were never told: the nearest neighbour's label, and a linear probe.
+"""Classification of encodings that were trained without labels: nearest neighbour and linear probe.
 
 Source: Donahue, Krähenbühl & Darrell 2017, Adversarial Feature Learning (arXiv 1605.09782), section 4.1 and table 1.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, final
 
 import numpy as np
 
-from twoplayer.evaluation.tasks._base import Array, EvaluationTask, TaskContext, TaskResult, mean_figure
+from twoplayer.evaluation.tasks._base import Array, EvaluationTask, TaskContext, TaskResult, mean_value
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
@@ -19,60 +19,62 @@ if TYPE_CHECKING:
 
 __all__ = ["LinearProbes"]
 
-KNOWN, ASKED = 10_000, 5_000
-"""Training samples that are known with their labels, and held-out ones that are asked for, at most."""
+TASK = "linear-probes"
+MAX_TRAIN_SAMPLES, MAX_TEST_SAMPLES = 10_000, 5_000
 
 
-class _ProbeSplit(NamedTuple):
+class _LabelledSamples(NamedTuple):
     samples: Array
     labels: Array
 
 
 @final
 class LinearProbes(EvaluationTask):
-    """Accuracies of 1-NN and of logistic regression, by encodings, critic features, raw values and a random encoder."""
+    """Accuracies of a nearest-neighbour classifier and of logistic regression on several representations.
 
-    wants = "a run with an encoder, such as one of bigan"
+    ``probe_1nn_encoder`` and ``probe_linear_encoder`` are those of the run's encoder; the others are its critic's
+    features, raw pixels or coordinates, and the encoder before training. Both classifiers are trained on labelled
+    training samples and tested on held-out samples.
+    """
+
+    required_run = "a run with an encoder, such as one of bigan"
     slow = True
 
-    def serves(self, run: TrainedRun) -> bool:
-        return bool(run.config.game["name"] == "bigan")
+    def applies_to(self, run: TrainedRun) -> bool:
+        return run.has_encoder
 
-    def obstacle(self, dataset: Dataset) -> str:
+    def missing_data(self, dataset: Dataset) -> str:
         labelled = dataset.train_labels is not None and dataset.held_out_labels is not None
         classes = len(np.unique(dataset.train_labels)) if dataset.train_labels is not None else 0
         return "" if labelled and classes > 1 and len(dataset.held_out) > 1 else "held-out data with labels"
 
-    def measure(self, asked: TaskContext) -> TaskResult:
-        from twoplayer.measurement import count_label
-
-        known, others = _parts(asked.dataset)
-        figures: list[MetricValue] = []
-        count = count_label(len(others.labels))
-        for name, represent in _representations(asked.run).items():
-            if asked.say:
-                asked.say(f"probing what {name} knows")
-            seen, shown = represent(known.samples), represent(others.samples)
-            for kind, right in (("1nn", neighbour_is_right), ("linear", probe_is_right)):
-                hits = right(seen, known.labels, shown, others.labels)
-                figures.append(mean_figure(f"{kind}_by_{name}_{count}", hits, higher_is_better=True))
+    def measure(self, context: TaskContext) -> TaskResult:
+        train, test = _labelled_parts(context.dataset)
+        values: list[MetricValue] = []
+        for name, represent in _representations(context.run).items():
+            if context.progress:
+                context.progress(f"linear probes: {name}")
+            train_features, test_features = represent(train.samples), represent(test.samples)
+            for probe, is_correct in (("1nn", nearest_neighbour_correct), ("linear", logistic_regression_correct)):
+                correct = is_correct(train_features, train.labels, test_features, test.labels)
+                values.append(mean_value(f"probe_{probe}_{name}", correct, task=TASK, higher_is_better=True))
         note = (
-            f"Of the labels of {len(known.labels):,} training samples; random_encoder is the run's own before its "
+            f"Probes are trained on {len(train.labels):,} training samples; random_encoder is the run's encoder before "
             "training."
         )
-        return TaskResult(tuple(figures), (note,))
+        return TaskResult(tuple(values), (note,))
 
 
-def neighbour_is_right(known: Array, labels: Array, asked: Array, truth: Array) -> Array:
-    """Which rows of `asked` ``(N, F)`` have the label of their nearest neighbour in `known`: bool ``(N,)``."""
+def nearest_neighbour_correct(train: Array, labels: Array, test: Array, test_labels: Array) -> Array:
+    """Which rows of `test` ``(N, F)`` have the label of their nearest neighbour in `train`, bool ``(N,)``."""
     from sklearn.neighbors import KNeighborsClassifier
 
-    said = KNeighborsClassifier(1, algorithm="brute").fit(known, labels).predict(asked)
-    return np.asarray(said == truth)
+    predicted = KNeighborsClassifier(1, algorithm="brute").fit(train, labels).predict(test)
+    return np.asarray(predicted == test_labels)
 
 
-def probe_is_right(known: Array, labels: Array, asked: Array, truth: Array) -> Array:
-    """Which rows of `asked` ``(N, F)`` a logistic regression on standardized features labels rightly: bool ``(N,)``."""
+def logistic_regression_correct(train: Array, labels: Array, test: Array, test_labels: Array) -> Array:
+    """Which rows of `test` ``(N, F)`` logistic regression on standardized features classifies correctly: ``(N,)``."""
     import warnings
 
     from sklearn.linear_model import LogisticRegression
@@ -80,13 +82,14 @@ def probe_is_right(known: Array, labels: Array, asked: Array, truth: Array) -> A
     from sklearn.preprocessing import StandardScaler
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of not having converged in 200 iterations
-        said = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200)).fit(known, labels).predict(asked)
-    return np.asarray(said == truth)
+        warnings.simplefilter("ignore")  # on convergence within 200 iterations
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=200)).fit(train, labels)
+        predicted = model.predict(test)
+    return np.asarray(predicted == test_labels)
 
 
 def untrained_encoder(run: TrainedRun) -> Callable[[Array], Array]:
-    """The run's encoder as it was before its first round, of samples as the data are stored."""
+    """The run's encoder before its first step: a function of samples as the data are stored."""
     from twoplayer.games._factory import DataSpec
     from twoplayer.sampling.generate import SampleFormat, encode
     from twoplayer.training.build import build_game
@@ -97,7 +100,7 @@ def untrained_encoder(run: TrainedRun) -> Callable[[Array], Array]:
 
 
 def raw_values(samples: Array) -> Array:
-    """Samples in one row each, float32 ``(N, F)``: images in units of [0, 1]."""
+    """Samples as rows, float32 ``(N, F)``; images in units of [0, 1]."""
     unit = 255 if samples.dtype == np.uint8 else 1
     return np.asarray(samples.reshape(len(samples), -1), np.float32) / unit
 
@@ -111,11 +114,11 @@ def _representations(run: TrainedRun) -> dict[str, Callable[[Array], Array]]:
     }
 
 
-def _parts(dataset: Dataset) -> tuple[_ProbeSplit, _ProbeSplit]:
-    from twoplayer.measurement._reference_features import places
+def _labelled_parts(dataset: Dataset) -> tuple[_LabelledSamples, _LabelledSamples]:
+    from twoplayer.measurement.reference_features import random_rows
 
     assert dataset.train_labels is not None and dataset.held_out_labels is not None
-    rows = np.sort(places(len(dataset.train), "rows of a probe", KNOWN))
-    others = np.sort(places(len(dataset.held_out), "held out", ASKED))  # files may lie class by class
-    known = _ProbeSplit(np.asarray(dataset.train[rows]), dataset.train_labels[rows])
-    return known, _ProbeSplit(np.asarray(dataset.held_out[others]), dataset.held_out_labels[others])
+    train_rows = np.sort(random_rows(len(dataset.train), "rows of a probe", MAX_TRAIN_SAMPLES))
+    test_rows = np.sort(random_rows(len(dataset.held_out), "held out", MAX_TEST_SAMPLES))
+    train = _LabelledSamples(np.asarray(dataset.train[train_rows]), dataset.train_labels[train_rows])
+    return train, _LabelledSamples(np.asarray(dataset.held_out[test_rows]), dataset.held_out_labels[test_rows])

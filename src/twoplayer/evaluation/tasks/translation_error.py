@@ -1,8 +1,8 @@
-"""How near do translations come to their true partners, and would the given image have been as near.
+"""Distance of translations from their true partners, with that of the untranslated images as a baseline.
 
 Source: Isola, Zhu, Zhou & Efros 2017, Image-to-Image Translation with Conditional Adversarial Networks (arXiv
-1611.07004), whose L1 this is; features, Zhang et al. 2018, The Unreasonable Effectiveness of Deep Features as a
-Perceptual Metric (arXiv 1801.03924), equation 1.
+1611.07004), for the L1 distance; Zhang et al. 2018, The Unreasonable Effectiveness of Deep Features as a Perceptual
+Metric (arXiv 1801.03924), equation 1, for the perceptual distance.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from twoplayer.evaluation.tasks._base import Array, EvaluationTask, TaskContext, TaskResult, mean_figure
+from twoplayer.evaluation.tasks._base import Array, EvaluationTask, TaskContext, TaskResult, mean_value
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
@@ -20,49 +20,53 @@ if TYPE_CHECKING:
 
 __all__ = ["TranslationError"]
 
+TASK = "translation-error"
+MAX_PAIRS = 1_000
+
 
 @final
 class TranslationError(EvaluationTask):
-    """Mean absolute difference in units of [0, 1] and distance of local features, of up to 1,000 held-out pairs.
+    """L1 distance in units of [0, 1] and perceptual distance of up to 1,000 held-out pairs.
 
-    ``of_inputs`` are the same figures of the given images, untouched: what doing nothing comes to.
+    ``translation_error_l1_of_inputs`` and ``translation_error_perceptual_of_inputs`` are the distances of the input
+    images themselves, which a useful translation must be below.
     """
 
-    wants = "a run of pix2pix or cyclegan"
+    required_run = "a run of pix2pix or cyclegan"
 
-    def serves(self, run: TrainedRun) -> bool:
-        return str(run.config.game["name"]).endswith("translation")
+    def applies_to(self, run: TrainedRun) -> bool:
+        return run.translates
 
-    def obstacle(self, dataset: Dataset) -> str:
-        there = dataset.paired and dataset.partner_held_out is not None and len(dataset.partner_held_out)
-        return "" if there else "pairs that are held out"
+    def missing_data(self, dataset: Dataset) -> str:
+        paired = dataset.paired and dataset.partner_held_out is not None and len(dataset.partner_held_out)
+        return "" if paired else "pairs that are held out"
 
-    def measure(self, asked: TaskContext) -> TaskResult:
-        from twoplayer.games._translation import KEPT
+    def measure(self, context: TaskContext) -> TaskResult:
         from twoplayer.inference.translate import translate
-        from twoplayer.measurement._reference_features import places
+        from twoplayer.measurement.reference_features import random_rows
 
-        rows = np.sort(places(len(asked.dataset.held_out), "held out", min(asked.count, KEPT)))
-        given, true = (np.asarray(side[rows]) for side in _sides(asked))
-        made = np.stack(translate(asked.run, list(given)))
-        untouched = _like(given, true.shape[-1])
+        rows = np.sort(random_rows(len(context.dataset.held_out), "held out", min(context.count, MAX_PAIRS)))
+        inputs, targets = (np.asarray(side[rows]) for side in _sides(context))
+        translations = np.stack(translate(context.run, list(inputs)))
+        untranslated = _with_channels(inputs, targets.shape[-1])
         note = (
-            "partner_ figures hold translations of held-out images against their true partners; of_inputs are those "
-            "of the given images, untouched."
+            "translation_error compares translations of held-out images with their true partners, of_inputs the input "
+            "images themselves."
         )
-        return TaskResult((*_figures(made, true, ""), *_figures(untouched, true, "_of_inputs")), (note,))
+        values = (*_distances(translations, targets, ""), *_distances(untranslated, targets, "_of_inputs"))
+        return TaskResult(values, (note,))
 
 
-def _sides(asked: TaskContext) -> tuple[Array, Array]:
-    """Held-out images that are given, and those that are wanted."""
-    other = asked.dataset.partner_held_out
-    assert other is not None
-    forth = asked.run.config.game.get("direction", "AtoB") == "AtoB"
-    return (asked.dataset.held_out, other) if forth else (other, asked.dataset.held_out)
+def _sides(context: TaskContext) -> tuple[Array, Array]:
+    """Held-out images of the input side and of the target side."""
+    partners = context.dataset.partner_held_out
+    assert partners is not None
+    forward = context.run.config.game.get("direction", "AtoB") == "AtoB"
+    return (context.dataset.held_out, partners) if forward else (partners, context.dataset.held_out)
 
 
-def _like(images: Array, channels: int) -> Array:
-    """Images ``(N, H, W, C)`` with that many channels: gray ones thrice, or the mean of three."""
+def _with_channels(images: Array, channels: int) -> Array:
+    """Images ``(N, H, W, C)`` with that many channels: gray repeated three times, or the mean of three."""
     if images.shape[-1] == channels:
         return images
     if channels == 3:
@@ -70,12 +74,11 @@ def _like(images: Array, channels: int) -> Array:
     return np.asarray(images.mean(-1, keepdims=True).round(), np.uint8)
 
 
-def _figures(made: Array, true: Array, what: str) -> tuple[MetricValue, MetricValue]:
-    from twoplayer.inference.translate import distances
-    from twoplayer.measurement import count_label
+def _distances(images: Array, targets: Array, suffix: str) -> tuple[MetricValue, MetricValue]:
+    from twoplayer.inference.translate import image_distances
 
-    count, found = count_label(len(made)), distances(made, true)
+    distances = image_distances(images, targets)
     return (
-        mean_figure(f"partner_l1{what}_{count}", found.l1, higher_is_better=False),
-        mean_figure(f"partner_features{what}_{count}", found.perceptual, higher_is_better=False),
+        mean_value(f"translation_error_l1{suffix}", distances.l1, task=TASK, higher_is_better=False),
+        mean_value(f"translation_error_perceptual{suffix}", distances.perceptual, task=TASK, higher_is_better=False),
     )

@@ -1,4 +1,4 @@
-"""The root of the two-sample tests, and the record of what one of them found."""
+"""The root of the two-sample tests, and the record of their results."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from twoplayer.two_sample.statistics._permute import Array, Pooled, p_value
 __all__ = ["StatisticEvidence", "TwoSampleTest", "TwoSampleTestResult", "at_most", "check_level"]
 
 ROUNDING = 1e-12
-MANY = 60
-"""Samples of each set whose labels can be ordered in more ways than any level asks for."""
+MANY_SAMPLES = 60
+"""With as many samples of each set the number of labellings exceeds 1 / level for every level."""
 
 
 @dataclass(frozen=True)
 class TwoSampleTestResult:
-    """What one test found."""
+    """The result of one test."""
 
     test: str
     statistic: float
-    """Larger where the sets differ more; the test's class says what it is."""
+    """Larger for larger differences; its definition is that of the test's class."""
     p_value: float
     """Probability of so large a statistic, or a larger one, if both sets come from one distribution."""
     level: float
@@ -36,55 +36,68 @@ class TwoSampleTestResult:
     permutations: int
     seed: int
     details: Mapping[str, float] = field(default_factory=dict)
-    """What else the test can tell, such as the width of its kernel."""
+    """Further results of the test, such as the width of its kernel."""
 
 
 @dataclass(frozen=True, eq=False)
 class StatisticEvidence:
-    """What a test computed of pooled samples."""
+    """The statistic of a test for the true labels and for permuted labels."""
 
     statistics: Array
-    """float64 ``(B + 1,)``: of the true labels first, then of their permutations; larger is further apart."""
-    shown: float | None = None
-    """The statistic to report, where it is another than the first."""
+    """float64 ``(B + 1,)``: of the true labels first, then of their permutations; larger for larger differences."""
+    reported: float | None = None
+    """The statistic to report, where it is not the first of `statistics`."""
     details: Mapping[str, float] = field(default_factory=dict)
 
 
 class TwoSampleTest(ABC):
-    """Whether two sets of samples come from one distribution, judged by permuting who belongs to which.
+    """A permutation test of the hypothesis that two sets of samples have one distribution.
 
-    If they do, all orders of the labels are equally likely given the pooled samples, so that the p-value is at most
-    the level with at most that probability: for any distribution, any number of samples, any number of permutations
-    (Hemerik & Goeman 2018, "Exact testing with random permutations", theorem 2).
+    Under the hypothesis all orders of the labels are equally likely given the pooled samples, so that the p-value is at
+    most the level with at most that probability: for any distribution, any number of samples, any number of
+    permutations (Hemerik & Goeman 2018, "Exact testing with random permutations", theorem 2).
     """
 
     name: ClassVar[str]
-    least: ClassVar[int] = 2
-    """Fewest samples of each set."""
-    most_dimensions: ClassVar[int | None] = None
+    min_samples: ClassVar[int] = 2
+    """Smallest number of samples of each set."""
+    max_dimensions: ClassVar[int | None] = None
+    """Largest number of coordinates; None for any."""
 
     @abstractmethod
-    def weigh(self, pooled: Pooled) -> StatisticEvidence:
+    def evidence(self, pooled: Pooled) -> StatisticEvidence:
         """The statistic for the true labels and for their permutations."""
 
     @final
-    def objection(self, dimensions: int, fewest: int) -> str | None:
-        """Why it cannot compare sets of so many dimensions, the smaller one of `fewest` samples; None where it can."""
-        if self.most_dimensions is not None and dimensions > self.most_dimensions:
-            return f"takes at most {self.most_dimensions} coordinates, not {dimensions}"
-        if fewest < self.least:
-            return f"needs at least {self.least} samples of each set, not {fewest}"
+    def objection(self, dimensions: int, smaller_count: int) -> str | None:
+        """Why the test does not apply to samples of that dimension and such sets; None where it applies."""
+        if self.max_dimensions is not None and dimensions > self.max_dimensions:
+            return f"takes at most {self.max_dimensions} coordinates, not {dimensions}"
+        if smaller_count < self.min_samples:
+            return f"needs at least {self.min_samples} samples of each set, not {smaller_count}"
         return None
 
     @final
     def compare(
         self, a: Array, b: Array, *, level: float = 0.05, permutations: int = 500, seed: int = 0
     ) -> TwoSampleTestResult:
-        """Test samples ``(n, D)`` against samples ``(m, D)``; n and m may differ.
+        """Test two sets of samples.
 
-        `level` in (0, 1) is the probability with which sets from one distribution may be told apart. Raises
-        `UserError` for samples that are not finite, too few, or of different dimensions, and where `permutations`
-        are too few for the level.
+        Args:
+            a: ``(n, D)``.
+            b: ``(m, D)``.
+            level: probability in (0, 1) of rejecting the hypothesis for sets from one distribution.
+            permutations: number of random permutations.
+            seed: seed of the permutations.
+
+        Raises:
+            UserError: for samples that are not finite, too few, or of different dimensions, and for too few
+                permutations for the level.
+
+        >>> from twoplayer.two_sample import statistics
+        >>> x = np.arange(40.0)[:, None]
+        >>> statistics.create("means").compare(x, x + 30).reject
+        True
         """
         a, b = _samples("a", a), _samples("b", b)
         if a.shape[1] != b.shape[1]:
@@ -92,21 +105,22 @@ class TwoSampleTest(ABC):
         if (objection := self.objection(a.shape[1], min(len(a), len(b)))) is not None:
             raise UserError(f"{self.name} {objection}: take another test or other samples")
         check_level(level, permutations, (len(a), len(b)))
-        found = self.weigh(Pooled.of(a, b, permutations, seed))
-        if not np.isfinite(found.statistics).all():
+        evidence = self.evidence(Pooled.of(a, b, permutations, seed))
+        if not np.isfinite(evidence.statistics).all():
             raise UserError(f"{self.name} overflows on these samples: divide them by their standard deviation")
-        p = p_value(found.statistics)
-        shown = float(found.statistics[0]) if found.shown is None else found.shown
-        return TwoSampleTestResult(self.name, shown, p, level, at_most(p, level), permutations, seed, found.details)
+        p = p_value(evidence.statistics)
+        statistic = float(evidence.statistics[0]) if evidence.reported is None else evidence.reported
+        rejects = at_most(p, level)
+        return TwoSampleTestResult(self.name, statistic, p, level, rejects, permutations, seed, evidence.details)
 
 
 def at_most(p: float, level: float) -> bool:
-    """Whether p ≤ level, but for rounding: 7 · (1/140) is 0.05."""
+    """Whether p ≤ level up to rounding, such as that of 7 · (1/140) and 0.05."""
     return p <= level * (1 + ROUNDING)
 
 
 def check_level(level: float, permutations: int, counts: tuple[int, int], tests: int = 1) -> None:
-    """Raise `UserError` unless `tests` tests of sets of those sizes could find a difference at that level.
+    """Raise `UserError` unless `tests` tests of sets of those sizes can reject the hypothesis at that level.
 
     With Holm's correction the smallest p-value must reach level / tests.
     """
@@ -119,8 +133,8 @@ def check_level(level: float, permutations: int, counts: tuple[int, int], tests:
             f"{permutations} permutations can show no difference at level {level:g}{among}: take at least {needed}"
         )
     n, m = counts
-    ways = math.comb(n + m, n) if min(n, m) < MANY else math.inf
-    if n == m:  # exchanging the sets changes no statistic
+    ways = math.comb(n + m, n) if min(n, m) < MANY_SAMPLES else math.inf
+    if n == m:  # statistics are symmetric in the two sets
         ways /= 2
     if not at_most(tests / ways, level):
         raise UserError(

@@ -1,4 +1,4 @@
-"""The samples' coordinates in units of their standard deviation, some columns at a time."""
+"""Standardized coordinates of samples, in blocks of columns."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from twoplayer.two_sample.statistics._permute import Array
 __all__ = ["standardized"]
 
 COLUMNS = 256
+"""Columns of a block."""
 
 
 def standardized(samples: Array) -> Iterator[Array]:
-    """Columns with mean 0 and mean square 1 over all samples, float64 ``(N, up to 256)``; constant ones are left out.
+    """Blocks of columns with mean 0 and mean square 1 over all samples, float64 ``(N, up to 256)``, constants left out.
 
-    Mean and deviation are those of both sets together, so that they do not tell the labels.
+    Mean and deviation are those of the pooled samples, so that they do not depend on the labels.
     """
     for start in range(0, samples.shape[1], COLUMNS):
         columns = samples[:, start : start + COLUMNS].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Euclidean distances in tiles: all pairs of tens of thousands of samples in a few megabytes at a time."""
+"""Euclidean distances in tiles of a few megabytes, for all pairs of tens of thousands of samples."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 
 from twoplayer.two_sample.statistics._permute import Array
 
-__all__ = ["between", "radius", "some_distances", "tiles"]
+__all__ = ["between", "radius", "subset_distances", "tiles"]
 
 TILE = 1024
-DIRECT = 32
-"""Dimensions up to which differences are taken one by one, which is exact; beyond, products are many times faster."""
-LOOKED_AT = 2_000
-"""Samples whose distances stand for those of all."""
+MAX_DIRECT_DIMENSIONS = 32
+"""Up to this dimension distances are sums of squared differences, which are exact; above, products are faster."""
+SUBSET_SAMPLES = 2_000
+"""Samples of `subset_distances`."""
 
 
 def between(x: Array, y: Array) -> Array:
-    """Squared distances between rows, float64 ``(n, m)``. Rows should have a mean near zero."""
-    if x.shape[1] <= DIRECT:
+    """Squared distances between rows, float64 ``(n, m)``. The mean of the rows should be near zero."""
+    if x.shape[1] <= MAX_DIRECT_DIMENSIONS:
         from scipy.spatial.distance import cdist
 
         return np.asarray(cdist(x, y, "sqeuclidean"))
@@ -32,7 +32,7 @@ def between(x: Array, y: Array) -> Array:
 
 
 def tiles(samples: Array) -> Iterator[tuple[slice, slice, Array]]:
-    """Rows, columns and their squared distances, for the tiles on and above the diagonal."""
+    """Rows, columns and squared distances of the tiles on and above the diagonal."""
     starts = range(0, len(samples), TILE)
     for first in starts:
         rows = slice(first, min(first + TILE, len(samples)))
@@ -42,16 +42,13 @@ def tiles(samples: Array) -> Iterator[tuple[slice, slice, Array]]:
 
 
 def radius(samples: Array) -> float:
-    """The largest distance from the origin; no two samples are further apart than twice that."""
+    """The largest distance from the origin; twice this bounds all distances between samples."""
     blocks = (samples[i : i + TILE].astype(np.float64) for i in range(0, len(samples), TILE))
     return float(np.sqrt(max(np.square(block).sum(1).max() for block in blocks)))
 
 
-def some_distances(samples: Array) -> Array:
-    """The distances that are not zero between the first 2,000 samples, in ascending order.
-
-    The samples stand in random order, so those are as good as any.
-    """
-    few = samples[:LOOKED_AT]
-    squared = between(few, few)[np.triu_indices(len(few), 1)]
+def subset_distances(samples: Array) -> Array:
+    """The non-zero distances between the first 2,000 samples, which are in random order; ascending."""
+    subset = samples[:SUBSET_SAMPLES]
+    squared = between(subset, subset)[np.triu_indices(len(subset), 1)]
     return np.asarray(np.sort(np.sqrt(squared[squared > 0])))

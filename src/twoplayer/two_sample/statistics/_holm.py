@@ -1,4 +1,4 @@
-"""Holm's correction: what several tests say together."""
+"""Holm's correction of p-values for the number of tests."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ __all__ = ["holm"]
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """P-values corrected for their number: what is at most the level may be rejected, all of them at once.
+    """Corrected p-values: rejecting all that are at most the level controls the probability of any false rejection.
 
-    The i-th smallest of k is multiplied by k − i + 1, never falls below the ones before it and never exceeds 1
-    (Holm 1979, "A simple sequentially rejective multiple test procedure"). The tests may depend on each other.
+    The i-th smallest of k is multiplied by k − i + 1, then made non-decreasing and limited to 1
+    (Holm 1979, "A simple sequentially rejective multiple test procedure"). The tests may be dependent.
 
     >>> holm([0.01, 0.04, 0.03])
     (0.03, 0.06, 0.06)

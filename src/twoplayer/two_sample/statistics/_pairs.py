@@ -1,4 +1,4 @@
-"""Sums of kernels over pairs of samples, for all labellings at once, exact but for the kernel's own rounding."""
+"""Sums of kernels over pairs of samples for all labellings at once, exact up to rounding of kernel values."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twoplayer.two_sample.statistics._distances import some_distances, tiles
+from twoplayer.two_sample.statistics._distances import subset_distances, tiles
 from twoplayer.two_sample.statistics._permute import Array, Pooled
 
 __all__ = ["DistanceKernel", "PairSums", "gaussian", "median_width", "pair_sums"]
 
 EXACT_BITS = 52
-"""Whole numbers of so many bits are added in float64 without rounding."""
+"""Whole numbers with this number of bits are added in float64 without rounding."""
 
 
 @dataclass(frozen=True)
 class DistanceKernel:
-    """A function of squared distances, elementwise, whose values lie in [0, top]."""
+    """An elementwise function of squared distances with values in [0, top]."""
 
-    of: Callable[[Array], Array]
+    function: Callable[[Array], Array]
     top: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
 class PairSums:
-    """Sums over ordered pairs of different samples, float64 ``(B + 1,)``, one for each labelling."""
+    """Sums over ordered pairs of different samples for each labelling, float64 ``(B + 1,)``."""
 
     within_a: Array
     within_b: Array
     between: Array
-    """Over pairs of one sample of the first set and one of the second, each counted once."""
+    """Over pairs of a sample of the first set and one of the second, each counted once."""
     counts: tuple[int, int]
 
     @property
@@ -42,7 +42,7 @@ class PairSums:
         return self.within_a / (n * (n - 1)) + self.within_b / (m * (m - 1)) - 2 * self.between / (n * m)
 
     @property
-    def plugged_in(self) -> Array:
+    def v_statistic(self) -> Array:
         """Σ_A/n² + Σ_B/m² − 2 Σ_AB/(nm), the V-statistic of a kernel that is zero between equal samples."""
         n, m = self.counts
         return self.within_a / n**2 + self.within_b / m**2 - 2 * self.between / (n * m)
@@ -54,17 +54,17 @@ def gaussian(width: float) -> DistanceKernel:
 
 
 def median_width(samples: Array) -> float:
-    """The median distance between two samples that differ (Gretton et al. 2012, section 8); 1 where none do."""
-    distances = some_distances(samples)
+    """The median non-zero distance between samples (Gretton et al. 2012, section 8); 1 where all are equal."""
+    distances = subset_distances(samples)
     return float(np.median(distances)) if len(distances) else 1.0
 
 
 def pair_sums(pooled: Pooled, kernels: Sequence[DistanceKernel]) -> list[PairSums]:
-    """The sums of each kernel: every value is computed once, and all labellings are columns of one product.
+    """The sums for each kernel; kernel values are computed once, and all labellings are columns of one product.
 
-    Values are rounded to a grid so fine that each sum of them fits into float64 as a whole number. So the sums depend
-    neither on tiles nor on threads nor on the order of the samples, and labellings that differ by the exchange of equal
-    samples tie exactly. The grid has steps of 2⁻²⁸ of the largest value for 4,000 pooled samples.
+    Kernel values are rounded to a grid on which their sums are exact in float64. So the sums depend neither on tiles
+    nor on threads nor on the order of the samples, and labellings that differ by an exchange of equal samples tie
+    exactly. The grid has steps of 2⁻²⁸ of the largest value for 4,000 pooled samples.
     """
     labels = pooled.labels.astype(np.float64)
     count = len(labels)
@@ -74,7 +74,7 @@ def pair_sums(pooled: Pooled, kernels: Sequence[DistanceKernel]) -> list[PairSum
     for rows, columns, squared in tiles(pooled.samples):
         diagonal = rows == columns
         for i, (kernel, grid) in enumerate(zip(kernels, grids, strict=True)):
-            values = np.rint(kernel.of(squared) * grid)
+            values = np.rint(kernel.function(squared) * grid)
             rows_of[i, columns] += values.sum(0)
             if diagonal:
                 rows_of[i, rows] -= values.diagonal()
@@ -90,5 +90,5 @@ def pair_sums(pooled: Pooled, kernels: Sequence[DistanceKernel]) -> list[PairSum
 
 
 def _sums(within_a: Array, from_a: Array, total: float, counts: tuple[int, int]) -> PairSums:
-    """From Σ over pairs in A, over pairs that start in A, and over all."""
+    """`PairSums` from the sums over pairs within A, over pairs whose first sample is in A, and over all pairs."""
     return PairSums(within_a, total - 2 * from_a + within_a, from_a - within_a, counts)

@@ -1,7 +1,7 @@
-"""What all tests share: the pooled samples, their labels in many random orders, and the p-value of the true order.
+"""Pooled samples, permutations of their labels, and p-values.
 
-Both sets are pooled in a random order, because whatever looks at positions (folds, subsets, the choice among equally
-near neighbours) must not learn from them who belongs to which set.
+Both sets are pooled in a random order, so that computations that depend on positions (folds, subsets, the choice among
+equally near neighbours) do not depend on the labels.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ __all__ = ["Array", "Pooled", "labellings", "p_value"]
 Array = np.ndarray[Any, Any]
 
 TIE = 1e-10
-"""Of the largest statistic: what is nearer than that is told apart by rounding alone."""
+"""Differences below this share of the largest statistic count as ties."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pooled:
-    """The samples of both sets in one random order, moved so that their mean is about zero."""
+    """The samples of both sets in one random order, shifted to a mean of about zero."""
 
     samples: Array
     """float32 or float64 ``(N, D)``."""
     in_a: Array
-    """Whether a sample is of the first set, bool ``(N,)``."""
+    """Which samples belong to the first set, bool ``(N,)``."""
     permutations: int
     seed: int
 
     @classmethod
     def of(cls, a: Array, b: Array, permutations: int, seed: int) -> Pooled:
         """Pool samples ``(n, D)`` and ``(m, D)``."""
-        together = np.concatenate([a, b]).astype(np.result_type(a, b, np.float32), copy=False)
-        # Moving all alike changes no test, and keeps digits: a time since 1970 has few left in its square.
-        together = together - together.mean(0, dtype=np.float64).astype(together.dtype)
-        order = numpy_generator(seed, "order of the pool").permutation(len(together))
-        return cls(together[order], order < len(a), permutations, seed)
+        pooled = np.concatenate([a, b]).astype(np.result_type(a, b, np.float32), copy=False)
+        # A common shift changes no test and avoids cancellation in squares of large numbers.
+        pooled = pooled - pooled.mean(0, dtype=np.float64).astype(pooled.dtype)
+        order = numpy_generator(seed, "order of the pool").permutation(len(pooled))
+        return cls(pooled[order], order < len(a), permutations, seed)
 
     @property
     def counts(self) -> tuple[int, int]:
-        """How many samples are of the first and of the second set."""
+        """Numbers of samples of the first and of the second set."""
         first = int(self.in_a.sum())
         return first, len(self.in_a) - first
 
@@ -62,10 +62,10 @@ def labellings(in_a: Array, permutations: int, random: np.random.Generator) -> A
 
 
 def p_value(statistics: Array) -> float:
-    """(1 + #{b ≥ 1: T_b ≥ T_0}) / (B + 1) for statistics ``(B + 1,)`` whose first is that of the true labels.
+    """(1 + #{b ≥ 1: T_b ≥ T_0}) / (B + 1) for statistics ``(B + 1,)`` of which the first is for the true labels.
 
-    Never zero, since the true labels are one of the orders (Phipson & Smyth 2010, "Permutation p-values should never
-    be zero"); ties count against a difference.
+    It is never 0, because the true labels are one of the orders (Phipson & Smyth 2010, "Permutation p-values should
+    never be zero"); ties increase it.
 
     >>> p_value(np.array([3.0, 1.0, 3.0, 5.0]))
     0.75

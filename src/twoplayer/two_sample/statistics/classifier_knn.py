@@ -1,8 +1,8 @@
-"""Classifier two-sample test: can the nearest neighbours tell which set a sample is of?
+"""Classifier two-sample test with a nearest-neighbour classifier.
 
 Source: Lopez-Paz and Oquab, 2017, "Revisiting classifier two-sample tests", section 3 (accuracy as the statistic, k the
 root of the number of samples); Schilling, 1986, "Multivariate two-sample tests based on nearest neighbors" (neighbours
-within the pooled sample, judged by permutations).
+within the pooled sample, permutation test).
 """
 
 from __future__ import annotations
@@ -23,18 +23,20 @@ if TYPE_CHECKING:
 __all__ = ["ClassifierKnn"]
 
 ROWS = 256
+"""Samples whose neighbours are searched at a time."""
 
 
 @final
 class ClassifierKnn(TwoSampleTest):
-    """Accuracy of the vote of each sample's nearest neighbours among all others; both sets weigh the same, ½ is chance.
+    """Balanced leave-one-out accuracy of a nearest-neighbour classifier of the set of a sample; ½ is chance.
 
-    Leaving out one sample at a time uses all samples for training and for testing. Labels do not enter the search for
-    neighbours, so the classifier is trained anew for every permutation at the price of counting votes, and the test is
-    exact. With equal sets and an odd k the vote is the majority's; with unequal ones a neighbourhood votes for the set
-    that is more frequent in it than in the whole.
+    Leaving out one sample at a time uses all samples for training and testing. The search for neighbours does not
+    depend on the labels, so that retraining the classifier for a permutation costs one count of votes, and the test is
+    exact. With sets of equal size and an odd k the vote is the majority; with unequal sizes a neighbourhood votes for
+    the set that is more frequent in it than in the pooled samples.
 
-    `neighbours` None takes √N, rounded down and then up to an odd number.
+    Args:
+        neighbours: k; None takes √N, rounded down and then up to an odd number.
     """
 
     name: ClassVar[str] = "classifier-knn"
@@ -42,7 +44,7 @@ class ClassifierKnn(TwoSampleTest):
     def __init__(self, *, neighbours: Count | None = None) -> None:
         self.neighbours = None if neighbours is None else within(Count, neighbours=neighbours)
 
-    def weigh(self, pooled: Pooled) -> StatisticEvidence:
+    def evidence(self, pooled: Pooled) -> StatisticEvidence:
         n, m = pooled.counts
         k = min(self.neighbours or math.isqrt(n + m) | 1, n + m - 1)
         labels = pooled.labels.astype(np.float32)
@@ -55,7 +57,7 @@ class ClassifierKnn(TwoSampleTest):
 
 
 def _neighbourhoods(samples: Array, k: int) -> csr_array[Any]:
-    """Ones from each sample to its k nearest others, sparse ``(N, N)``; equally near ones in no order."""
+    """The adjacency matrix of the k nearest neighbours, sparse ``(N, N)``; arbitrary among equal distances."""
     from scipy.sparse import csr_array
 
     count = len(samples)

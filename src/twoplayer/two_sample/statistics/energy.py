@@ -1,4 +1,4 @@
-"""Energy distance: sees every difference between distributions, best where they are shifted.
+"""Energy distance: consistent against all differences between distributions, most powerful against shifts.
 
 Source: Székely and Rizzo, 2004, "Testing for equal distributions in high dimension"; Baringhaus and Franz,
 2004, "On a new multivariate two-sample test".
@@ -20,13 +20,13 @@ __all__ = ["Energy"]
 
 @final
 class Energy(TwoSampleTest):
-    """2 E‖X − Y‖ − E‖X − X′‖ − E‖Y − Y′‖ of the two empirical distributions: not negative, in units of the samples.
+    """2 E‖X − Y‖ − E‖X − X′‖ − E‖Y − Y′‖ of the two empirical distributions: at least 0, in the units of the samples.
 
     On the line it is 2 ∫ (F − G)², the square of `scipy.stats.energy_distance`.
     """
 
     name: ClassVar[str] = "energy"
 
-    def weigh(self, pooled: Pooled) -> StatisticEvidence:
+    def evidence(self, pooled: Pooled) -> StatisticEvidence:
         (sums,) = pair_sums(pooled, [DistanceKernel(np.sqrt, top=2 * radius(pooled.samples))])
-        return StatisticEvidence(-sums.plugged_in)
+        return StatisticEvidence(-sums.v_statistic)

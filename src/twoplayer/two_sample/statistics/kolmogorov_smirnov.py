@@ -1,4 +1,4 @@
-"""Largest distance between distribution functions, over all coordinates.
+"""Largest distance between distribution functions over all coordinates.
 
 Source: Kolmogorov, 1933, and Smirnov, 1939, for one coordinate; Westfall and Young, 1993, "Resampling-based multiple
 testing", for the largest over several.
@@ -20,17 +20,17 @@ __all__ = ["KolmogorovSmirnov"]
 class KolmogorovSmirnov(TwoSampleTest):
     """max_j sup_t |F_j(t) − G_j(t)|, in [0, 1]; with one coordinate the statistic of `scipy.stats.ks_2samp`.
 
-    Samples are permuted whole, so that the largest of D coordinates is judged by what the largest of D coordinates is
-    by chance: the correction for their number knows how they hang together. It is blind to differences that no single
-    coordinate shows, and takes at most 64.
+    Permutations keep the coordinates of a sample together, so that the correction for the number of coordinates
+    accounts for their dependence. The test does not detect differences that leave all marginal distributions
+    equal, and takes at most 64 coordinates.
     """
 
     name: ClassVar[str] = "kolmogorov-smirnov"
-    most_dimensions: ClassVar[int | None] = 64
+    max_dimensions: ClassVar[int | None] = 64
 
-    def weigh(self, pooled: Pooled) -> StatisticEvidence:
+    def evidence(self, pooled: Pooled) -> StatisticEvidence:
         n, m = pooled.counts
-        # Whole numbers throughout: N·#A(≤ t) − n·#(≤ t) is n·m·(F − G), and equal distances tie exactly.
+        # In whole numbers, N·#A(≤ t) − n·#(≤ t) is n·m·(F − G), so that equal distances tie exactly.
         exact = np.int32 if (n + m) ** 2 < 2**31 else np.int64
         labels = pooled.labels.astype(exact)
         gaps = np.stack([_largest_gap(column, labels, n) for column in pooled.samples.T])
@@ -40,7 +40,7 @@ class KolmogorovSmirnov(TwoSampleTest):
 def _largest_gap(column: Array, labels: Array, n: int) -> Array:
     """n·m·sup |F − G| for each labelling."""
     order = np.argsort(column, kind="stable")
-    steps = np.append(np.diff(column[order]) > 0, False)  # the functions are compared between different values only
+    steps = np.append(np.diff(column[order]) > 0, False)  # compared between distinct values only
     if not steps.any():
         return np.zeros(labels.shape[1], labels.dtype)
     gaps = np.cumsum(labels[order], axis=0, dtype=labels.dtype)[steps]

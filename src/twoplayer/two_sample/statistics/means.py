@@ -1,4 +1,4 @@
-"""Difference in means: blind to everything else.
+"""Difference in means; does not detect other differences.
 
 Source: Good, 2005, "Permutation, parametric and bootstrap tests of hypotheses".
 """
@@ -18,15 +18,15 @@ __all__ = ["Means"]
 
 @final
 class Means(TwoSampleTest):
-    """The distance between the means, each coordinate in units of its standard deviation over both sets."""
+    """The distance between the means, with coordinates in units of their standard deviation over both sets."""
 
     name: ClassVar[str] = "means"
 
-    def weigh(self, pooled: Pooled) -> StatisticEvidence:
+    def evidence(self, pooled: Pooled) -> StatisticEvidence:
         n, m = pooled.counts
         labels = pooled.labels.astype(np.float64)
         squares = np.zeros(labels.shape[1])
         for columns in standardized(pooled.samples):
-            # The columns sum to zero: what the first set sums to, the second lacks.
+            # The columns sum to zero, so that the sums over both sets differ in sign only.
             squares += np.square((columns.T @ labels) * (1 / n + 1 / m)).sum(0)
         return StatisticEvidence(np.sqrt(squares))

@@ -1,4 +1,4 @@
-"""Maximum mean discrepancy with a Gaussian kernel, its width the median distance.
+"""Maximum mean discrepancy with a Gaussian kernel, whose width is the median distance.
 
 Source: Gretton, Borgwardt, Rasch, Schölkopf and Smola, 2012, "A kernel two-sample test", equation 3 and section 8 (the
 median heuristic).
@@ -20,7 +20,9 @@ __all__ = ["Mmd"]
 class Mmd(TwoSampleTest):
     """The unbiased estimate of MMD², which may be negative, with k(x, y) = exp(−‖x − y‖²/(2 width²)).
 
-    `width` None takes the median distance between samples of both sets: labels do not enter, so the test stays exact.
+    Args:
+        width: width of the kernel; None takes the median distance between pooled samples, which does not depend on the
+            labels, so that the test is exact.
     """
 
     name: ClassVar[str] = "mmd"
@@ -28,7 +30,7 @@ class Mmd(TwoSampleTest):
     def __init__(self, *, width: Positive | None = None) -> None:
         self.width = None if width is None else within(Positive, width=width)
 
-    def weigh(self, pooled: Pooled) -> StatisticEvidence:
+    def evidence(self, pooled: Pooled) -> StatisticEvidence:
         width = self.width or median_width(pooled.samples)
         (sums,) = pair_sums(pooled, [gaussian(width)])
         return StatisticEvidence(sums.unbiased, details={"width": width})
