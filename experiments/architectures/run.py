@@ -1,10 +1,10 @@
-"""WGAN-GP's robustness experiment: two methods on random architectures, and on how many each succeeds.
+"""WGAN-GP's robustness experiment: the number of random architectures that each of two methods can train.
 
     python experiments/architectures/run.py --data digits --budget 45s
 
 For each of 20 architectures both players draw activation, depth, normalization and width from the sets of Gulrajani et
-al. 2017, table 1; gan1 and wgan-gp are trained on each, and counted by the inception score that they reach, as in table
-2 of the paper. The command can be repeated: runs that are finished are not trained again.
+al. 2017, table 1; gan1 and wgan-gp are trained on each, and the architectures on which they reach a given inception
+score are counted, as in table 2 of the paper. The command can be repeated: finished runs are not trained again.
 """
 
 from __future__ import annotations
@@ -34,20 +34,30 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--runs", type=Path, help="where the runs lie [default: comparisons/DATA-BUDGET]")
     options = parser.parse_args()
-    found = compare(
+    comparison = compare(
         options.methods, options.data, seeds=1, random_architectures=options.count, budget=options.budget,
         images=options.images, steps=options.steps, filters=options.filters, jobs=options.jobs, output=options.runs,
         by="inception_score", command=" ".join(["python", "experiments/architectures/run.py", *sys.argv[1:]]),
         progress=lambda text: print(text, file=sys.stderr),
     )  # fmt: skip
-    print(found.write())
-    where = found.runs[0].environment
-    machine = f"`{where['processor']}`, {where['cores']} cores, torch {where['torch']}, {where['precision']}."
-    parts = [success_table(found.parts[0]), markdown(found.tables[0]), machine, "", f"    {found.command}", ""]
+    print(comparison.write())
+    environment = comparison.runs[0].environment
+    machine = (
+        f"`{environment['processor']}`, {environment['cores']} cores, torch {environment['torch']}, "
+        f"{environment['precision']}."
+    )
+    parts = [
+        success_table(comparison.parts[0]),
+        markdown(comparison.tables[0]),
+        machine,
+        "",
+        f"    {comparison.command}",
+        "",
+    ]
     output = HERE / "results" / f"{options.data}.md"
-    write_atomic(output, "\n".join([*parts, *found.problems]))
-    write_json(output.with_suffix(".json"), found.document())
-    print(success_table(found.parts[0]))
+    write_atomic(output, "\n".join([*parts, *comparison.problems]))
+    write_json(output.with_suffix(".json"), comparison.document())
+    print(success_table(comparison.parts[0]))
 
 
 if __name__ == "__main__":
