@@ -20,7 +20,7 @@ $(DOCS_READY): $(READY)
 	touch $(DOCS_READY)
 
 demo: $(READY)
-	$(BIN)/twoplayer train default --data digits --budget 3min --seed 0 --run runs/demo
+	$(BIN)/twoplayer train default --data digits --max-time 3min --seed 0 --run runs/demo
 
 test: lint types docs
 	$(BIN)/python -m pytest

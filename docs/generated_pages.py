@@ -7,6 +7,7 @@ signatures and descriptions from the docstrings, and the commands from their own
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from click.testing import CliRunner
 from twoplayer import diagnosis, lab, methods
 from twoplayer.cli import list as list_command
 from twoplayer.cli import main
-from twoplayer.core.registry import FAMILIES, Family
+from twoplayer.core.registry import FAMILIES, Family, family
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "twoplayer"
@@ -92,7 +93,7 @@ def family_page(label: str) -> str:
     members = listed(label)[label]
     lines = [f"# {title(label)}", "", f"`twoplayer list {label}` prints this list.", "", *table_of(members)]
     for member in members:
-        lines += member_section(listed(label, member["name"]))
+        lines += member_section(listed(label, member["name"]), option_descriptions(label, member["name"]))
     return "\n".join(lines)
 
 
@@ -123,10 +124,25 @@ def heading_of(member: dict[str, Any]) -> list[str]:
     return [*lines, "", f"Source: {text(member['source'])}."] if member["source"] else lines
 
 
-def member_section(member: dict[str, Any]) -> list[str]:
+def option_descriptions(label: str, name: str) -> dict[str, str]:
+    """What the ``Args:`` sections of a member's class, of its options' class and of their bases say of each option."""
+    member = family(label).find(name)
+    classes = [*member.__mro__, *getattr(getattr(member, "Options", None), "__mro__", ())]
+    if label == "data":
+        from twoplayer.data import DataSettings
+
+        classes.append(DataSettings)
+    descriptions: dict[str, str] = {}
+    for cls in classes:
+        if cls.__module__.startswith("twoplayer"):
+            descriptions = {**split_docstring(inspect.cleandoc(vars(cls).get("__doc__") or ""))[1], **descriptions}
+    return descriptions
+
+
+def member_section(member: dict[str, Any], described_options: dict[str, str]) -> list[str]:
     """One member: summary, source, what its class says, and its options with types and defaults."""
     lines = [*heading_of(member), ""]
-    description, described_options = split_docstring(member.get("about", ""))
+    description, _ = split_docstring(member.get("about", ""))
     if description:
         lines += [text(description), ""]
     if member["options"]:

@@ -19,7 +19,7 @@ SMALL_BUDGETS = {
     "06_conditional": (["--steps", "3", "--samples", "100"], ["digit-3.png", "digit-7.png"]),
     "07_translation": (["--steps", "2", "--pairs", "60"], ["translated.png"]),
     "08_functional_gradients": (
-        ["--steps", "2", "--samples", "150"],
+        ["--steps", "1", "--filters", "8", "--samples", "150"],
         ["after-0-steps.png", "after-15-steps.png"],
     ),
     "09_theory": (["--demonstration", "earth-mover"], []),
