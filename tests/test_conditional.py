@@ -571,5 +571,5 @@ def test_numbers_fall_into_fifths() -> None:
 
 
 def test_a_plain_run_has_nothing_to_agree_with(tiny: Callable[..., Any]) -> None:
-    with pytest.raises(UserError, match="cannot be asked for labels or attributes"):
+    with pytest.raises(UserError, match="has no labels or attributes as conditions"):
         conditional_accuracies(tiny("gan1", "ring"))

@@ -23,7 +23,12 @@ import twoplayer
 from twoplayer.api.run import Run
 from twoplayer.core.rng import numpy_generator
 from twoplayer.evaluation.tasks._base import TaskContext
-from twoplayer.evaluation.tasks.linear_probes import neighbour_is_right, probe_is_right, raw_values, untrained_encoder
+from twoplayer.evaluation.tasks.linear_probes import (
+    logistic_regression_correct,
+    nearest_neighbour_correct,
+    raw_values,
+    untrained_encoder,
+)
 from twoplayer.evaluation.tasks.reconstruction import Reconstruction
 from twoplayer.inference.encode import Reconstructions
 from twoplayer.runs.dataset import reopen
@@ -130,8 +135,10 @@ def accuracies(
         yield {
             "name": name,
             "width": features[0].shape[1],
-            "nearest": float(neighbour_is_right(features[0], known.labels, features[2], held_out.labels).mean()),
-            "probe": float(probe_is_right(features[1], probed.labels, features[2], held_out.labels).mean()),
+            "nearest": float(nearest_neighbour_correct(features[0], known.labels, features[2], held_out.labels).mean()),
+            "probe": float(
+                logistic_regression_correct(features[1], probed.labels, features[2], held_out.labels).mean()
+            ),
         }
 
 

@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 RUNS_OF = (
     "cgan", "acgan", "acgan --condition-dim 64", "acgan --auxiliary-classifier-data both --condition-dim 64",
 )  # fmt: skip
-FIGURES = {"label_found": "labels found", "fd": "Fréchet distance", "label_fd_within": "within classes",
+FIGURES = {"label_accuracy": "labels found", "fd": "Fréchet distance", "label_intra_fd": "within classes",
            "diversity_score": "diversity score"}  # fmt: skip
 ROWS = 3
 """Rows of samples for each run."""
@@ -67,7 +67,7 @@ def train(wanted: str, options: argparse.Namespace) -> twoplayer.Run:
 
 def measured(run: twoplayer.Run, options: argparse.Namespace) -> dict[str, Any]:
     """Value and real value by the figure's name without what says how it was measured."""
-    found = run.evaluate(n=options.count, metrics="fd,diversity-score,agreement").metric_values
+    found = run.evaluate(n=options.count, metrics="fd,diversity-score,conditional-accuracy").metric_values
     keys = {
         figure.name: next((k for k in sorted(FIGURES, reverse=True) if figure.name.startswith(k)), "")
         for figure in found

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 import twoplayer
-from twoplayer.evaluation.caption_retrieval import RetrievalRanks, caption_matching
+from twoplayer.evaluation.caption_retrieval import RetrievalResult, caption_retrieval
 from twoplayer.sampling.image_grid import image_grid, png_bytes
 
 HERE = Path(__file__).parent
@@ -43,7 +43,7 @@ def main() -> None:
         "gan-cls", options.data, run=options.runs / f"gan-cls-seed{options.seed}", budget=options.budget,
         resolution=options.resolution, seed=options.seed,
     )  # fmt: skip
-    made, real = caption_matching(run)
+    made, real = caption_retrieval(run)
     options.output.mkdir(parents=True, exist_ok=True)
     environment = run.folder.environment()
     lines = [
@@ -68,9 +68,9 @@ def main() -> None:
     (options.output / "sentences.png").write_bytes(png_bytes(image_grid(np.concatenate(samples), columns=EACH)))
 
 
-def line(what: str, found: RetrievalRanks) -> str:
+def line(what: str, found: RetrievalResult) -> str:
     mean = f"{found.mean_rank:.1f} ± {found.error:.1f}"
-    return f"| {what} | {found.count} | {mean} | {found.first:.3f} | {found.in_first_ten:.3f} |"
+    return f"| {what} | {found.count} | {mean} | {found.r_precision_1:.3f} | {found.r_precision_10:.3f} |"
 
 
 if __name__ == "__main__":
