@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -111,6 +112,22 @@ def test_no_circle_of_files() -> None:
             del below[leaf]
         below = {name: others - set(leaves) for name, others in below.items()}
     assert not below, f"these files, or some of them, import each other in a circle: {sorted(below)}"
+
+
+def test_messages_below_the_command_line_name_no_flags() -> None:
+    """Python users read settings as Python spells them; the command line makes flags of what stands in backticks."""
+    flagged = []
+    for path in MODULES:
+        if part(path) == "cli":
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docstrings = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+                prose = re.sub(r"twoplayer [a-z]+( [a-z]+)* --[a-z -]+", "", node.value)  # a whole command
+                if " " in node.value and re.search(r"--[a-z]", prose):
+                    flagged.append(f"{path.relative_to(PACKAGE)}:{node.lineno}: {node.value}")
+    assert not flagged, "\n".join(flagged)
 
 
 def test_class_names_are_unique() -> None:

@@ -110,7 +110,7 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_is_told_in_one_sentence(saved: Path, damage: str) -> None:
     DAMAGES[damage](saved)
-    with pytest.raises(UserError, match=r"000000007 is damaged.*train anew in another --run folder") as complaint:
+    with pytest.raises(UserError, match=r"000000007 is damaged.*train anew in another folder \(run\)") as complaint:
         checkpoint.load(saved)
     assert "\n" not in str(complaint.value)
 

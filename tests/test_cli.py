@@ -150,7 +150,7 @@ def test_lists_hold_every_member_with_its_words(cli: Callable[..., Outcome]) -> 
         ("train began --data ring --critic mlp", ["began needs a critic", "take the critic autoencoder"]),
         ("train dcgan --data ring --networks dcgan", ["dcgan"]),
         (f"{RING} --batch-size 200", ["200"]),
-        (f"{RING} --learning-rate fast", ["optimizer.learning_rate must be a number, not 'fast'"]),
+        (f"{RING} --learning-rate fast", ["--optimizer.learning-rate must be a number, not 'fast'"]),
         ("sample nowhere", ["no run folder nowhere"]),
         ("sample empty", ["empty is not a run folder"]),
         ("evaluate nowhere", ["no run folder nowhere"]),
@@ -172,7 +172,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing(
 def test_several_mistakes_are_told_at_once(cli: Callable[..., Outcome]) -> None:
     found = cli("train gan1 --data ring --objective hnge --batch-size many --regularizers r3 --latent-dims 4")
     assert found.code == 2 and len(found.sentences) == 4
-    for part in ("did you mean hinge?", "batch_size must be a whole number", "'r3'", "did you mean latent_dim?"):
+    for part in ("did you mean hinge?", "--batch-size must be a whole number", "'r3'", "did you mean latent_dim?"):
         assert part in found.err
 
 
@@ -496,7 +496,7 @@ def test_a_folder_of_samples_holds_one_set_and_nothing_else(tmp_path: Path) -> N
 
     folder, images = tmp_path / "out", np.zeros((12, 4, 4, 1), np.uint8)
     Samples(images).save(folder)
-    with pytest.raises(UserError, match="out holds 12 samples already: give another folder, or --overwrite"):
+    with pytest.raises(UserError, match="out holds 12 samples already: give another folder, or overwrite=True"):
         Samples(images[:5]).save(folder)
     assert len(names()) == 12
     Samples(images[:5]).save(folder, overwrite=True)
@@ -537,7 +537,7 @@ def test_help_tells_ranges_and_what_presets_put_in_place_of_defaults(cli: Callab
     assert batches[0] != batches[1]
     said = f"[N >= 2, default: the method's, mostly {batches[0]} for images, {batches[1]} for points]"
     assert said in shown
-    assert "at least 100; 0: nothing is measured [N >= 0, default: the method's, mostly 10000]" in shown
+    assert "at least 100; 0: no evaluation [N >= 0, default: the method's, mostly 10000]" in shown
     assert "seed of everything random [N >= 0, default: 0]" in shown
     assert "[X > 0 and <= 1e6" not in shown  # an option of the optimizer is no field
 
@@ -563,7 +563,7 @@ def test_a_run_may_go_without_measurements(
     monkeypatch.setattr("twoplayer.measurement.measure", never)
     assert cli(f"{RING} --run plain --evaluate-count 0").code == 0
     assert not (tmp_path / "plain" / "metrics.jsonl").exists()
-    refused(cli(f"{RING} --evaluate-count 50"), "evaluate_count must be at least 100, or 0 for no measurements, not")
+    refused(cli(f"{RING} --evaluate-count 50"), "--evaluate-count must be at least 100, or 0 for no measurements, not")
     refused(cli("compare gan1 --data ring --steps 9 --evaluate-count 0"), "--evaluate-count 0 switches off: remove it")
 
 

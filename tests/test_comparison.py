@@ -265,7 +265,7 @@ def test_budgets_that_differ_are_named() -> None:
     assert any("Budgets are not equal" in n and "10 steps: gan1; 10 min: wgan" in n for n in table.notes)
     ended = Config(data={"name": "ring"}, method="wgan", steps=10, early_stopping="auto")
     table = make_table([*made("gan1", seeds(3.0)), *made("wgan", seeds(9.0), config=ended)])
-    assert any("--early-stopping could end runs before" in n and "wgan 1 s" in n for n in table.notes)
+    assert any("Early stopping could end runs before" in n and "wgan 1 s" in n for n in table.notes)
 
 
 # ---- pictures
@@ -324,20 +324,20 @@ def test_every_mistake_at_once() -> None:
     with pytest.raises(UserError) as caught:
         planned(["gan1", "wgan-pg"], seeds=[1, 1], vary={"dept": ["1"], "batch_size": ["0"]}, architectures=3)
     told = str(caught.value)
-    assert "need one of --budget, --images and --steps" in told and "seeds must be different" in told
+    assert "need one of budget, images and steps" in told and "seeds must be different" in told
     assert "did you mean wgan-gp?" in told and "no setting is called 'dept': did you mean depth?" in told
     assert "batch_size must be greater than or equal to 2, not '0'" in told
-    assert "varies nothing else: name two methods, not 2 with --vary" in told
+    assert "varies nothing else: name two methods, not 2 with vary" in told
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"images": 10, "batch_size": 64}, "a budget of 10 images is too small for one evaluation: gan1 takes 64"),
-        ({"steps": 1}, "a budget of 1 steps is too small for one evaluation during training: give more --steps"),
-        ({"steps": 10, "evaluate_every": 20}, "which --evaluate-every sets to 20"),
-        ({"steps": 10, "images": 100}, "one of --budget, --images and --steps, not steps and images"),
-        ({"steps": 10, "seed": 3}, "runs are repeated with different seeds: give --seeds"),
+        ({"steps": 1}, "a budget of 1 steps is too small for one evaluation during training: raise steps"),
+        ({"steps": 10, "evaluate_every": 20}, "which evaluate_every sets to 20"),
+        ({"steps": 10, "images": 100}, "one of budget, images and steps, not steps and images"),
+        ({"steps": 10, "seed": 3}, "runs are repeated with different seeds: give seeds"),
         ({"steps": 10, "batch_size": 8, "vary": {"batch_size": ["4"]}}, "batch_size is both varied and set"),
     ],
 )
@@ -513,7 +513,7 @@ def test_one_timed_run_at_a_time_on_a_device(tmp_path: Path, monkeypatch: pytest
 def test_backends_that_are_not_there(here: type[InProcess]) -> None:
     with pytest.raises(UserError, match="no backend is called 'loki': did you mean loky"):
         compare(["gan1"], "ring", seeds=1, backend="loki", **COMMON)
-    with pytest.raises(UserError, match="--jobs must be at least 1, not 0"):
+    with pytest.raises(UserError, match="jobs must be at least 1, not 0"):
         compare(["gan1"], "ring", seeds=1, jobs=0, **COMMON)
 
 
@@ -567,7 +567,7 @@ def test_runs_elsewhere_are_told_to_stop(tmp_path: Path) -> None:
             time.sleep(0.05)
         assert work("head", planned_.runs[0], False).exit_code == train_runs.INTERRUPTED
     assert not list(tmp_path.iterdir())
-    with pytest.raises(UserError, match=r"has no folder .*: give an --output that all machines of the cluster share"):
+    with pytest.raises(UserError, match=r"has no folder .*: give a folder \(output\) that all machines"):
         train_runs._TrainingTask("ring", Path("elsewhere"), tmp_path, False, None, None)(
             "head", planned_.runs[0], False
         )

@@ -353,7 +353,7 @@ def test_ambiguous_bare_names_ask_which() -> None:
 
 def test_unknown_methods_and_missing_data() -> None:
     assert mistakes("wgan-pg", "ring") == ["no method is called 'wgan-pg': did you mean wgan-gp?"]
-    assert mistakes("gan1")[0].startswith("say what to train on, such as --data digits")
+    assert mistakes("gan1")[0].startswith("say what to train on, such as data='digits'")
     assert mistakes(["wgan"], "ring") == ["method must be a name, such as dcgan, not ['wgan']"]
 
 

@@ -111,7 +111,7 @@ def test_a_run_whose_rate_falls_to_its_end_has_no_other_end(tiny: Callable[..., 
     tiny("gan1", "ring", "falling", lr_decay_start=0.5)
     with pytest.raises(UserError, match=r"settings \(steps: 4 there, 6 now\), and its step sizes fall to 0 at the end"):
         tiny("gan1", "ring", "falling", lr_decay_start=0.5, steps=6)
-    with pytest.raises(UserError, match=r"settings \(seed: 0 there, 3 now\): give another --run folder"):
+    with pytest.raises(UserError, match=r"settings \(seed: 0 there, 3 now\): give another folder \(run\)"):
         tiny("gan1", "ring", "falling", lr_decay_start=0.5, seed=3)
     tiny("gan1", "ring", "steady")
     assert tiny("gan1", "ring", "steady", steps=6).status["step"] == 6

@@ -129,7 +129,7 @@ def test_no_old_name_is_in_use() -> None:
 
 
 def test_old_names_are_read_with_one_note() -> None:
-    changes = "batch is now called batch_size, levels is now called functional_steps, smoothing is now called alpha"
+    changes = "`batch` is now called `batch_size`, `levels` is now called `functional_steps`, `smoothing` is now"
     with pytest.warns(FutureWarning, match=changes) as notes:
         config = resolve_config("xicfg", "ring", batch=32, algorithm={"levels": 7}, **{"optimizer.smoothing": 0.5})
     assert len(notes) == 1 and notes[0].filename == __file__
@@ -150,16 +150,16 @@ def test_old_names_are_read_with_one_note() -> None:
 )
 def test_old_names_in_every_spelling(method: str, settings: dict[str, Any], path: tuple[str, str, Any]) -> None:
     part, option, value = path
-    with pytest.warns(FutureWarning, match=f"is now called {option}"):
+    with pytest.warns(FutureWarning, match=f"is now called `{option}`"):
         config = resolve_config(method, "digits", **settings)
     assert getattr(config, part)[option] == value
 
 
 def test_old_names_of_regularizers() -> None:
-    with pytest.warns(FutureWarning, match="fade is now called fade_steps"):
+    with pytest.warns(FutureWarning, match="`fade` is now called `fade_steps`"):
         config = resolve_config("gan1", "ring", regularizers={"instance-noise": {"fade": 9}})
     assert config.regularizers == {"instance-noise": {"fade_steps": 9}}
-    with pytest.warns(FutureWarning, match="deviation is now called std"):
+    with pytest.warns(FutureWarning, match="`deviation` is now called `std`"):
         config = resolve_config("gan1", "ring", regularizers="instance-noise", **{"instance-noise.deviation": 0.2})
     assert config.regularizers["instance-noise"]["std"] == 0.2
 
@@ -167,7 +167,7 @@ def test_old_names_of_regularizers() -> None:
 def test_old_names_in_a_file_lie_below_new_ones(tmp_path: Path) -> None:
     file = tmp_path / "c.yaml"
     file.write_text("method: gan1\ndata: ring\nbatch: 48\nema: 0.5\n")
-    with pytest.warns(FutureWarning, match="batch is now called batch_size, ema is now called ema_decay"):
+    with pytest.warns(FutureWarning, match="`batch` is now called `batch_size`, `ema` is now called `ema_decay`"):
         config = resolve_config(config=file, batch_size=24)
     assert (config.batch_size, config.ema_decay) == (24, 0.5)
 
@@ -189,7 +189,7 @@ def test_old_flags_are_read_with_a_note(tmp_path: Path, capsys: pytest.CaptureFi
         warnings.simplefilter("default")
         assert main.run([*words.split(), "--tensorboard", "false", "--evaluate-every", "0"]) == 0
     error = capsys.readouterr().err
-    assert error.count("twoplayer: note: batch is now called batch_size, ema is now called ema_decay") == 1
+    assert error.count("twoplayer: note: --batch is now called --batch-size, --ema is now called --ema-decay") == 1
     assert twoplayer.Run(tmp_path / "run").config.batch_size == 8
 
 

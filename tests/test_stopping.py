@@ -178,7 +178,7 @@ def test_plateau_needs_a_figure(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> 
 
     nothing = twoplayer.measurement.Measurement((), (), 100)
     monkeypatch.setattr(twoplayer.measurement, "measure", lambda *_, **__: nothing)
-    with pytest.raises(UserError, match="--early-stopping plateau follows a figure, and none can be measured on ring"):
+    with pytest.raises(UserError, match="early_stopping='plateau' follows a figure, and none can be measured on ring"):
         tiny(early_stopping="plateau")
 
 
@@ -271,12 +271,10 @@ def test_judgements_are_of_the_same_samples(trainer: Callable[..., Any]) -> None
 
 def test_what_a_criterion_cannot_judge(tiny: Tiny) -> None:
     with pytest.raises(
-        UserError, match="--early-stopping duality-gap moves a generator's weights, and icfg moves samples"
+        UserError, match="early_stopping='duality-gap' moves a generator's weights, and icfg moves samples"
     ):
         tiny("icfg", early_stopping="duality-gap", **{"algorithm.pool_size": 16, "algorithm.functional_steps": 2})
-    with pytest.raises(
-        UserError, match=r"0 of them are too few: set --held-out to 0\.1, or --early-stopping to plateau"
-    ):
+    with pytest.raises(UserError, match=r"0 of them are too few: set held_out=0\.1 or early_stopping='plateau'"):
         tiny("gan1", np.zeros((40, 2)) + np.arange(40)[:, None], early_stopping="critic", held_out=0.0)
     with pytest.raises(UserError, match="early_stopping must be 'none', 'auto', 'plateau', 'duality-gap' or 'critic'"):
         tiny("gan1", early_stopping="sometime")

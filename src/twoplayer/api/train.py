@@ -91,7 +91,7 @@ def _train_in(
     with accelerator.main_process_first():
         dataset = open_data(source, config)
     if known and folder.data()["key"] != dataset.key:
-        raise UserError(f"the data of {folder.path} have changed since it began: give another --run folder")
+        raise UserError(f"the data of {folder.path} have changed since it began: give another folder (`run`)")
     heard = [*listeners, *_events(config)] if main else []
     trainer = assemble(folder, config, dataset, placement, heard)
     if wished is not None and trainer.algorithm.rounds is not None and wished > trainer.algorithm.rounds:
@@ -204,7 +204,7 @@ def _check_same(folder: RunFolder, config: Config) -> None:
         changes = "; ".join(f"{field}: {_short(old[field])} there, {_short(new[field])} now" for field in differ)
         falls = f"step sizes fall to 0 at the end it was given (lr_decay_start {before.optimizer.lr_decay_start:g})"
         why = "" if {*STOP_FIELDS}.isdisjoint(differ) else f", and its {falls}, which can no longer be moved"
-        raise UserError(f"{folder.path} was trained with other settings ({changes}){why}: give another --run folder")
+        raise UserError(f"{folder.path} was trained with other settings ({changes}){why}: give another folder (`run`)")
     status = folder.status()
     if status["state"] == "diverged":
         raise Diverged(f"nothing was trained now, since {folder.path} diverged before: {status['message']}")

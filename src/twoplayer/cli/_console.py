@@ -15,6 +15,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from twoplayer.cli._flags import with_flags
+
 __all__ = ["Console"]
 
 PLAIN_SECONDS = 15.0
@@ -102,7 +104,7 @@ class Console:
 
     def _say(self, text: str) -> None:
         if not self.quiet:
-            self.terminal.print(Text(text), soft_wrap=True)
+            self.terminal.print(Text(with_flags(text)), soft_wrap=True)
 
 
 def _kind(dataset: Any) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from twoplayer.cli._flags import with_flags
 from twoplayer.core.errors import UserError
 
 __all__ = ["renew_report"]
@@ -18,6 +19,7 @@ def renew_report(run: Path, *, quiet: bool = False) -> None:
     try:
         told = f"report: {write_report(run)}"
     except (UserError, OSError) as error:  # somebody else's run, or a damaged one: what was found is told all the same
-        told = f"twoplayer: note: the report of {run} stays as it was: {error}"
+        reason = with_flags(error.text) if isinstance(error, UserError) else error
+        told = f"twoplayer: note: the report of {run} stays as it was: {reason}"
     if not quiet:
         click.echo(told, err=True)

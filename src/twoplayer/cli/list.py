@@ -34,7 +34,7 @@ def command(family: str | None, name: str | None, as_json: bool) -> None:
     renames = Renames()
     family = family and renames.family(family)
     name = name and renames.member(str(family), name)
-    renames.warn()
+    renames.warn(mark="")
     if family is not None and family not in LISTED:
         raise UserError(f"there is no family {family!r}: {did_you_mean(family, LISTED)}")
     document: Any

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from twoplayer.cli._flags import with_flags
 from twoplayer.core.errors import Diverged, Interrupted, UserError
 from twoplayer.core.version import __version__
 
@@ -96,11 +97,11 @@ def _outcome(arguments: list[str] | None) -> tuple[int, list[str]]:
     except click.ClickException as error:
         return 2, error.format_message().splitlines()
     except UserError as error:
-        return 2, str(error).splitlines()
+        return 2, with_flags(error.text).splitlines()
     except Diverged as error:
-        return 3, f"training stopped itself: {error}".splitlines()
+        return 3, with_flags(f"training stopped itself: {error.text}").splitlines()
     except Interrupted as error:
-        return 130, str(error).splitlines()
+        return 130, with_flags(error.text).splitlines()
     except (click.Abort, KeyboardInterrupt):
         return 130, ["interrupted"]
     except (MemoryError, RuntimeError) as error:
@@ -122,7 +123,7 @@ def _out_of_memory(error: BaseException) -> bool:
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     if issubclass(category, UserWarning | FutureWarning):
-        click.echo(f"twoplayer: note: {message}", err=True)
+        click.echo(f"twoplayer: note: {with_flags(str(message))}", err=True)
 
 
 def _summary(verb: str) -> str:

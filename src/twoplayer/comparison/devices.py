@@ -86,7 +86,7 @@ def check_backend(backend: str, jobs: int | None) -> None:
     if backend not in BACKENDS:
         raise UserError(f"no backend is called {backend!r}: {did_you_mean(backend, BACKENDS)}")
     if jobs is not None and jobs < 1:
-        raise UserError(f"--jobs must be at least 1, not {jobs}")
+        raise UserError(f"`jobs` must be at least 1, not {jobs}")
 
 
 def cluster_capacity(backend: str) -> int:
@@ -139,4 +139,4 @@ def _missing_package(backend: str, package: str, error: ImportError) -> str:
     """The message for a missing package, or for a package that misses one of its own requirements."""
     missing_itself = error.name is None or error.name.partition(".")[0] in (backend, package)
     requirement = "" if missing_itself else f", which lacks {error.name}"
-    return f"--backend {backend} needs the package {package}{requirement}: pip install {package}"
+    return f"`backend={backend!r}` needs the package {package}{requirement}: pip install {package}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -174,7 +173,7 @@ def read_variation(text: str) -> tuple[str, list[str]]:
     key, equals, values = text.partition("=")
     value_list = [value.strip() for value in values.split(",") if value.strip()]
     if not key.strip() or not equals or not value_list:
-        raise UserError(f"--vary {shlex.quote(text)} must be a setting and its values, such as networks.depth=4,8,12")
+        raise UserError(f"`vary` must be a setting and its values, such as networks.depth=4,8,12, not {text!r}")
     return key.strip(), value_list
 
 
@@ -190,20 +189,20 @@ def _mistakes(
     stops = [stop for stop in STOP_FIELDS if settings.get(stop) is not None]
     if len(stops) != 1:
         named = f", not {' and '.join(stops)}" if stops else ""
-        mistakes.append(f"equal budgets need one of --budget, --images and --steps{named}: give the length of the runs")
+        mistakes.append(f"equal budgets need one of `budget`, `images` and `steps`{named}: give the length of the runs")
     if not methods:
         mistakes.append("nothing to compare: give methods, such as gan1 wgan-gp, or run folders")
     if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
-        mistakes.append("seeds must be different whole numbers, none below 0: --seeds 3, or --seeds 0,7,42")
+        mistakes.append("seeds must be different whole numbers, none below 0: `seeds=3`, or `seeds=[0, 7, 42]`")
     duplicates = {key.replace("-", "_") for key in settings} & {key.replace("-", "_") for key in vary}
     mistakes += [f"{key} is both varied and set: remove one of them" for key in sorted(duplicates)]
     if architectures and (len(set(methods)) != 2 or vary):
         mistakes.append(
-            f"--random-architectures compares two methods and varies nothing else: name two methods, not "
-            f"{len(set(methods))}{' with --vary' if vary else ''}"
+            f"`random_architectures` compares two methods and varies nothing else: name two methods, not "
+            f"{len(set(methods))}{' with `vary`' if vary else ''}"
         )
     if "seed" in settings or "seed" in vary:
-        mistakes.append("runs are repeated with different seeds: give --seeds instead of a seed")
+        mistakes.append("runs are repeated with different seeds: give `seeds` instead of a seed")
     return mistakes
 
 
@@ -211,7 +210,7 @@ def _resolved(method: str, data: str, settings: Mapping[str, Any], mistakes: lis
     try:
         config = resolve_config(method, data, **settings)
     except UserError as error:
-        mistakes += str(error).splitlines()
+        mistakes += error.text.splitlines()
         return None
     if config.images is not None and config.images < config.batch_size:
         mistakes.append(
@@ -219,12 +218,12 @@ def _resolved(method: str, data: str, settings: Mapping[str, Any], mistakes: lis
             "in a batch"
         )
     if not config.evaluate_count:
-        mistakes.append("runs are compared by metrics, which --evaluate-count 0 switches off: remove it")
+        mistakes.append("runs are compared by metrics, which `evaluate_count=0` switches off: remove it")
     end, period = config.steps, config.evaluate_every
     if end is not None and (end < 2 or (period or 0) >= end):
         mistakes.append(
             f"a budget of {end} steps is too small for one evaluation during training"
-            f"{f', which --evaluate-every sets to {period}' if period else ''}: give more --steps"
+            f"{f', which `evaluate_every` sets to {period}' if period else ''}: raise `steps`"
         )
     return config
 

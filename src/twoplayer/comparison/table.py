@@ -262,7 +262,7 @@ def _power_notes(rows: Sequence[ComparisonRow]) -> list[str]:
         return _coverage_notes(rows)
     pairs = max((cell.pairs for row in rows for cell in row.cells.values() if not cell.best), default=0)
     if pairs < 2 and max(len(row.runs) for row in rows) < 2:
-        return ["One run each: differences cannot be tested; repeat with more --seeds."]
+        return ["One run each: differences cannot be tested; repeat with more seeds."]
     if pairs > 1 and min_p(pairs) > 1 - LEVEL:
         return [
             f"{pairs} paired runs each cannot show a significant difference: the smallest p of the permutation test is "
@@ -324,7 +324,7 @@ def _early_stopping_notes(rows: Sequence[ComparisonRow]) -> list[str]:
         return []
     seconds = ", ".join(f"{row.label} {sum(r.seconds for r in row.runs) / len(row.runs):,.0f} s" for row in stopping)
     return [
-        "--early-stopping could end runs before their budget did, so that training times differ; values are those of "
+        "Early stopping could end runs before their budget did, so that training times differ; values are those of "
         f"the selected checkpoints (mean training time: {seconds})."
     ]
 

@@ -211,8 +211,8 @@ class _TrainingTask:
             return TrainingOutcome(run, folder, OK, document, log, False)
         if not (self.working_folder / self.folder).is_dir() and self.state is None:
             raise UserError(
-                f"{socket.gethostname()} has no folder {self.working_folder / self.folder}: give an --output that all "
-                "machines of the cluster share"
+                f"{socket.gethostname()} has no folder {self.working_folder / self.folder}: give a folder "
+                "(`output`) that all machines of the cluster share"
             )
         device = str(run.settings.get("device", "auto"))
         with exclusive_device(device, self._stopped) if self.timed else contextlib.nullcontext() as number:

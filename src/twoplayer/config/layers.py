@@ -46,7 +46,7 @@ def resolve_config_and_data(
     filed, asked = _source(layer.get("data")), _source(what)
     source = asked.what if asked.what is not None else filed.what
     if source is None:
-        mistakes.append("say what to train on, such as --data digits; twoplayer list data shows what there is")
+        mistakes.append("say what to train on, such as `data='digits'`; twoplayer list data shows what there is")
         known = None
     else:
         known = _or_mistake(lambda: (data.spell(source), kind_of(source), data.options_for(source)), None, mistakes)
@@ -107,7 +107,7 @@ def _or_mistake(ask: Callable[[], T], otherwise: T, mistakes: list[str]) -> T:
     try:
         return ask()
     except UserError as error:
-        mistakes.append(str(error))
+        mistakes.append(error.text)
         return otherwise
 
 

@@ -127,10 +127,15 @@ class Renames:
         """The member of a family that has this name or had it; any other name as it is."""
         return self._current(MEMBERS.get(family, {}), name)
 
-    def warn(self, stacklevel: int = 2) -> None:
-        """Tell the caller of all old names at once, in one `FutureWarning`; without any, nothing."""
+    def warn(self, stacklevel: int = 2, *, mark: str = "`") -> None:
+        """Tell the caller of all old names at once, in one `FutureWarning`; without any, nothing.
+
+        Args:
+            stacklevel: as `warnings.warn` takes it, from the caller of this method on.
+            mark: what stands around names: backticks make them settings, which the command line spells as flags.
+        """
         if self.used:
-            changes = ", ".join(f"{old} is now called {new}" for old, new in self.used.items())
+            changes = ", ".join(f"{mark}{old}{mark} is now called {mark}{new}{mark}" for old, new in self.used.items())
             warnings.warn(changes, FutureWarning, stacklevel=stacklevel + 1)
 
     def _current(self, table: Mapping[str, str], name: str) -> str:

@@ -52,7 +52,7 @@ def merge_layers(
         try:
             named = renames.settings(named)
         except UserError as error:
-            mistakes.append(str(error))
+            mistakes.append(error.text)
         waiting = _lay(tree, named, waiting, data_options, mistakes, renames)
     schemas = _schemas(tree, data_options, mistakes)
     for key, value in waiting:
@@ -192,7 +192,7 @@ def _schemas(
                 if k != "prior"
             }
         except UserError as error:
-            mistakes.append(f"{path}: {error}" if path in PARTS else str(error))
+            mistakes.append(f"`{path}`: {error.text}" if path in PARTS else error.text)
     schemas["optimizer"] = {
         n: Option(n, f.annotation, f.default) for n, f in Optimizer.model_fields.items() if n != "name"
     }
@@ -285,12 +285,12 @@ def _check_options(tree: dict[str, Any], schemas: Mapping[str, Mapping[str, Opti
             if name == "name":
                 continue
             if name not in options:
-                mistakes.append(f"{path} has no option {name!r}: {did_you_mean(name, options)}")
+                mistakes.append(f"`{path}` has no option {name!r}: {did_you_mean(name, options)}")
                 continue
             try:
                 home[name] = _coerce(options[name].annotation, value)
             except ValidationError as error:
-                mistakes += [f"{path}.{name}: {_in_words(e, bare=True)}" for e in error.errors()[:1]]
+                mistakes += [f"`{path}.{name}`: {_in_words(e, bare=True)}" for e in error.errors()[:1]]
 
 
 def _coerce(annotation: Any, value: Any) -> Any:
@@ -323,7 +323,7 @@ def _in_words(error: Any, *, bare: bool = False) -> str:
         known = Optimizer.model_fields if where.startswith("optimizer.") else Config.model_fields
         return f"no setting is called {where!r}: {did_you_mean(where.rsplit('.', 1)[-1], known)}"
     if error["type"] == "missing":
-        return f"{where} is missing: say what to train on, such as --data digits" if where == "data" else where
+        return f"`{where}` is missing: say what to train on, such as `data='digits'`" if where == "data" else where
     message = error["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     message = (
@@ -332,4 +332,4 @@ def _in_words(error: Any, *, bare: bool = False) -> str:
         .replace("a valid number, unable to parse string as a number", "a number")
     )
     given = "" if isinstance(error["input"], Mapping) else f", not {error['input']!r}"
-    return f"{message}{given}" if bare else f"{where} {message}{given}"
+    return f"{message}{given}" if bare else f"`{where}` {message}{given}"

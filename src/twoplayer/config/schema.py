@@ -85,7 +85,7 @@ class Config(BaseModel):
     evaluate_count: Annotated[int, AfterValidator(_enough)] = Field(
         10_000,
         ge=0,
-        description=f"generated samples per evaluation, at least {MIN_EVALUATED_SAMPLES}; 0: none",
+        description=f"generated samples per evaluation, at least {MIN_EVALUATED_SAMPLES}; 0: no evaluation",
     )
     keep_checkpoints: int = Field(2, ge=1, description="newest checkpoints that are kept")
     divergence_limit: float = Field(1e4, gt=0, description="largest |D(real) − D(fake)| before a run stops itself")
@@ -98,7 +98,7 @@ class Config(BaseModel):
     early_stopping_patience: float = Field(
         0.5, gt=0, description="rounds without a gain that end a run, as a share of all before"
     )
-    early_stopping_every: int | None = Field(None, ge=1, description="rounds between judgements of --early-stopping")
+    early_stopping_every: int | None = Field(None, ge=1, description="rounds between judgements of early stopping")
     tensorboard: bool = Field(True, description="write TensorBoard events into the run folder")
 
     def tree(self) -> dict[str, Any]:

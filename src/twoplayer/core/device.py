@@ -68,7 +68,7 @@ def _device(name: str) -> torch.device:
         raise UserError(f"no device is called {name!r}: write auto, cpu, cuda, cuda:1 or mps") from None
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not there.get(device.type, False):
-        raise UserError(f"this machine or this build of torch has no {device.type} device: write --device cpu")
+        raise UserError(f"this machine or this build of torch has no {device.type} device: set `device='cpu'`")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(f"there is no {name}: this machine has {torch.cuda.device_count()} CUDA device(s)")
     return device

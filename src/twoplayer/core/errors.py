@@ -3,24 +3,92 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-__all__ = ["Diverged", "Interrupted", "UserError", "did_you_mean"]
+__all__ = ["Diverged", "Interrupted", "UserError", "did_you_mean", "spelled"]
 
-LONG = 40
+MAX_LISTED_WORDS = 40
 """More known words than this are not listed in a sentence."""
+MARKED_SETTING = re.compile(r"`([a-z][\w.+-]*)(?:=([^`]+))?`")
+"""A setting between backticks: its name, and its value where one is given."""
 
 
-class UserError(ValueError):
-    """A mistake of the user's: the message is one clear sentence and the command line exits with 2."""
+class _MarkedMessage(Exception):
+    """A message whose settings are marked so that every interface can spell them in its own way.
+
+    A setting stands between backticks, as Python spells it: ``set `early_stopping="plateau"` or lower `steps```. The
+    text that ``str()`` gives drops the backticks; the command line prints flags (`spelled`).
+
+    Args:
+        what: what is wrong, one clause.
+        where: the setting, file or line that it is about, which goes before `what`.
+        settings: names and values of settings to try, which go after it.
+
+    >>> error = UserError("the critic has diverged", settings=[("learning_rate", 1e-4), ("regularizers", "r1")])
+    >>> str(error)
+    "the critic has diverged: set learning_rate=0.0001 or regularizers='r1'"
+    >>> error.text
+    "the critic has diverged: set `learning_rate=0.0001` or `regularizers='r1'`"
+    """
+
+    def __init__(self, what: str, *, where: object = None, settings: Sequence[tuple[str, Any]] = ()) -> None:
+        super().__init__(what)
+        self.what, self.where, self.settings = what, where, tuple(settings)
+
+    @property
+    def text(self) -> str:
+        """The whole message, settings between backticks."""
+        place = "" if self.where is None else f"{self.where}: "
+        advice = " or ".join(f"`{name}={value!r}`" for name, value in self.settings)
+        return f"{place}{self.what}{f': set {advice}' if advice else ''}"
+
+    def __str__(self) -> str:
+        return spelled(self.text)
 
 
-class Diverged(RuntimeError):
+class UserError(_MarkedMessage, ValueError):
+    """A mistake of the user's: the message is one clear sentence and the command line exits with 2.
+
+    Several mistakes come in one error, a line each: `UserError.several`.
+    """
+
+    @classmethod
+    def several(cls, mistakes: Iterable[UserError | str]) -> UserError:
+        """One error that tells all mistakes, each once, a line each."""
+        lines = [mistake.text if isinstance(mistake, UserError) else mistake for mistake in mistakes]
+        return cls("\n".join(dict.fromkeys(lines)))
+
+
+class Diverged(_MarkedMessage, RuntimeError):
     """Training stopped itself: the message is the diagnosis and the command line exits with 3."""
 
 
-class Interrupted(RuntimeError):
-    """What takes long was asked to stop, and what it has done is saved; the command line exits with 130."""
+class Interrupted(_MarkedMessage, RuntimeError):
+    """A long computation was asked to stop, and its results so far are saved; the command line exits with 130."""
+
+
+def spelled(text: str, spell: Callable[[str, str | None], str] | None = None) -> str:
+    """A message with the settings that stand between backticks as `spell` writes them, by default as Python does.
+
+    Args:
+        text: the message.
+        spell: takes a setting's name, and its value as Python spells it or None, and returns what to write.
+
+    >>> spelled("give `steps` or set `prior='normal'`")
+    "give steps or set prior='normal'"
+    >>> spelled("set `batch_size=64`", lambda name, value: f"{name} to {value}")
+    'set batch_size to 64'
+    """
+
+    def replacement(match: re.Match[str]) -> str:
+        name, value = match.group(1), match.group(2)
+        if spell is not None:
+            return spell(name, value)
+        return name if value is None else f"{name}={value}"
+
+    return MARKED_SETTING.sub(replacement, text)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -39,8 +107,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(word.lower(), wanted, n=1, cutoff=0.6)
     if near:
         return f"did you mean {next(k for k in known if k.lower() == near[0])}?"
-    if len(known) > LONG:
-        return "twoplayer train --help and twoplayer list show what there is"
+    if len(known) > MAX_LISTED_WORDS:
+        return "twoplayer list shows the names"
     return "known: " + ", ".join(known)
 
 

@@ -54,10 +54,10 @@ def check_free(paths: Iterable[Path], *, overwrite: bool = False) -> None:
     if not there:
         return
     if len(wanted) == 1:
-        raise UserError(f"{there[0]} is there already: give another name, or --overwrite")
+        raise UserError(f"{there[0]} is there already: give another name, or `overwrite=True`")
     raise UserError(
         f"{len(there):,} of the {len(wanted):,} files to write are there already, such as {there[0]}: give another "
-        "folder, or --overwrite"
+        "folder, or `overwrite=True`"
     )
 
 

@@ -248,7 +248,7 @@ class _Request:
                 self.mistakes.append(f"no metric is called {task!r}: {did_you_mean(task, task_family.names())}")
             else:
                 remaining.append(name)
-        renames.warn(stacklevel=4)
+        renames.warn(stacklevel=4, mark="")
         self.tasks = list(dict.fromkeys(tasks))
         nothing_named = not (remaining or tasks or len(self.mistakes) > mistakes)
         return [names] if nothing_named else remaining  # which then are reported as no name

@@ -64,7 +64,7 @@ class SentenceInputs(SamplerInputs):
     def wanting(self, wishes: Mapping[str, str]) -> SamplerInputs:
         unknown = next((name for name in wishes if name != "text"), None)
         if unknown is not None:
-            raise UserError(f"this run's generator is told what to make by a text, and knows no {unknown}: use --text")
+            raise UserError(f"this run's generator is told what to make by a text, and knows no {unknown}: use `text`")
         if not wishes:
             return self
         return SentenceInputs(self.dimension, self.prior, self.kept, self.encoder, wishes["text"])

@@ -252,7 +252,9 @@ class TrainedRun:
         from twoplayer.sampling.generate import SampleFormat, encode
 
         samples = self._as_stored(samples)
-        network = self._encoder(", or encode by its critic (--by critic)") if by == "encoder" else self._critic_features
+        network = (
+            self._encoder(", or encode by its critic (`by='critic'`)") if by == "encoder" else self._critic_features
+        )
         return encode(network, samples, SampleFormat.of(self.data), self.placement)
 
     def reconstruct(self, samples: Any) -> Samples:

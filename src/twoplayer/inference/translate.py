@@ -75,7 +75,7 @@ def channel_counts(run: TrainedRun, direction: str | None = None) -> tuple[int, 
         raise UserError(f"a direction is AtoB or BtoA, not {direction!r}")
     if direction != trained and not run.translates_both_ways:
         raise UserError(
-            f"{run.path} was trained for {trained} only: train one with --direction {direction}, or with cyclegan, "
+            f"{run.path} was trained for {trained} only: train one with `direction={direction!r}`, or with cyclegan, "
             "which translates in both directions"
         )
     sides = int(run.data["shape"][0]), int(run.data["partner_shape"][0])

@@ -335,7 +335,7 @@ def _obstacle(metric: str, data: MeasurementData, chosen: Sequence[ExtractorSpec
         case "stacked" if not data.stacked or not has_classes:
             return "stacked digits and an extractor of their classes: take the data stacked-digits"
         case "copies" if len(data.held_out) < 4:
-            return "held-out real data: give some with --held-out"
+            return "held-out real data: give some (`held_out`)"
     return ""
 
 

@@ -77,7 +77,7 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     """The state that `save` was given. Raises `UserError` for one that is damaged or from a newer version."""
     earlier = [p for p in _all(path.parent) if p < path]
     go_on = (
-        f"remove it to go on from round {int(earlier[-1].name)}" if earlier else "train anew in another --run folder"
+        f"remove it to go on from round {int(earlier[-1].name)}" if earlier else "train anew in another folder (`run`)"
     )
     try:
         head = json.loads((path / STATE).read_text())

@@ -62,7 +62,7 @@ class RunFolder:
     def require(self) -> RunFolder:
         """Itself, or `UserError` where there is no run that this version can read."""
         if not self.path.is_dir():
-            raise UserError(f"there is no run folder {self.path}: train one with twoplayer train METHOD --data NAME")
+            raise UserError(f"there is no run folder {self.path}: train one first")
         if not self.exists:
             raise UserError(
                 f"{self.path} is not a run folder (it has no config.yaml): name one, such as runs/dcgan-digits-1"
@@ -83,7 +83,9 @@ class RunFolder:
             self.samples.mkdir(parents=True, exist_ok=True)
             self.checkpoints.mkdir(exist_ok=True)
         except OSError as error:
-            raise UserError(f"cannot make the run folder {self.path}: {error.strerror}; give another --run") from error
+            raise UserError(
+                f"cannot make the run folder {self.path}: {error.strerror}; give another folder (`run`)"
+            ) from error
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -102,7 +104,7 @@ class RunFolder:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise UserError(
-                    f"another process is training in {self.path}: wait for it or give another --run"
+                    f"another process is training in {self.path}: wait for it or give another folder (`run`)"
                 ) from None
             try:
                 yield
@@ -193,7 +195,7 @@ class RunFolder:
 
     def _refuse_what_is_no_run(self) -> None:
         if not self.free:
-            raise UserError(f"{self.path} is not empty and not a run: give another --run folder")
+            raise UserError(f"{self.path} is not empty and not a run: give another folder (`run`)")
 
     def _document(self, name: str) -> dict[str, Any]:
         document = read_json(self.path / name)

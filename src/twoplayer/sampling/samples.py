@@ -119,5 +119,6 @@ def check_target(path: Path, *, overwrite: bool = False) -> None:
         raise UserError(f"{path} holds {strange}, and a folder of samples holds nothing else: give another folder")
     if names and not overwrite:
         raise UserError(
-            f"{path} holds {len(names):,} samples already: give another folder, or --overwrite, which replaces them all"
+            f"{path} holds {len(names):,} samples already: give another folder, or `overwrite=True`, which replaces "
+            "them all"
         )

@@ -136,7 +136,7 @@ class Stopping:
             f"nothing was to be gained any more: {self.criterion.what} has not fallen below its {gain.value:.4g} of "
             f"round {gain.step:,} by more than its noise (±{noise(self.counted):.2g}) up to round "
             f"{self.course[-1].step:,}; round {kept.step:,} is kept, with {kept.value:.4g} (judging took "
-            f"{judging:.0f} s; --early-stopping none goes on)"
+            f"{judging:.0f} s; `early_stopping='none'` goes on)"
         )
 
 

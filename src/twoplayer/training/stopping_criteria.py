@@ -89,8 +89,8 @@ class Plateau(Criterion):
             found = box[0]
         if found is None:
             raise UserError(
-                f"--early-stopping plateau follows a figure, and none can be measured on {self.subject.dataset.name}: "
-                "set --early-stopping to duality-gap"
+                "`early_stopping='plateau'` follows a figure, and none can be measured on "
+                f"{self.subject.dataset.name}: set `early_stopping='duality-gap'`"
             )
         self.what, value, error = found
         return value, error
@@ -130,7 +130,7 @@ class CriticEstimate(Criterion):
         self.own = algorithm.sampler is algorithm.game.sampler
         if not self.own and not isinstance(self.game, SampleGame):
             raise UserError(
-                "--early-stopping critic does not know what this run ships: set --early-stopping to plateau"
+                "`early_stopping='critic'` does not know what this run ships: set `early_stopping='plateau'`"
             )
 
     def judge(self, step: int) -> tuple[float, float | None]:

@@ -46,8 +46,8 @@ class DualityGap(Criterion):
         algorithm = subject.players.algorithm
         if algorithm.sampler is not algorithm.game.sampler:
             raise UserError(
-                f"--early-stopping duality-gap moves a generator's weights, and {subject.config.algorithm['name']} "
-                "moves samples: set --early-stopping to plateau"
+                f"`early_stopping='duality-gap'` moves a generator's weights, and {subject.config.algorithm['name']} "
+                "moves samples: set `early_stopping='plateau'`"
             )
         halves = [
             HeldOutBatches(

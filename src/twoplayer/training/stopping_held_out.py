@@ -48,8 +48,8 @@ class HeldOutBatches:
         self.batch = min(config.batch_size, len(self.share.train)) // processes * processes
         if self.batch < 2 * processes:
             raise UserError(
-                f"--early-stopping {config.early_stopping} judges on held-out data, and {len(dataset.held_out)} of "
-                "them are too few: set --held-out to 0.1, or --early-stopping to plateau"
+                f"`early_stopping={config.early_stopping!r}` judges on held-out data, and {len(dataset.held_out)} of "
+                "them are too few: set `held_out=0.1` or `early_stopping='plateau'`"
             )
         self.knowledge = study(config, self.share, before)
         self.seed, self.placement = derive(config.seed, purpose), placement

@@ -16,7 +16,7 @@ from twoplayer.algorithms._base import StepRecord
 from twoplayer.config.schema import Config
 from twoplayer.core import distributed
 from twoplayer.core.device import DeviceConfig
-from twoplayer.core.errors import Diverged, Interrupted, UserError
+from twoplayer.core.errors import Diverged, Interrupted, UserError, spelled
 from twoplayer.core.rng import derive
 from twoplayer.data._base import Dataset
 from twoplayer.games._factory import ConditioningData
@@ -276,17 +276,14 @@ class Trainer:
             self._diverge(f"{bad[0].replace('_', ' ')} was no longer a finite number")
         elif gap > self.config.divergence_limit:
             self._diverge(
-                f"the critic ran away (|D(real) − D(fake)| = {gap:.3g}, above --divergence-limit "
-                f"{self.config.divergence_limit:g})"
+                f"the critic ran away (|D(real) − D(fake)| = {gap:.3g}, above "
+                f"`divergence_limit={self.config.divergence_limit:g}`)"
             )
 
     def _diverge(self, what: str) -> NoReturn:
         gentler = min(self.config.optimizer.learning_rate / 4, GENTLE)
-        self._go_back(
-            "diverged",
-            what,
-            f"Try --learning-rate {gentler:g}, or a regularizer that holds the critic back, such as --regularizers r1",
-        )
+        advice = f"Try `learning_rate={gentler:g}`, or a penalty on the critic, such as `regularizers='r1'`"
+        self._go_back("diverged", what, advice)
 
     def _go_back(self, state: str, what: str, advice: str) -> NoReturn:
         """Leave the run at its last good checkpoint and say why."""
@@ -297,7 +294,7 @@ class Trainer:
             kept = checkpoint.load(good)
             self.step, self.seconds = kept["step"], kept["seconds"]
             self.batches.seen = kept.get("seen", kept["read"])
-        self._status(state, message)
+        self._status(state, spelled(message))
         raise Diverged(message)
 
     def _leave(self, stop: int) -> NoReturn:
@@ -306,7 +303,7 @@ class Trainer:
             self._go_back(
                 "stopped",
                 self._failing or "the main process found the run failing",
-                f"See twoplayer diagnose {self.folder.path}; the same command with --on-failure warn goes on",
+                f"See twoplayer diagnose {self.folder.path}; the same call with `on_failure='warn'` goes on",
             )
         self._save()
         self._status("interrupted")
@@ -364,7 +361,9 @@ class Trainer:
             self.average.module.load_state_dict(state["average"])
             self.algorithm.restore(state["algorithm"])
         except (RuntimeError, ValueError, KeyError) as error:
-            raise UserError(f"the checkpoint {newest} does not fit this run's networks: give another --run") from error
+            raise UserError(
+                f"the checkpoint {newest} does not fit this run's networks: give another folder (`run`)"
+            ) from error
         self.average.updates = state["average_updates"]
         self._owed = self.stopping.active and state.get("owed", False)
         self.step, self.seconds = state["step"], state["seconds"]

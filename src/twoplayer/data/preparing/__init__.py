@@ -54,5 +54,5 @@ def prepare(
     package_paths = [Path(path).expanduser() for path in packages]
     for path in package_paths:
         if not path.exists():
-            raise UserError(f"there is no file or folder {path}: give a package with --from, or leave it out")
+            raise UserError(f"there is no file or folder {path}: give a package that exists, or leave it out")
     return _prepared.make(name, recipe, where, package_paths, progress)

