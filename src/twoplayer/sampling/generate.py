@@ -1,4 +1,4 @@
-"""Inputs in, samples out: the one way in which generators are sampled, in training and after it."""
+"""Samples and encodings of networks, in training and after it."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ def refined(generator: nn.Module, levels: int | None) -> Iterator[nn.Module]:
 
 
 def draw(generator: nn.Module, inputs: Tensor, stored: SampleFormat, placement: Any) -> np.ndarray:
-    """The generator's samples in the data set's own form, in the run's precision."""
+    """The generator's samples for `inputs` in the format of the data set, computed in the run's precision."""
     return np.concatenate(list(stream(generator, inputs, stored, placement)))
 
 
 @torch.no_grad()
 def stream(generator: nn.Module, inputs: Tensor, stored: SampleFormat, placement: Any) -> Iterator[np.ndarray]:
-    """What `draw` gives, chunk after chunk."""
+    """The samples of `draw`, chunk by chunk."""
     together = CHUNK if inputs.ndim < 4 else max(1, min(CHUNK, PIXELS // inputs.shape[2:].numel()))
     for chunk in torch.split(inputs, together):
         with placement.accelerator.autocast():
@@ -89,7 +89,7 @@ def stream(generator: nn.Module, inputs: Tensor, stored: SampleFormat, placement
 def encode(
     network: Callable[[Tensor], Tensor], samples: np.ndarray, stored: SampleFormat, placement: Any
 ) -> np.ndarray:
-    """What a network makes of samples in the data set's own form, float32 ``(N, F)``, in chunks."""
+    """The outputs of a network for samples in the format of the data set, float32 ``(N, F)``."""
     chunks = []
     for start in range(0, len(samples), CHUNK):
         raw = torch.from_numpy(np.ascontiguousarray(samples[start : start + CHUNK])).to(placement.device)

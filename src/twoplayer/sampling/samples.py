@@ -17,16 +17,23 @@ if TYPE_CHECKING:
 __all__ = ["Samples", "check_target"]
 
 NUMBERED = re.compile(r"\d{6,}\.png")
-"""What the pictures in a folder of samples are called."""
+"""Names of the images in a folder of samples."""
 
 
 class Samples:
-    """Samples in the form in which the data are stored.
+    """Samples in the format of the data set.
 
-    `array` holds uint8 images ``(N, H, W, C)`` in [0, 255] or points ``(N, D)`` in the user's own units, float32 or,
-    where that would blur them, float64;
-    `reference`, if any, holds real ones, which fix the axes of a point cloud; `columns` is how many images a picture
-    has in a row. Indexing and ``len`` go to the array, ``np.asarray`` too; a notebook shows the picture.
+    Indexing, ``len`` and ``np.asarray`` refer to `array`; a notebook shows the picture.
+
+    Args:
+        array: images uint8 ``(N, H, W, C)`` in [0, 255], or points ``(N, D)`` in the user's own units, float32, or
+            float64 where float32 cannot represent them.
+        reference: real points, which set the axes of a scatter plot.
+        columns: images in a row of the image grid.
+
+    >>> samples = Samples(np.zeros((4, 8, 8, 1), np.uint8))
+    >>> len(samples), samples.kind, samples[0].shape
+    (4, 'images', (8, 8, 1))
     """
 
     def __init__(self, array: np.ndarray, reference: np.ndarray | None = None, *, columns: int | None = None) -> None:
@@ -54,7 +61,7 @@ class Samples:
         return png_bytes(self.picture())
 
     def picture(self, columns: int | None = None) -> Image:
-        """A grid of the images, or a cloud of the points over the real ones."""
+        """An image grid, or a scatter plot of the points over the real ones."""
         from twoplayer.sampling.image_grid import image_grid, point_cloud
 
         if self.kind == "images":
@@ -106,9 +113,9 @@ class Samples:
 
 
 def check_target(path: Path, *, overwrite: bool = False) -> None:
-    """Raise `UserError` where samples saved to `path` would replace something that nobody has said to `overwrite`.
+    """Raise `UserError` where saving samples to `path` would replace files without `overwrite`.
 
-    A folder must hold nothing else in any case, hidden files apart: whoever reads it would take all for one set.
+    A folder must hold no other visible files in any case, because all of its images are read as one set.
     """
     if not path.is_dir():
         check_free([path], overwrite=overwrite)
