@@ -14,13 +14,13 @@ from twoplayer import lab
 from twoplayer.cli.main import run
 from twoplayer.core.errors import UserError
 from twoplayer.core.registry import Description
-from twoplayer.lab._page import contents_page, findings_page
-from twoplayer.lab._result import DemonstrationResult, ResultCheck, ResultPicture, ResultTable, shown
+from twoplayer.lab._page import contents_page, result_page
+from twoplayer.lab._result import DemonstrationResult, ResultCheck, ResultPicture, ResultTable, cell_text
 
 QUICK, OTHER = "earth-mover", "strong-and-weak"
 
 
-def findings() -> DemonstrationResult:
+def empty_result() -> DemonstrationResult:
     return DemonstrationResult(Description("made-up", "lab", "A title", "A source", "twoplayer.lab"), "A claim.", 0)
 
 
@@ -55,22 +55,22 @@ def test_the_excess_says_by_how_much() -> None:
 
 
 def test_one_failed_check_breaks_the_verdict() -> None:
-    found = findings()
-    found.equal("fits", 1.0, 1.0, within=0.1)
-    assert found.held and found.verdict == "held: 1 of 1 checks"
-    found.at_most("too large", 3.0, 1.0)
-    assert not found.held
-    assert "1 of 2" in found.verdict and "too large" in found.verdict
+    result = empty_result()
+    result.check_equal("fits", 1.0, 1.0, within=0.1)
+    assert result.held and result.verdict == "held: 1 of 1 checks"
+    result.check_at_most("too large", 3.0, 1.0)
+    assert not result.held
+    assert "1 of 2" in result.verdict and "too large" in result.verdict
 
 
 def test_a_demonstration_without_a_check_is_an_error() -> None:
-    found = findings()
-    with pytest.raises(TypeError, match="checks nothing"), found.timed():
+    result = empty_result()
+    with pytest.raises(TypeError, match="has no check"), result.timed():
         pass
 
 
 def test_cells_are_shown_in_words() -> None:
-    assert [shown(c) for c in (None, math.inf, -math.inf, 3, "a", -0.00012345)] == [
+    assert [cell_text(c) for c in (None, math.inf, -math.inf, 3, "a", -0.00012345)] == [
         "–",
         "∞",
         "−∞",
@@ -84,20 +84,20 @@ def test_cells_are_shown_in_words() -> None:
 
 
 def test_a_page_stands_alone_and_says_what_failed() -> None:
-    found = findings()
-    found.say("Words with <angle> brackets.")
-    found.table("Numbers", ("name", "value"), [("one", 1.0), ("none", None)])
-    found.at_most("too large", 3.0, 1.0)
-    page = findings_page(found)
+    result = empty_result()
+    result.add_text("Words with <angle> brackets.")
+    result.add_table("Numbers", ("name", "value"), [("one", 1.0), ("none", None)])
+    result.check_at_most("too large", 3.0, 1.0)
+    page = result_page(result)
     assert "&lt;angle&gt;" in page and "did not hold" in page and "too large" in page
     assert not re.search(r"(?:src|href)=\"(?!data:)", page)
     assert 'class="verdict broken"' in page
 
 
 def test_the_contents_count_what_held() -> None:
-    good, bad = findings(), findings()
-    good.equal("fits", 1, 1, within=0)
-    bad.equal("fits", 1, 2, within=0)
+    good, bad = empty_result(), empty_result()
+    good.check_equal("fits", 1, 1, within=0)
+    bad.check_equal("fits", 1, 2, within=0)
     assert "1 of 2 demonstrations held" in contents_page([good.document(), bad.document()])
 
 
@@ -115,14 +115,14 @@ def test_every_demonstration_has_a_title_a_source_and_a_statement() -> None:
 def test_the_same_seed_finds_the_same() -> None:
     one, two = lab.perform(QUICK, seed=3), lab.perform(QUICK, seed=3)
     assert [c.measured for c in one.checks] == [c.measured for c in two.checks]
-    assert findings_page(one).split("<footer>")[0] == findings_page(two).split("<footer>")[0]
+    assert result_page(one).split("<footer>")[0] == result_page(two).split("<footer>")[0]
 
 
 def test_infinities_survive_json() -> None:
-    found = findings()
-    found.equal("endless", math.inf, math.inf, within=0)
-    found.table("Numbers", ("name", "value"), [("minus", -math.inf), ("none", None)])
-    document = found.document()
+    result = empty_result()
+    result.check_equal("endless", math.inf, math.inf, within=0)
+    result.add_table("Numbers", ("name", "value"), [("minus", -math.inf), ("none", None)])
+    document = result.document()
     assert document["checks"][0]["measured"] == "inf"
     assert document["tables"][0]["rows"] == [["minus", "-inf"], ["none", None]]
 
@@ -142,18 +142,18 @@ SMALL: dict[str, dict[str, int]] = {
     "value-and-jsd": {"steps": 60},
     "optimal-discriminator": {"steps": 20},
     "parallel-segments": {"steps": 15},
-    "mode-covering": {"rounds": 15},
+    "mode-covering": {"steps": 15},
     "variational-bounds": {"steps": 15},
     "functional-gradient": {"steps": 3},
     "functional-descent": {"functional_steps": 8},
-    "log-d-trick": {"rounds": 5},
+    "log-d-trick": {"steps": 5},
 }
 TRAINED = {
     "optimal-discriminator": "share of the divergence found",
     "parallel-segments": "error of the learned W",
     "mode-covering": "that the f-GAN learned",
     "variational-bounds": "share of the divergence found",
-    "functional-gradient": "learned D: decrease over the promise",
+    "functional-gradient": "learned D: decrease over the prediction",
     "functional-descent": "last KL above the floor",
     "log-d-trick": "at the end",
 }
@@ -167,13 +167,14 @@ def small() -> dict[str, DemonstrationResult]:
 
 @pytest.mark.parametrize("name", SMALL)
 def test_small_demonstrations_show_tables_pictures_and_checks(name: str, small: dict[str, DemonstrationResult]) -> None:
-    found = small[name]
-    assert found.checks and len({c.label for c in found.checks}) == len(found.checks)
-    pictures = [p for p in found.parts if isinstance(p, ResultPicture)]
+    result = small[name]
+    assert result.checks and len({c.label for c in result.checks}) == len(result.checks)
+    pictures = [p for p in result.parts if isinstance(p, ResultPicture)]
     assert pictures and all(p.svg.startswith(b"<?xml") and p.caption for p in pictures)
-    for table in (p for p in found.parts if isinstance(p, ResultTable)):
+    for table in (p for p in result.parts if isinstance(p, ResultTable)):
         assert table.rows and all(len(row) == len(table.columns) for row in table.rows), table.title
-    assert "nan" not in findings_page(found).split("</style>")[1].replace("data:image", "").split("svg")[0]
+        assert not any(isinstance(cell, float) and math.isnan(cell) for row in table.rows for cell in row), table.title
+    assert "nan" not in result_page(result).split("</style>")[1].replace("data:image", "").split("svg")[0]
 
 
 @pytest.mark.parametrize("name", [n for n in SMALL if n not in TRAINED])
@@ -247,7 +248,7 @@ def test_an_interrupted_lab_goes_on_by_the_same_command(
     command = ["lab", QUICK, OTHER, "-o", str(tmp_path)]
     with monkeypatch.context() as context:
         assert performed(context, interrupted=OTHER) == [] and run(command) == 130
-    assert "interrupted after 1 of 2 demonstrations; the same command goes on from here" in capsys.readouterr().err
+    assert "interrupted after 1 of 2 demonstrations; the same command resumes" in capsys.readouterr().err
     page = (tmp_path / f"{QUICK}.html").read_bytes()
     seen = performed(monkeypatch)
     assert run([*command, "--json"]) == 0 and seen == [OTHER]

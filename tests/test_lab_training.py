@@ -21,8 +21,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "vanishing-gradients": {"steps": 60, "critics": 2},
     "clipping-and-penalty": {"steps": 60, "deep_steps": 10},
     "spectral-normalization": {"steps": 40},
-    "critic-as-metric": {"rounds": 12},
-    "oscillation": {"turns": 60, "rounds": 12},
+    "critic-as-metric": {"steps": 12},
+    "oscillation": {"dirac_steps": 60, "steps": 12},
 }
 PICTURES = {
     "vanishing-gradients": 1,
@@ -39,9 +39,9 @@ def small(name: str) -> DemonstrationResult:
     return lab.perform(name, **SMALL[name])
 
 
-def check(findings: DemonstrationResult, start: str) -> ResultCheck:
+def check(result: DemonstrationResult, start: str) -> ResultCheck:
     """The one check whose label starts so."""
-    (found,) = [c for c in findings.checks if c.label.startswith(start)]
+    (found,) = [c for c in result.checks if c.label.startswith(start)]
     return found
 
 
@@ -49,14 +49,14 @@ def check(findings: DemonstrationResult, start: str) -> ResultCheck:
 
 
 @EACH
-def test_findings_are_whole(name: str) -> None:
-    findings = small(name)
-    tables = [p for p in findings.parts if isinstance(p, ResultTable)]
-    pictures = [p for p in findings.parts if isinstance(p, ResultPicture)]
+def test_results_are_whole(name: str) -> None:
+    result = small(name)
+    tables = [p for p in result.parts if isinstance(p, ResultTable)]
+    pictures = [p for p in result.parts if isinstance(p, ResultPicture)]
     assert tables and all(t.rows and all(len(row) == len(t.columns) for row in t.rows) for t in tables)
     assert len(pictures) == PICTURES[name]
     assert all(p.caption and p.svg.startswith(b"<?xml") for p in pictures)
-    assert findings.source and findings.statement and findings.seconds > 0
+    assert result.source and result.statement and result.seconds > 0
 
 
 @EACH
@@ -90,7 +90,7 @@ def test_options_are_checked_by_name(name: str) -> None:
         ("vanishing-gradients", {"distance": -1.0}, "distance must be greater than or equal to 0"),
         ("clipping-and-penalty", {"weight": -1.0}, "weight must be greater than or equal to 0"),
         ("spectral-normalization", {"rate": 2.0}, "rate must be less than or equal to 1"),
-        ("critic-as-metric", {"rounds": 0}, "rounds must be greater than or equal to 1"),
+        ("critic-as-metric", {"steps": 0}, "steps must be greater than or equal to 1"),
         ("oscillation", {"rate": -1.0}, "rate must be greater than 0"),
         ("oscillation", {"rate": 0.5, "gamma": 2.0}, "rate·gamma must be below 1"),
     ],
@@ -106,7 +106,7 @@ def test_options_out_of_range_are_a_users_mistake(name: str, options: dict[str, 
 def test_the_bound_of_theorem_2_4_is_m_times_the_critics_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both factors anew, by one gradient per latent and output; and the saturating gradient stays below it."""
     module = importlib.import_module("twoplayer.lab.vanishing_gradients")
-    monkeypatch.setattr(module, "LOOK", 6)
+    monkeypatch.setattr(module, "LATENT_COUNT", 6)
     scene = module._Scene(2.0, 1.0, 3)
     squares, errors = [], []
     critic = small_critic(2, seed=1)
@@ -121,7 +121,7 @@ def test_the_bound_of_theorem_2_4_is_m_times_the_critics_error(monkeypatch: pyte
     assert scene.steepness == pytest.approx(math.sqrt(np.mean(squares)), rel=1e-5)
     confident = _Confident(critic)
     assert scene.bound(confident) == pytest.approx(scene.steepness * max(errors) / (1 - max(errors)), rel=1e-4)
-    assert 0 < float(scene.look(confident).minimax.norm()) <= scene.bound(confident)
+    assert 0 < float(scene.measure(confident).minimax.norm()) <= scene.bound(confident)
 
 
 class _Confident(torch.nn.Module):
@@ -136,17 +136,17 @@ class _Confident(torch.nn.Module):
 
 
 def test_a_few_steps_tell_the_losses_apart() -> None:
-    findings = small("vanishing-gradients")
+    result = small("vanishing-gradients")
     for start in ("distance between", "orders of magnitude that the gradient of −log D", "with noise: cosine"):
-        assert check(findings, start).held, start
+        assert check(result, start).held, start
 
 
 def test_gradients_do_not_vanish_where_data_and_model_are_the_same() -> None:
-    findings = lab.perform("vanishing-gradients", distance=0.0, **SMALL["vanishing-gradients"])
-    assert not check(findings, "distance between the supports").held
-    assert not check(findings, "orders of magnitude that the saturating").held
-    assert not check(findings, "orders of magnitude that the gradient of −log D").held
-    assert not findings.held
+    result = lab.perform("vanishing-gradients", distance=0.0, **SMALL["vanishing-gradients"])
+    assert not check(result, "distance between the supports").held
+    assert not check(result, "orders of magnitude that the saturating").held
+    assert not check(result, "orders of magnitude that the gradient of −log D").held
+    assert not result.held
 
 
 def test_the_optimal_critic_under_noise_is_the_log_ratio_of_the_blurred_curves() -> None:
@@ -199,55 +199,55 @@ def test_a_critic_told_apart_by_its_slope_finds_the_whole_distance() -> None:
 
 
 def test_without_the_penalty_nothing_shapes_the_free_critic() -> None:
-    findings = lab.perform("clipping-and-penalty", weight=0.0, steps=150, deep_steps=40)
-    assert not check(findings, "penalty: orders").held
-    assert not check(findings, "modes standing out, penalized").held
+    result = lab.perform("clipping-and-penalty", weight=0.0, steps=150, deep_steps=40)
+    assert not check(result, "penalty: orders").held
+    assert not check(result, "modes standing out, penalized").held
 
 
 # ---- spectral normalization
 
 
 def test_power_iteration_follows_its_closed_form() -> None:
-    findings = small("spectral-normalization")
+    result = small("spectral-normalization")
     for start in ("σ̂ against", "σ̂ above", "rate of σ̂", "rate of the direction", "slope over product"):
-        assert check(findings, start).held, start
+        assert check(result, start).held, start
 
 
 def test_one_iteration_a_step_loses_weights_that_leap() -> None:
-    findings = lab.perform("spectral-normalization", rate=0.3, **SMALL["spectral-normalization"])
-    assert not check(findings, "spectral-norm: product of norms at any time").held
-    assert not findings.held
+    result = lab.perform("spectral-normalization", rate=0.3, **SMALL["spectral-normalization"])
+    assert not check(result, "spectral-norm: product of norms at any time").held
+    assert not result.held
 
 
 def test_without_normalization_the_bound_is_not_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SpectralNorm, "install", lambda self, critic: None)
     module = importlib.import_module("twoplayer.lab.spectral_normalization")
-    monkeypatch.setattr(module.SpectralNormalization, "_matrices", lambda self, findings, runs: None)
+    monkeypatch.setattr(module.SpectralNormalization, "_matrices", lambda self, result, runs: None)
     monkeypatch.setattr(module, "_power", lambda gap, random: None)
-    findings = lab.perform("spectral-normalization", **SMALL["spectral-normalization"])
-    assert not check(findings, "spectral-norm: product of norms at the end").held
-    assert not check(findings, "normalized afterwards").held
+    result = lab.perform("spectral-normalization", **SMALL["spectral-normalization"])
+    assert not check(result, "spectral-norm: product of norms at the end").held
+    assert not check(result, "normalized afterwards").held
 
 
 def test_any_seed_will_do() -> None:
-    findings = lab.perform("spectral-normalization", seed=10**20, steps=2)
-    assert check(findings, "rate of σ̂").held
+    result = lab.perform("spectral-normalization", seed=10**20, steps=2)
+    assert check(result, "rate of σ̂").held
 
 
 # ---- the critic as a metric
 
 
 def test_a_training_too_short_to_learn_shows_no_better_samples() -> None:
-    findings = lab.perform("critic-as-metric", rounds=1)
-    assert not check(findings, "Wasserstein run: share of the distance lost").held
-    assert not findings.held
+    result = lab.perform("critic-as-metric", steps=1)
+    assert not check(result, "Wasserstein run: share of the distance lost").held
+    assert not result.held
 
 
 @pytest.mark.parametrize(("last", "held"), [(0.65, True), (0.3, False)])
 def test_an_estimate_that_follows_is_told_from_one_that_only_orders(last: float, held: bool) -> None:
     """Both series fall with the distance, rank by rank; only in the first case does the second hardly change."""
     module = importlib.import_module("twoplayer.lab.critic_as_metric")
-    findings = DemonstrationResult(lab.describe("critic-as-metric"), "", 0)
+    result = DemonstrationResult(lab.describe("critic-as-metric"), "", 0)
     distances = np.linspace(9, 4, 5)
 
     def looks(estimates: Any) -> list[Any]:
@@ -255,10 +255,10 @@ def test_an_estimate_that_follows_is_told_from_one_that_only_orders(last: float,
             module._EstimateReading(k, e, e, d, None) for k, (e, d) in enumerate(zip(estimates, distances, strict=True))
         ]
 
-    module.CriticAsMetric()._checks(findings, looks(np.linspace(9, 2, 5)), looks(np.linspace(0.69, last, 5)))
-    assert [row[1] for row in findings.parts[0].rows] == pytest.approx([1, 1])  # type: ignore[union-attr]
-    assert findings.held is held
-    assert check(findings, "Jensen-Shannon estimate: share lost, against a quarter of Wasserstein's").held is held
+    module.CriticAsMetric()._checks(result, looks(np.linspace(9, 2, 5)), looks(np.linspace(0.69, last, 5)))
+    assert [row[1] for row in result.parts[0].rows] == pytest.approx([1, 1])  # type: ignore[union-attr]
+    assert result.held is held
+    assert check(result, "Jensen-Shannon estimate: share lost, against a quarter of Wasserstein's").held is held
 
 
 def test_a_well_trained_critic_is_sure_at_the_start() -> None:
@@ -269,24 +269,24 @@ def test_a_well_trained_critic_is_sure_at_the_start() -> None:
 
 
 def test_orbits_follow_the_eigenvalues() -> None:
-    findings = small("oscillation")
-    for start in ("factor per round", "rotation", "simultaneous", "taking turns: factor", "taking turns under R1"):
-        assert check(findings, start).held, start
+    result = small("oscillation")
+    for start in ("factor per step", "rotation", "simultaneous", "taking turns: factor", "taking turns under R1"):
+        assert check(result, start).held, start
 
 
 def test_without_r1_nothing_draws_the_players_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.import_module("twoplayer.lab.oscillation").GameOscillation, "_ring", lambda *_: None)
-    findings = lab.perform("oscillation", gamma=0.0, **SMALL["oscillation"])
-    assert not check(findings, "taking turns under R1").held
-    assert check(findings, "factor per round").held  # the theory of the unregularized game holds all the same
-    assert not findings.held
+    result = lab.perform("oscillation", gamma=0.0, **SMALL["oscillation"])
+    assert not check(result, "taking turns under R1").held
+    assert check(result, "factor per step").held  # the theory of the unregularized game holds all the same
+    assert not result.held
 
 
-def test_the_rounds_matrix_is_the_librarys_round() -> None:
-    """The matrix against a finite difference of one played round, at a rate and penalty of its own."""
+def test_the_matrix_is_one_step_of_the_library() -> None:
+    """The matrix against a finite difference of one step, at a rate and penalty of its own."""
     from twoplayer.lab.oscillation import GameOscillation
 
-    shown = GameOscillation(turns=1, rate=0.4, gamma=0.7)
+    shown = GameOscillation(dirac_steps=1, rate=0.4, gamma=0.7)
     matrix = shown._matrix(False, 0.7)
     orbit = shown._orbit("gan0", importlib.import_module("twoplayer.objectives.minimax").Minimax(), *_in_turn(0.7))
     np.testing.assert_allclose(orbit.path[1], matrix @ orbit.path[0], atol=1e-7)
@@ -301,9 +301,9 @@ def _in_turn(gamma: float) -> tuple[Any, Any]:
 
 def test_where_no_critic_lags_nothing_moves_more(monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module("twoplayer.lab.oscillation")
-    monkeypatch.setattr(module, "SPEEDS", dict.fromkeys(module.SPEEDS, module.RATE))
-    monkeypatch.setattr(module.GameOscillation, "_dirac", lambda self, findings: None)
-    findings = lab.perform("oscillation", rounds=12)
+    monkeypatch.setattr(module, "CRITIC_RATES", dict.fromkeys(module.CRITIC_RATES, module.GENERATOR_RATE))
+    monkeypatch.setattr(module.GameOscillation, "_dirac", lambda self, result: None)
+    result = lab.perform("oscillation", steps=12)
     for method in ("gan0", "gan1", "wgan-gp, 5 steps"):
-        alike = check(findings, f"{method}: moves per look, lagging critic")
+        alike = check(result, f"{method}: change per reading, lagging critic")
         assert alike.measured == 0 and not alike.held

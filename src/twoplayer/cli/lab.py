@@ -41,39 +41,40 @@ def command(names: tuple[str, ...], everything: bool, output: Path, overwrite: b
 
     if everything and names:
         raise UserError("give the names of demonstrations or --all, not both")
-    chosen = lab.names() if everything else list(dict.fromkeys(names))
-    about = [lab.describe(name) for name in chosen]  # unknown names before the first minute is spent
-    if not about:
+    selected = lab.names() if everything else list(dict.fromkeys(names))
+    descriptions = [lab.describe(name) for name in selected]  # unknown names before the first minute is spent
+    if not descriptions:
         click.echo(_contents(as_json))
         return
     from twoplayer.core.files import json_text
     from twoplayer.lab._folder import LabFolder
 
     folder = LabFolder(output)
-    found: dict[str, dict[str, Any]] = {}
+    documents: dict[str, dict[str, Any]] = {}
     if not overwrite:
-        found = {name: done for name in chosen if (done := folder.done(name, seed)) is not None}
-    folder.claim([name for name in chosen if name not in found], overwrite=overwrite)
-    for number, name in enumerate(chosen):
-        if name in found:
-            click.echo(f"{name}: done before, {folder.page(name)}", err=True)
+        finished_before = {name: folder.finished_document(name, seed) for name in selected}
+        documents = {name: document for name, document in finished_before.items() if document is not None}
+    folder.prepare([name for name in selected if name not in documents], overwrite=overwrite)
+    for number, name in enumerate(selected):
+        if name in documents:
+            click.echo(f"{name}: done before, {folder.page_path(name)}", err=True)
             continue
         click.echo(f"{name} ...", err=True)
         try:
-            findings = lab.perform(name, seed=seed)
+            result = lab.perform(name, seed=seed)
         except KeyboardInterrupt:
             flag = ", without --overwrite" if overwrite else ""
             raise Interrupted(
-                f"interrupted after {number} of {len(chosen)} demonstrations; the same command{flag} goes on from here"
+                f"interrupted after {number} of {len(selected)} demonstrations; the same command{flag} resumes"
             ) from None
-        found[name] = folder.keep(findings)
+        documents[name] = folder.save(result)
         if not as_json:
-            click.echo(_told(findings, folder.page(name)))
-    folder.list_all()
+            click.echo(_result_text(result, folder.page_path(name)))
+    folder.write_index()
     if as_json:
-        click.echo(json_text([{**found[name], "page": folder.page(name)} for name in chosen], indent=2))
+        click.echo(json_text([{**documents[name], "page": folder.page_path(name)} for name in selected], indent=2))
     elif len(finished := folder.finished()) > 1:
-        click.echo(f"{sum(each['held'] for each in finished)} of {len(finished)} held: {folder.index}")
+        click.echo(f"{sum(document['held'] for document in finished)} of {len(finished)} held: {folder.index}")
 
 
 def _contents(as_json: bool) -> str:
@@ -87,18 +88,22 @@ def _contents(as_json: bool) -> str:
     return "\n".join(f"{m.name:<{width}}  {m.summary}" for m in members)
 
 
-def _told(findings: Any, page: Path) -> str:
-    """The findings as plain text."""
-    from twoplayer.lab._result import ResultTable, shown
+def _result_text(result: Any, page: Path) -> str:
+    """The result as plain text."""
+    from twoplayer.lab._result import ResultTable, cell_text
 
-    lines = [f"{findings.name}: {findings.title}", *_wrapped(findings.statement)]
-    for part in findings.parts:
+    lines = [f"{result.name}: {result.title}", *_wrapped(result.statement)]
+    for part in result.parts:
         if isinstance(part, ResultTable):
-            lines += ["", f"  {part.title}", *_grid([part.columns, *[[shown(c) for c in row] for row in part.rows]])]
+            lines += [
+                "",
+                f"  {part.title}",
+                *_grid([part.columns, *[[cell_text(c) for c in row] for row in part.rows]]),
+            ]
             lines += _wrapped(part.note)
     lines += ["", "  checks"]
-    lines += _grid([(c.label, shown(c.measured), c.demand, c.verdict) for c in findings.checks])
-    lines += ["", f"  {findings.verdict} ({findings.seconds:.1f} s)", f"  {page}", ""]
+    lines += _grid([(c.label, cell_text(c.measured), c.requirement, c.verdict) for c in result.checks])
+    lines += ["", f"  {result.verdict} ({result.seconds:.1f} s)", f"  {page}", ""]
     return "\n".join(lines).replace("−", "-")  # a terminal's figures are copied into other programs
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from twoplayer.comparison.load_runs import ProgressPoint
 from twoplayer.comparison.table import ComparisonCell, ComparisonRow, ComparisonTable, MetricColumn
 from twoplayer.core.number_format import format_number, format_tick
-from twoplayer.pages.plot_style import COLOURS, DASHES, INK_COLOUR, house_style, sheet
+from twoplayer.pages.plot_style import COLOURS, DASHES, INK_COLOUR, house_style, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,7 +69,7 @@ def plot_training(table: ComparisonTable, column: MetricColumn) -> Plot | None:
     rows = [row for row in table.rows if any(column.name in run.curves for run in row.runs)]
     if not rows:
         return None
-    figure, axes = sheet(1, 2, width=10.0, height=3.6, sharey=True)
+    figure, axes = new_figure(1, 2, width=10.0, height=3.6, sharey=True)
     values = [v for row in rows for v in _plot_row(axes, row, column, table.rows.index(row))]
     for axis, xlabel in zip(axes, (f"{table.kind} seen", "seconds of training"), strict=True):
         _draw_real_level(axis, column)
@@ -152,7 +152,7 @@ def plot_quality_and_diversity(table: ComparisonTable) -> Plot | None:
     if pair is None:
         return None
     quality, diversity = pair
-    figure, (axis,) = sheet(1, 1, width=6.4, height=4.4)
+    figure, (axis,) = new_figure(1, 1, width=6.4, height=4.4)
     means = []
     for index, row in enumerate(table.rows):
         runs = [run.scores for run in row.runs if quality.name in run.scores and diversity.name in run.scores]
@@ -213,7 +213,7 @@ def _sweep_lines(
 
 
 def _plot_sweep(column: MetricColumn, factor: str, lines: dict[str, list[tuple[float, ComparisonCell]]]) -> Plot:
-    figure, (axis,) = sheet(1, 1, width=6.4, height=3.8)
+    figure, (axis,) = new_figure(1, 1, width=6.4, height=3.8)
     changes = []
     for index, (label, line) in enumerate(lines.items()):
         x, means = [value for value, _ in line], [cell.mean for _, cell in line]

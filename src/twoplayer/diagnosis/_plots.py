@@ -10,7 +10,7 @@ import numpy as np
 
 from twoplayer.diagnosis._logged_values import CURVE_LABELS
 from twoplayer.diagnosis._time_series import Array, TimeSeries
-from twoplayer.pages.plot_style import COLOURS, MUTED_COLOUR, REFERENCE_COLOUR, house_style, sheet
+from twoplayer.pages.plot_style import COLOURS, MUTED_COLOUR, REFERENCE_COLOUR, house_style, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ HISTOGRAM_BINS = 40
 
 def panels(count: int, *, width: float = 9.0, height: float = 3.4) -> tuple[Figure, Sequence[Axes]]:
     """A figure with `count` axes side by side; `width` and `height` in inches."""
-    return sheet(1, count, width=width, height=height)
+    return new_figure(1, count, width=width, height=height)
 
 
 def curves(axes: Axes, log: TimeSeries, names: Sequence[str], title: str, *, logarithmic: bool = False) -> None:

@@ -16,9 +16,18 @@ names, create, describe = family.names, family.create, family.describe
 
 
 def perform(name: str, *, seed: int = 0, **options: Any) -> DemonstrationResult:
-    """Run one demonstration and return what it found: text, tables, pictures and checks.
+    """Run one demonstration.
 
-    Raises `UserError` for an unknown name or option, and for an option out of its range.
+    Args:
+        name: The demonstration, one of `names()`.
+        seed: The seed of all its random numbers. Default 0.
+        options: Its options, such as sizes and numbers of steps.
+
+    Returns:
+        Text, tables, figures and checks, with a verdict computed from the checks.
+
+    Raises:
+        UserError: If a name or an option is unknown, or an option is out of range.
 
     >>> perform("earth-mover").held
     True
@@ -28,9 +37,9 @@ def perform(name: str, *, seed: int = 0, **options: Any) -> DemonstrationResult:
     from twoplayer.pages.plot_style import house_style
 
     known = family.options(name)
-    settled = {k: within(known[k].annotation, **{k: v}) if k in known else v for k, v in options.items()}
-    demonstration = create(name, **settled)
-    findings = DemonstrationResult(describe(name), demonstration.statement, seed)
-    with house_style(), findings.timed():
-        demonstration.show(findings)
-    return findings
+    checked = {k: within(known[k].annotation, **{k: v}) if k in known else v for k, v in options.items()}
+    demonstration = create(name, **checked)
+    result = DemonstrationResult(describe(name), demonstration.statement, seed)
+    with house_style(), result.timed():
+        demonstration.run(result)
+    return result

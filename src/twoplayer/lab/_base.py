@@ -1,4 +1,4 @@
-"""The root of the lab: what a demonstration promises."""
+"""The root of the lab: a statement of the theory and the computation that tests it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ __all__ = ["Demonstration"]
 
 
 class Demonstration(ABC):
-    """One statement of the theory and the computation that puts it to the test.
+    """One statement of the theory and the computation that tests it.
 
-    The module's docstring gives title and source; options in the constructor set sizes and shapes.
+    The module's docstring holds the title and the source; options of the constructor set sizes and numbers of steps.
     """
 
     statement: ClassVar[str]
-    """What is claimed, in one or two sentences with its formula."""
+    """The claim, in one or two sentences with its formula."""
 
     @abstractmethod
-    def show(self, findings: DemonstrationResult) -> None:
-        """Compute, and put into `findings` the words, tables, pictures and checks, in the order to be read.
+    def run(self, result: DemonstrationResult) -> None:
+        """Compute, and add text, tables, figures and checks to the result, in reading order.
 
-        All randomness comes from `findings.seed`. The verdict is the checks': at least one must be made.
+        Args:
+            result: The result to fill. All randomness derives from ``result.seed``; at least one check must be added,
+                since the verdict is computed from the checks.
         """

@@ -1,4 +1,4 @@
-"""What the lab leaves in a folder: a page and its figures for every demonstration, and one page that lists them."""
+"""The lab's folder: a page and a document for every demonstration, and one page that lists them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,26 @@ from twoplayer import lab
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import check_free, read_json, write_atomic, write_json
 from twoplayer.core.version import __version__
-from twoplayer.lab._page import contents_page, findings_page
+from twoplayer.lab._page import contents_page, result_page
 from twoplayer.lab._result import DemonstrationResult
 
 __all__ = ["LabFolder"]
 
-KNOWN = {"name", "title", "seed", "held", "verdict", "seconds", "twoplayer"}
-"""What the figures of a finished demonstration say at least."""
+REQUIRED_FIELDS = {"name", "title", "seed", "held", "verdict", "seconds", "twoplayer"}
+"""The fields that the document of a finished demonstration has."""
 
 
 class LabFolder:
-    """Names and formats of what lies there: for each demonstration NAME.html, and NAME.json with its figures.
+    """The files of a folder of demonstrations: NAME.html and NAME.json, the document, for each of them.
 
-    The figures come last: with them a demonstration is finished. Two that are finished have an index.html, which is an
-    earlier state of the next one. Raises `UserError` where `path` is a file.
+    The document is written last, so a demonstration that has one is finished. With two finished demonstrations there is
+    an index.html, which is rewritten when another one finishes.
+
+    Args:
+        path: The folder, which need not exist.
+
+    Raises:
+        UserError: If `path` is a file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,55 +39,60 @@ class LabFolder:
         self.path = path
         self.index = path / "index.html"
 
-    def page(self, name: str) -> Path:
+    def page_path(self, name: str) -> Path:
         return self.path / f"{name}.html"
 
-    def figures(self, name: str) -> Path:
+    def document_path(self, name: str) -> Path:
         return self.path / f"{name}.json"
 
     def finished(self) -> list[dict[str, Any]]:
-        """The figures of every demonstration that is finished here, as `DemonstrationResult.document` has them."""
-        return [found for name in lab.names() if (found := self._read(name)) is not None]
+        """The document of every finished demonstration, as `DemonstrationResult.document` returns it."""
+        return [document for name in lab.names() if (document := self._read(name)) is not None]
 
-    def done(self, name: str, seed: int) -> dict[str, Any] | None:
-        """The figures of that demonstration, if this version finished it here with that seed."""
-        found = self._read(name)
-        same = found is not None and (found["seed"], found["twoplayer"]) == (seed, __version__)
-        return found if same else None
+    def finished_document(self, name: str, seed: int) -> dict[str, Any] | None:
+        """The document of a demonstration, if this version of twoplayer finished it with that seed, else None."""
+        document = self._read(name)
+        current = document is not None and (document["seed"], document["twoplayer"]) == (seed, __version__)
+        return document if current else None
 
-    def claim(self, names: Sequence[str], *, overwrite: bool = False) -> None:
-        """Make the folder ready for these demonstrations, before a minute is spent on them.
+    def prepare(self, names: Sequence[str], *, overwrite: bool = False) -> None:
+        """Create the folder and check that the files of these demonstrations can be written, before any is computed.
 
-        Raises `UserError` where they would replace what nobody has said to `overwrite`, and `OSError` where nothing
-        can be written.
+        Args:
+            names: The demonstrations to be performed.
+            overwrite: Whether files of theirs may be replaced.
+
+        Raises:
+            UserError: If a file would be replaced without `overwrite`.
+            OSError: If the folder is not writable.
         """
-        there = {found["name"] for found in self.finished()}
-        listed = len(there) < 2 <= len(there | set(names))
-        pages = [path for name in names for path in (self.page(name), self.figures(name))]
-        check_free([*pages, *([self.index] if listed else [])], overwrite=overwrite)
+        finished = {document["name"] for document in self.finished()}
+        writes_index = len(finished) < 2 <= len(finished | set(names))
+        paths = [path for name in names for path in (self.page_path(name), self.document_path(name))]
+        check_free([*paths, *([self.index] if writes_index else [])], overwrite=overwrite)
         self.path.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=self.path):
             pass
 
-    def keep(self, findings: DemonstrationResult) -> dict[str, Any]:
-        """Write the demonstration's page and its figures, which are given back, and list it."""
-        document = {**findings.document(), "twoplayer": __version__}
-        self.figures(findings.name).unlink(missing_ok=True)  # of the page that is replaced
-        write_atomic(self.page(findings.name), findings_page(findings))
-        write_json(self.figures(findings.name), document)
-        self.list_all()
+    def save(self, result: DemonstrationResult) -> dict[str, Any]:
+        """Write the page and the document of a demonstration, update the index, and return the document."""
+        document = {**result.document(), "twoplayer": __version__}
+        self.document_path(result.name).unlink(missing_ok=True)  # it belongs to the page that is replaced
+        write_atomic(self.page_path(result.name), result_page(result))
+        write_json(self.document_path(result.name), document)
+        self.write_index()
         return document
 
-    def list_all(self) -> None:
-        """Write index.html, where there are two to list."""
+    def write_index(self) -> None:
+        """Write index.html if at least two demonstrations are finished."""
         finished = self.finished()
         if len(finished) > 1:
             write_atomic(self.index, contents_page(finished))
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:
-            found = read_json(self.figures(name))
-        except UserError:  # not there, or damaged
+            document = read_json(self.document_path(name))
+        except UserError:  # missing or damaged
             return None
-        whole = isinstance(found, dict) and found.keys() >= KNOWN and self.page(name).is_file()
-        return found if whole else None
+        valid = isinstance(document, dict) and document.keys() >= REQUIRED_FIELDS and self.page_path(name).is_file()
+        return document if valid else None

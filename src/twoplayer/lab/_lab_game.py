@@ -1,4 +1,4 @@
-"""Small games for the lab: densities in place of data sets, played by the library's own games and algorithms."""
+"""Small games for the lab: densities instead of data sets, trained by the library's own games and algorithms."""
 
 from __future__ import annotations
 
@@ -22,11 +22,20 @@ from twoplayer.networks.mlp import MLP
 from twoplayer.objectives._base import Objective
 from twoplayer.regularizers._base import Regularizer
 
-__all__ = ["LabDensity", "LabGame", "fit_critic", "masses", "scores", "slopes", "small_critic", "tensor"]
+__all__ = [
+    "LabDensity",
+    "LabGame",
+    "critic_outputs",
+    "fit_critic",
+    "input_gradients",
+    "quadrature_weights",
+    "small_critic",
+    "to_tensor",
+]
 
 
 class LabDensity(Protocol):
-    """What the lab needs of a density, of `twoplayer.theory` or of a toy in `twoplayer.data`."""
+    """The interface that the lab needs of a density, from `twoplayer.theory` or a toy data set of `twoplayer.data`."""
 
     @property
     def dimension(self) -> int: ...
@@ -36,7 +45,7 @@ class LabDensity(Protocol):
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Networks this small gain nothing from a second thread, and on a busy machine they lose most of their time."""
+    """Limit torch to one thread: networks this small gain nothing from a second one and lose time to it."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -45,15 +54,15 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-class BatchSampler(Batch):
-    """A fresh batch from a density, a function of (seed, number) alone."""
+class DensityBatch(Batch):
+    """A batch of independent samples of a density, a function of (seed, step) only."""
 
     def __init__(self, density: LabDensity, size: int, seed: int, number: int) -> None:
         self.density, self.size, self.seed, self.rounds = density, size, seed, number
 
     @property
     def real(self) -> Tensor:
-        return tensor(self.density.sample(self.size, numpy_generator(self.seed, "real", self.rounds)))
+        return to_tensor(self.density.sample(self.size, numpy_generator(self.seed, "real", self.rounds)))
 
     @property
     def labels(self) -> Tensor:
@@ -64,11 +73,22 @@ class BatchSampler(Batch):
 
 
 class LabGame:
-    """A generator and a critic that play for a density: `play` some rounds, then look.
+    """A generator and a critic in training on samples of a density.
 
-    `algorithm` makes the algorithm from game and optimizer factory; by default one critic step, one generator step.
-    Optimizers are Adam at `rate` (the critic's at `critic_rate` if given) with β = (0.5, 0.999), or what `optimizer`
-    makes of a player's parameters.
+    Args:
+        density: The data.
+        objective: The losses.
+        regularizers: Regularizers of the critic. Default none.
+        generator: The generator's architecture. Default `MLP`.
+        critic: The critic's architecture. Default `MLP`.
+        algorithm: Builds the algorithm from the game and an optimizer factory. Default one critic step, one generator
+            step.
+        latent_dim: The dimension of the latents. Default 2.
+        batch_size: Samples in a batch. Default 256.
+        learning_rate: The learning rate of Adam, with β = (0.5, 0.999). Default 0.001.
+        critic_learning_rate: The critic's. Default the same.
+        optimizer: Builds an optimizer from a player's parameters, instead of Adam.
+        seed: The seed of weights, latents and batches. Default 0.
     """
 
     def __init__(
@@ -81,9 +101,9 @@ class LabGame:
         critic: Architecture | None = None,
         algorithm: Callable[..., Algorithm] = Alternating,
         latent_dim: int = 2,
-        batch: int = 256,
-        rate: float = 1e-3,
-        critic_rate: float | None = None,
+        batch_size: int = 256,
+        learning_rate: float = 1e-3,
+        critic_learning_rate: float | None = None,
         optimizer: Callable[[list[nn.Parameter]], torch.optim.Optimizer] | None = None,
         seed: int = 0,
     ) -> None:
@@ -91,7 +111,7 @@ class LabGame:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(seed, "weights"))
             players = (generator or MLP()).generator(latent_dim, shape), (critic or MLP()).critic(shape)
-        rates = {"generator": rate, "critic": critic_rate or rate}
+        rates = {"generator": learning_rate, "critic": critic_learning_rate or learning_rate}
 
         def make(player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
             return (
@@ -101,52 +121,52 @@ class LabGame:
         self.density, self.seed = density, seed
         self.game = GenerationGame(*players, objective, regularizers)
         self.algorithm = algorithm(self.game, make)
-        self.batches = (BatchSampler(density, batch, seed, number) for number in count())
-        self.rounds = 0
+        self.batches = (DensityBatch(density, batch_size, seed, number) for number in count())
+        self.steps = 0
 
     @one_thread()
-    def play(self, rounds: int) -> None:
-        """Play so many rounds more."""
-        for _ in range(rounds):
+    def train(self, steps: int) -> None:
+        """Train for `steps` more steps."""
+        for _ in range(steps):
             self.algorithm.round(self.batches)
-            self.rounds += 1
+            self.steps += 1
 
     def sample(self, n: int = 2500) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Samples of the generator as it stands, ``(n, dimension)``, from latents that depend on the seed alone."""
+        """Samples of the current generator, ``(n, dimension)``, from latents that depend on the seed only."""
         latents = torch.randn(n, int(self.game.generator.latent_dim), generator=torch_generator(self.seed, "look"))  # type: ignore[arg-type]
         with torch.no_grad():
             return self.algorithm.sampler(latents).double().numpy()  # type: ignore[no-any-return]
 
 
-def tensor(points: Any) -> Tensor:
-    """Points ``(n, d)`` as networks see them, float32."""
+def to_tensor(points: Any) -> Tensor:
+    """Points ``(n, d)`` as a float32 tensor."""
     return torch.as_tensor(np.asarray(points), dtype=torch.float32)
 
 
 def small_critic(dimension: int, *, seed: int = 0, **options: Any) -> nn.Module:
-    """A fresh MLP critic for points, its weights a function of the seed; options are `MLP`'s."""
+    """A new MLP critic of points, whose weights are a function of the seed; options are those of `MLP`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "critic"))
         return MLP(**options).critic((dimension,))
 
 
-def scores(critic: nn.Module, points: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+def critic_outputs(critic: nn.Module, points: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
     """The critic's outputs on points ``(n, d)``, in float64."""
     with torch.no_grad():
-        return critic(tensor(points)).double().numpy()  # type: ignore[no-any-return]
+        return critic(to_tensor(points)).double().numpy()  # type: ignore[no-any-return]
 
 
-def slopes(critic: nn.Module, points: Tensor) -> Tensor:
+def input_gradients(critic: nn.Module, points: Tensor) -> Tensor:
     """∂D/∂x at points ``(n, d)``, of the same shape, without a graph."""
     points = points.detach().requires_grad_()
-    (found,) = torch.autograd.grad(critic(points).sum(), points)
-    return found
+    (gradients,) = torch.autograd.grad(critic(points).sum(), points)
+    return gradients
 
 
-def masses(grid: theory.QuadratureGrid, p: theory.Density, q: theory.Density) -> tuple[Tensor, Tensor]:
+def quadrature_weights(grid: theory.QuadratureGrid, p: theory.Density, q: theory.Density) -> tuple[Tensor, Tensor]:
     """The probabilities of a quadrature's points under two densities, as `Objective.estimate` takes them."""
-    on_p, on_q = (torch.as_tensor(d.density(grid.points) * grid.weights) for d in (p, q))
-    return on_p, on_q
+    p_weights, q_weights = (torch.as_tensor(d.density(grid.points) * grid.weights) for d in (p, q))
+    return p_weights, q_weights
 
 
 @one_thread()
@@ -157,29 +177,39 @@ def fit_critic(
     fake: LabDensity,
     *,
     steps: int,
-    rules: Sequence[Regularizer] = (),
-    batch: int = 512,
-    rate: float = 1e-3,
+    regularizers: Sequence[Regularizer] = (),
+    batch_size: int = 512,
+    learning_rate: float = 1e-3,
     seed: int = 0,
-    watch: Callable[[int], None] | None = None,
+    callback: Callable[[int], None] | None = None,
 ) -> None:
-    """Train a critic on fresh samples of two densities: Adam, its rate falling to zero along a half cosine.
+    """Train a critic between two fixed densities, by Adam with a cosine learning-rate schedule that ends at zero.
 
-    `watch` is called with the number of finished steps, before the first and after each.
+    Args:
+        critic: The critic, trained in place.
+        objective: Its loss.
+        real: The density of real samples.
+        fake: The density of generated samples.
+        steps: Number of steps, each on new batches.
+        regularizers: Regularizers of the critic. Default none.
+        batch_size: Samples in a batch from each density. Default 512.
+        learning_rate: The initial learning rate. Default 0.001.
+        seed: The seed of the batches. Default 0.
+        callback: Called with the number of finished steps, before the first and after each.
     """
-    game = GenerationGame(nn.Identity(), critic, objective, rules)
+    game = GenerationGame(nn.Identity(), critic, objective, regularizers)
     parameters = list(critic.parameters())
-    optimizer = torch.optim.Adam(parameters, rate)
-    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    if watch is not None:
-        watch(0)
+    optimizer = torch.optim.Adam(parameters, learning_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    if callback is not None:
+        callback(0)
     for step in range(steps):
-        generated = tensor(fake.sample(batch, numpy_generator(seed, "fake", step)))
-        loss = game.critic_loss(BatchSampler(real, batch, seed, step), generated).total
+        generated = to_tensor(fake.sample(batch_size, numpy_generator(seed, "fake", step)))
+        loss = game.critic_loss(DensityBatch(real, batch_size, seed, step), generated).total
         for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
             parameter.grad = gradient
         optimizer.step()
         game.after_critic_step()
-        falling.step()
-        if watch is not None:
-            watch(step + 1)
+        schedule.step()
+        if callback is not None:
+            callback(step + 1)

@@ -1,4 +1,4 @@
-"""A linear generator: the model is exactly a Gaussian, so that what a game or an algorithm makes of it can be known."""
+"""A linear generator: the model is exactly a Gaussian, so the result of a game or an algorithm is known."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Linear"]
 
 
 class Linear(Architecture):
-    """x = Az + b, at first x = z; the critic is an MLP's."""
+    """x = Az + b, initially x = z; the critic is that of `MLP`."""
 
     def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:
         return _LinearGenerator(latent_dim, shape)

@@ -1,4 +1,4 @@
-"""The lab's pages: one self-contained HTML file per demonstration, and one that lists the verdicts."""
+"""The lab's pages: one self-contained HTML file per demonstration, and an index of the verdicts."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twoplayer.core.version import __version__
-from twoplayer.lab._result import DemonstrationResult, Paragraph, ResultPicture, ResultTable, shown
+from twoplayer.lab._result import DemonstrationResult, Paragraph, ResultPicture, ResultTable, cell_text
 from twoplayer.pages.templates import resource, template
 
-__all__ = ["contents_page", "findings_page"]
+__all__ = ["contents_page", "result_page"]
 
 
-def findings_page(findings: DemonstrationResult) -> str:
-    """One demonstration as HTML that loads nothing from elsewhere."""
-    return _render("page.html", findings=findings, parts=[_part(p) for p in findings.parts])
+def result_page(result: DemonstrationResult) -> str:
+    """One demonstration as an HTML page that loads nothing."""
+    return _render("page.html", result=result, parts=[_part(p) for p in result.parts])
 
 
 def contents_page(finished: Sequence[Mapping[str, Any]]) -> str:
-    """The verdicts of several demonstrations (`DemonstrationResult.document`), each linked to its page beside this."""
-    return _render("contents.html", finished=finished, held=sum(found["held"] for found in finished))
+    """The verdicts of several demonstrations, from their `DemonstrationResult.document`, each linked to its page."""
+    return _render("contents.html", finished=finished, held=sum(document["held"] for document in finished))
 
 
 def _part(part: Paragraph | ResultTable | ResultPicture) -> dict[str, Any]:
@@ -36,4 +36,4 @@ def _part(part: Paragraph | ResultTable | ResultPicture) -> dict[str, Any]:
 
 def _render(name: str, **contents: Any) -> str:
     style = resource("twoplayer.lab", "lab.css")
-    return template("twoplayer.lab", name).render(style=style, shown=shown, version=__version__, **contents)
+    return template("twoplayer.lab", name).render(style=style, cell_text=cell_text, version=__version__, **contents)

@@ -1,4 +1,4 @@
-"""Clipping and penalty: clipped critics are simple, their gradients explode or vanish; penalized ones are neither
+"""Clipping and penalty: clipped critics are simple functions whose gradients explode or vanish; penalized ones are not
 
 Source: Gulrajani et al. 2017, "Improved Training of Wasserstein GANs", section 3 and figure 1 (2 in the first version);
 the generator's distribution is held at the data plus N(0, I), as there.
@@ -21,10 +21,10 @@ from twoplayer.data.grid import GaussianGrid
 from twoplayer.data.ring import Ring
 from twoplayer.data.spiral import Spiral
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._lab_game import LabDensity, fit_critic, scores, slopes, small_critic, tensor
+from twoplayer.lab._lab_game import LabDensity, critic_outputs, fit_critic, input_gradients, small_critic, to_tensor
 from twoplayer.lab._result import DemonstrationResult
 from twoplayer.objectives.wasserstein import Wasserstein
-from twoplayer.pages.plot_style import sheet
+from twoplayer.pages.plot_style import new_figure
 from twoplayer.regularizers._base import Regularizer
 from twoplayer.regularizers.clip import WeightClipping
 from twoplayer.regularizers.gradient_penalty import GradientPenalty
@@ -35,9 +35,9 @@ LIMIT = 0.01
 LIMITS = (0.1, 0.01, 0.001)
 LAYERS, WIDTH = 12, 128
 SAMPLES = 1000
-MISSED = 0.01
-"""What the search for the steepest slope may miss of it, as a share."""
-EDGE = 3.0
+SLOPE_SEARCH_ERROR = 0.01
+"""Relative error of the search for the steepest slope."""
+PLOT_HALF_WIDTH = 3.0
 """Half the side of the square on which surfaces are drawn."""
 TOYS: dict[str, Any] = {
     "8 Gaussians": Ring(radius=math.sqrt(2), deviation=0.02),
@@ -46,9 +46,13 @@ TOYS: dict[str, Any] = {
 
 
 class ClippingAndPenalty(Demonstration):
-    """Wasserstein critics, clipped or penalized: of 3 layers for `steps` steps, of 12 for `deep_steps`.
+    """Wasserstein critics under weight clipping and under a gradient penalty, with 3 and with 12 layers.
 
-    `weight` is the penalty's; 1 lies between the paper's 10 and the 0.1 of its authors' code for points in the plane.
+    Args:
+        steps: Steps of the critics with 3 layers, at least 1. Default 600.
+        deep_steps: Steps of the critics with 12 layers, at least 1. Default 120.
+        weight: Weight of the gradient penalty, at least 0. Default 1, between the paper's 10 and the 0.1 of its
+            authors' code for points in the plane.
     """
 
     statement: ClassVar[str] = (
@@ -60,11 +64,11 @@ class ClippingAndPenalty(Demonstration):
     def __init__(self, *, steps: Count = 600, deep_steps: Count = 120, weight: NonNegative = 1.0) -> None:
         self.steps, self.deep_steps, self.weight = steps, deep_steps, weight
 
-    def show(self, findings: DemonstrationResult) -> None:
-        surfaces = {name: self._pair(toy.density(), findings.seed) for name, toy in TOYS.items()}
-        self._surfaces(findings, surfaces)
-        self._weights(findings, *surfaces["8 Gaussians"])
-        self._depth(findings)
+    def run(self, result: DemonstrationResult) -> None:
+        surfaces = {name: self._pair(toy.density(), result.seed) for name, toy in TOYS.items()}
+        self._surfaces(result, surfaces)
+        self._weights(result, *surfaces["8 Gaussians"])
+        self._depth(result)
 
     def _pair(self, data: LabDensity, seed: int) -> tuple[_Fitted, _Fitted]:
         """A clipped and a penalized critic for data against the same data under noise."""
@@ -73,23 +77,26 @@ class ClippingAndPenalty(Demonstration):
         real, fake = data.sample(SAMPLES, random), blurred.sample(SAMPLES, random)
         distance = theory.wasserstein(theory.Empirical(real), theory.Empirical(fake))
         edge, fitted = float(max(np.abs(real).max(), np.abs(fake).max())), []
-        for rule in (WeightClipping(limit=LIMIT), GradientPenalty(weight=self.weight)):
+        for regularizer in (WeightClipping(limit=LIMIT), GradientPenalty(weight=self.weight)):
             critic = small_critic(2, seed=seed, filters=64, depth=3, activation="relu")
-            start = _train(critic, rule, data, steps=self.steps, batch=256, seed=seed)
-            found, slope = float(scores(critic, real).mean() - scores(critic, fake).mean()), _steepest(critic, edge)
-            fitted.append(_Fitted(critic, real, start, slope, found / slope / distance))
+            start = _train(critic, regularizer, data, steps=self.steps, batch_size=256, seed=seed)
+            estimate, slope = (
+                float(critic_outputs(critic, real).mean() - critic_outputs(critic, fake).mean()),
+                _steepest(critic, edge),
+            )
+            fitted.append(_Fitted(critic, real, start, slope, estimate / slope / distance))
         return fitted[0], fitted[1]
 
-    def _surfaces(self, findings: DemonstrationResult, surfaces: dict[str, tuple[_Fitted, _Fitted]]) -> None:
-        findings.say(
+    def _surfaces(self, result: DemonstrationResult, surfaces: dict[str, tuple[_Fitted, _Fitted]]) -> None:
+        result.add_text(
             "A critic compares data with the same data under noise N(0, I). Divided by its steepest slope on a square "
-            "that holds all samples it is 1-Lipschitz there, and what it then tells between them is at most their "
-            "Wasserstein distance. On the ring the noise goes home to the nearest mode, so that the best critic is "
-            "minus the distance to it: the modes stand out above the points halfway between them by those points' "
-            "distance from a mode."
+            "that holds all samples it is 1-Lipschitz there, and its estimate is then at most their "
+            "Wasserstein distance. On the ring the noise is transported to the nearest mode, so that the best critic "
+            "is minus the distance to it: its value at a mode exceeds that halfway between two modes by the distance "
+            "from there to a mode."
         )
-        findings.picture("Value surfaces of trained critics", _contours(surfaces), caption=_SURFACES)
-        findings.table(
+        result.add_figure("Value surfaces of trained critics", _contours(surfaces), caption=_SURFACES)
+        result.add_table(
             "Share of the Wasserstein distance found at slope 1",
             ("data", f"clipped to ±{LIMIT:g}", "gradient penalty"),
             [(name, clipped.share, penalized.share) for name, (clipped, penalized) in surfaces.items()],
@@ -97,26 +104,26 @@ class ClippingAndPenalty(Demonstration):
             "slope is sought on a lattice, then on ever finer ones where it is steepest.",
         )
         clipped, penalized = (_relief(fitted) for fitted in surfaces["8 Gaussians"])
-        findings.table(
+        result.add_table(
             "How far the modes of the ring stand out at slope 1, as a share of the best critic's",
             ("clipped", "penalized"),
             [(clipped, penalized)],
         )
         for name, (box, slope) in surfaces.items():
-            findings.at_most(f"{name}: share found, clipped against penalized", box.share, slope.share)
+            result.check_at_most(f"{name}: share found, clipped against penalized", box.share, slope.share)
         greatest = max(fitted.share for pair in surfaces.values() for fitted in pair)
-        findings.at_most("greatest share found at slope 1", greatest, 1.0, within=MISSED)
-        findings.at_least("modes standing out, penalized", penalized, 0.25)
-        findings.at_most("modes standing out, clipped against half the penalized", clipped, penalized / 2)
+        result.check_at_most("greatest share found at slope 1", greatest, 1.0, within=SLOPE_SEARCH_ERROR)
+        result.check_at_least("modes standing out, penalized", penalized, 0.25)
+        result.check_at_most("modes standing out, clipped against half the penalized", clipped, penalized / 2)
 
-    def _weights(self, findings: DemonstrationResult, clipped: _Fitted, penalized: _Fitted) -> None:
+    def _weights(self, result: DemonstrationResult, clipped: _Fitted, penalized: _Fitted) -> None:
         sides = {"clipped": clipped.weights / LIMIT, "penalized": penalized.weights / np.abs(penalized.weights).max()}
-        findings.picture("Where the weights are", _histograms(sides), caption=_WEIGHTS)
+        result.add_figure("Distribution of the weights", _histograms(sides), caption=_WEIGHTS)
         ends = [
-            (_at_the_edge(f.start, edge), _at_the_edge(f.weights, edge))
+            (_share_at_limit(f.start, edge), _share_at_limit(f.weights, edge))
             for f, edge in ((clipped, LIMIT), (penalized, None))
         ]
-        findings.table(
+        result.add_table(
             "Share of the weights within 1 % of the greatest one allowed (clipped) or found (penalized)",
             ("critic of 8 Gaussians", "at the start", "at the end", "greatest weight at the end"),
             [
@@ -125,17 +132,19 @@ class ClippingAndPenalty(Demonstration):
             ],
             note="The clipped critic starts with weights uniform in the box.",
         )
-        findings.at_least("clipped weights at ±c, share at the end over that at the start", ends[0][1] / ends[0][0], 10)
+        result.check_at_least(
+            "clipped weights at ±c, share at the end over that at the start", ends[0][1] / ends[0][0], 10
+        )
 
-    def _depth(self, findings: DemonstrationResult) -> None:
+    def _depth(self, result: DemonstrationResult) -> None:
         data = Spiral(arms=1).density()
-        rules: dict[str, Regularizer] = {f"clip {c:g}": WeightClipping(limit=c) for c in LIMITS}
-        rules["penalty"] = GradientPenalty(weight=self.weight)
-        norms = {name: self._deep(rule, data, findings.seed) for name, rule in rules.items()}
+        regularizers: dict[str, Regularizer] = {f"clip {c:g}": WeightClipping(limit=c) for c in LIMITS}
+        regularizers["penalty"] = GradientPenalty(weight=self.weight)
+        norms = {name: self._deep(regularizer, data, result.seed) for name, regularizer in regularizers.items()}
         orders = {name: _orders(values) for name, values in norms.items()}
-        most = [math.log10(c * math.sqrt(2 * WIDTH)) + (LAYERS - 1) * math.log10(c * WIDTH) for c in LIMITS]
-        findings.picture(f"Gradients through {LAYERS} layers", _through(norms), caption=_DEPTH)
-        findings.table(
+        bounds = [math.log10(c * math.sqrt(2 * WIDTH)) + (LAYERS - 1) * math.log10(c * WIDTH) for c in LIMITS]
+        result.add_figure(f"Gradients through {LAYERS} layers", _gradients_plot(norms), caption=_DEPTH)
+        result.add_table(
             f"Norm of the critic's gradient by the activations, {LAYERS} layers of {WIDTH}, on a spiral",
             (
                 "critic",
@@ -147,52 +156,52 @@ class ClippingAndPenalty(Demonstration):
             ),
             [
                 (name, values[0], values[6], values[-1], orders[name], bound)
-                for (name, values), bound in zip(norms.items(), [*most, None], strict=True)
+                for (name, values), bound in zip(norms.items(), [*bounds, None], strict=True)
             ],
             note="At most c·width per layer, where every weight is at its limit and all have one sign.",
         )
         explodes, vanishes, _ = (f"clip {c:g}" for c in LIMITS)
-        findings.at_least(f"{explodes}: orders (explodes)", orders[explodes], 3)
-        findings.at_most(f"{vanishes}: orders (vanishes)", orders[vanishes], -3)
-        findings.equal("penalty: orders (stays)", orders["penalty"], 0, within=1)
+        result.check_at_least(f"{explodes}: orders (explodes)", orders[explodes], 3)
+        result.check_at_most(f"{vanishes}: orders (vanishes)", orders[vanishes], -3)
+        result.check_equal("penalty: orders (neither)", orders["penalty"], 0, within=1)
 
-    def _deep(self, rule: Regularizer, data: LabDensity, seed: int) -> list[float]:
+    def _deep(self, regularizer: Regularizer, data: LabDensity, seed: int) -> list[float]:
         """Mean norms of ∂D/∂h: of the input, then of each layer's activations."""
         critic = small_critic(2, seed=seed, filters=WIDTH, depth=LAYERS, activation="relu")
-        _train(critic, rule, data, steps=self.deep_steps, batch=128, seed=seed)
-        found = [tensor(data.sample(256, numpy_generator(seed, "look"))).requires_grad_()]
+        _train(critic, regularizer, data, steps=self.deep_steps, batch_size=128, seed=seed)
+        activations = [to_tensor(data.sample(256, numpy_generator(seed, "look"))).requires_grad_()]
         for layer in critic.modules():
             if isinstance(layer, nn.ReLU):
-                layer.register_forward_hook(lambda _layer, _inputs, output: found.append(output))
-        gradients = torch.autograd.grad(critic(found[0]).sum(), found)
+                layer.register_forward_hook(lambda _layer, _inputs, output: activations.append(output))
+        gradients = torch.autograd.grad(critic(activations[0]).sum(), activations)
         return [float(g.double().norm(dim=1).mean()) for g in gradients]
 
 
 _SURFACES = (
     "Level lines of four critics over the data (dots), clipped ones on the left, penalized ones on the right; brighter "
-    "is more real. Closed lines around a Gaussian are a summit there; where lines pass it by, the critic does not tell "
-    "it from the points beside it."
+    "is more real. Closed lines around a Gaussian are a summit there; where lines pass by it, the critic does not "
+    "distinguish it from the points beside it."
 )
 _WEIGHTS = (
     "Histograms of the weights, over c for the clipped critic and over the greatest weight for the penalized one. "
-    "Columns at the two ends are weights that the box holds back."
+    "Columns at the two ends are weights at the clipping limit."
 )
 _DEPTH = (
     "Mean norm of the gradient by layer, from the last layer (left) back to the input (right), logarithmic. A line "
-    "that rises to the right explodes, one that falls vanishes, a level one stays."
+    "that rises to the right explodes, one that falls vanishes, a horizontal one does neither."
 )
 
 
 @dataclass(frozen=True)
 class _Fitted:
-    """A trained critic, samples of its data, its weights before, its slope and its share of the distance."""
+    """A trained critic, samples of its data, its initial weights, its slope and its share of the distance."""
 
     critic: nn.Module
     real: Any
     start: np.ndarray[Any, Any]
     slope: float
     share: float
-    """Of the Wasserstein distance, found by the critic divided by its slope."""
+    """The estimate of the critic divided by its slope, as a share of the Wasserstein distance."""
 
     @property
     def weights(self) -> np.ndarray[Any, Any]:
@@ -200,7 +209,7 @@ class _Fitted:
 
 
 class _Blurred:
-    """The data plus N(0, I): the generator that section 3 of the paper holds fixed."""
+    """The data plus N(0, I): the fixed generator of section 3 of the paper."""
 
     def __init__(self, data: LabDensity) -> None:
         self.data, self.dimension = data, data.dimension
@@ -210,21 +219,29 @@ class _Blurred:
 
 
 def _train(
-    critic: nn.Module, rule: Regularizer, data: LabDensity, *, steps: int, batch: int, seed: int
+    critic: nn.Module, regularizer: Regularizer, data: LabDensity, *, steps: int, batch_size: int, seed: int
 ) -> np.ndarray[Any, Any]:
-    """Data against the data under noise; returns the weights as they were at the start.
+    """Train on data against the same data under noise; return the initial weights.
 
-    A clipped critic starts uniform in its box, as larger weights would be at ±c before training has done anything,
-    and no step of Adam takes a weight farther than a twentieth of c.
+    A clipped critic starts uniform in its box, since larger weights would be clipped to ±c by the first step, and
+    Adam's learning rate is c/20.
     """
-    rate = 1e-3
-    if isinstance(rule, WeightClipping):
-        rate, random = rule.limit / 20, torch.Generator().manual_seed(derive(seed, "box"))
+    learning_rate = 1e-3
+    if isinstance(regularizer, WeightClipping):
+        learning_rate, random = regularizer.limit / 20, torch.Generator().manual_seed(derive(seed, "box"))
         for parameter in critic.parameters():
-            nn.init.uniform_(parameter, -rule.limit, rule.limit, generator=random)
+            nn.init.uniform_(parameter, -regularizer.limit, regularizer.limit, generator=random)
     start = _weights(critic)
     fit_critic(
-        critic, Wasserstein(), data, _Blurred(data), steps=steps, rules=(rule,), rate=rate, batch=batch, seed=seed
+        critic,
+        Wasserstein(),
+        data,
+        _Blurred(data),
+        steps=steps,
+        regularizers=(regularizer,),
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        seed=seed,
     )
     return start
 
@@ -234,13 +251,13 @@ def _weights(critic: nn.Module) -> np.ndarray[Any, Any]:
     return torch.cat(layers).numpy()  # type: ignore[no-any-return]
 
 
-def _at_the_edge(weights: np.ndarray[Any, Any], edge: float | None) -> float:
+def _share_at_limit(weights: np.ndarray[Any, Any], edge: float | None) -> float:
     sizes = np.abs(weights)
     return float((sizes > 0.99 * (edge or sizes.max())).mean())
 
 
 def _orders(norms: list[float]) -> float:
-    """Orders of magnitude from the last layer's gradient to the input's; −∞ where nothing arrives."""
+    """Orders of magnitude from the last layer's gradient to the input's; −∞ where that is 0."""
     return math.log10(norms[0] / norms[-1]) if norms[0] else -math.inf
 
 
@@ -251,13 +268,13 @@ def _lattice(side: int, edge: float) -> Tensor:
 
 def _steepest(critic: nn.Module, edge: float) -> float:
     """The greatest ‖∇D‖ found on [−edge, edge]²; where it is steepest, four times on a lattice five times as fine."""
-    points, best, apart = _lattice(121, edge), torch.finfo(torch.float32).tiny, edge / 60
+    points, best, width = _lattice(121, edge), torch.finfo(torch.float32).tiny, edge / 60
     for _ in range(5):
         points = points.clamp(-edge, edge)
-        steep = slopes(critic, points).norm(dim=1)
+        steep = input_gradients(critic, points).norm(dim=1)
         best = max(best, float(steep.max()))
         top = points[steep.topk(50).indices]
-        points, apart = (top[:, None] + _lattice(11, apart)).flatten(0, 1), apart / 5
+        points, width = (top[:, None] + _lattice(11, width)).flatten(0, 1), width / 5
     return best
 
 
@@ -267,28 +284,33 @@ def _relief(fitted: _Fitted) -> float:
     half = math.pi / len(modes)
     turn = np.array([[math.cos(half), math.sin(half)], [-math.sin(half), math.cos(half)]])
     best = float(np.linalg.norm(modes[0] @ turn - modes[0]))
-    above = scores(fitted.critic, modes).mean() - scores(fitted.critic, modes @ turn).mean()
+    above = critic_outputs(fitted.critic, modes).mean() - critic_outputs(fitted.critic, modes @ turn).mean()
     return float(above) / fitted.slope / best
 
 
 def _contours(surfaces: dict[str, tuple[_Fitted, _Fitted]]) -> Any:
-    figure, axes = sheet(len(surfaces), 2, width=6.6, height=3.2, sharex=True, sharey=True)
+    figure, axes = new_figure(len(surfaces), 2, width=6.6, height=3.2, sharex=True, sharey=True)
     panels = [
         (name, how, f) for name, pair in surfaces.items() for how, f in zip(("clipped", "penalized"), pair, strict=True)
     ]
-    line = np.linspace(-EDGE, EDGE, 121)
+    line = np.linspace(-PLOT_HALF_WIDTH, PLOT_HALF_WIDTH, 121)
     for panel, (name, how, fitted) in zip(axes, panels, strict=True):
-        values = scores(fitted.critic, _lattice(121, EDGE)).reshape(121, 121).T
+        values = critic_outputs(fitted.critic, _lattice(121, PLOT_HALF_WIDTH)).reshape(121, 121).T
         panel.contourf(line, line, values, 14)
         panel.contour(line, line, values, 14, colors="white", linewidths=0.5)
         panel.plot(*fitted.real[:250].T, ".", color="#c65300", markersize=2.5)
-        panel.set(title=f"{name}, {how}", aspect="equal", xlim=(-EDGE, EDGE), ylim=(-EDGE, EDGE))
+        panel.set(
+            title=f"{name}, {how}",
+            aspect="equal",
+            xlim=(-PLOT_HALF_WIDTH, PLOT_HALF_WIDTH),
+            ylim=(-PLOT_HALF_WIDTH, PLOT_HALF_WIDTH),
+        )
         panel.grid(False)
     return figure
 
 
 def _histograms(sides: dict[str, np.ndarray[Any, Any]]) -> Any:
-    figure, panels = sheet(1, 2, height=2.6)
+    figure, panels = new_figure(1, 2, height=2.6)
     for panel, (name, weights), colour in zip(panels, sides.items(), ("#c65300", "#0072b2"), strict=True):
         panel.hist(
             weights, bins=np.linspace(-1, 1, 51).tolist(), weights=np.full(len(weights), 1 / len(weights)), color=colour
@@ -298,8 +320,8 @@ def _histograms(sides: dict[str, np.ndarray[Any, Any]]) -> Any:
     return figure
 
 
-def _through(norms: dict[str, list[float]]) -> Any:
-    figure, (axes,) = sheet(height=3.4)
+def _gradients_plot(norms: dict[str, list[float]]) -> Any:
+    figure, (axes,) = new_figure(height=3.4)
     for (name, values), marker in zip(norms.items(), ("^", "o", "v", "s"), strict=True):
         axes.semilogy(range(len(values)), values, marker=marker, markersize=5, label=name)
     axes.invert_xaxis()

@@ -1,4 +1,4 @@
-"""The critic as a metric: its Wasserstein estimate follows sample quality, its Jensen-Shannon estimate says log 2
+"""The critic as a metric: its Wasserstein estimate follows sample quality, its Jensen-Shannon estimate stays near log 2
 
 Source: Arjovsky et al. 2017, "Wasserstein GAN", section 4.2, figures 3 and 4.
 """
@@ -19,29 +19,33 @@ from twoplayer.algorithms.alternating import Alternating
 from twoplayer.core.ranges import Count
 from twoplayer.core.rng import numpy_generator
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._lab_game import LabGame, fit_critic, scores, small_critic, tensor
+from twoplayer.lab._lab_game import LabGame, critic_outputs, fit_critic, small_critic, to_tensor
 from twoplayer.lab._result import DemonstrationResult
 from twoplayer.networks.mlp import MLP
 from twoplayer.objectives.non_saturating import NonSaturating
 from twoplayer.objectives.wasserstein import Wasserstein
-from twoplayer.pages.plot_style import sheet
+from twoplayer.pages.plot_style import new_figure
 from twoplayer.regularizers.gradient_penalty import GradientPenalty
 
 __all__ = ["CriticAsMetric"]
 
-LOOKS = 12
+READINGS = 12
 HELD_OUT = 500
-"""Images that no critic was trained on: quality is measured on them."""
+"""Number of images that no critic is trained on, for the measurement of quality."""
 CRITIC_STEPS = 200
-"""Steps of another critic at each look at the original GAN, on from the look before: enough to be sure."""
-NEAR = 0.9
-"""What counts as near log 2: between sets of different points JSD is log 2, of which a small critic finds a share."""
-WARM_UP = 100
-"""Steps of the Wasserstein critic before its generator moves: only a trained critic measures."""
+"""Steps of another critic at each reading at the original GAN, on from the reading before: enough to converge."""
+MIN_SHARE_OF_LOG_2 = 0.9
+"""Share of log 2 that a JSD estimate must reach; between sets of different points JSD is log 2."""
+WARM_UP_STEPS = 100
+"""Steps of the Wasserstein critic before its generator moves: only a trained critic gives an estimate."""
 
 
 class CriticAsMetric(Demonstration):
-    """Two trainings of `rounds` rounds on scikit-learn's 8x8 digits, looked at as they go."""
+    """The estimates of a Wasserstein and of a GAN critic over two trainings on scikit-learn's 8x8 digits.
+
+    Args:
+        steps: Steps of each training, at least 1. Default 420.
+    """
 
     statement: ClassVar[str] = (
         "While a generator learns, the Wasserstein critic's estimate sup E f(x) − E f(g(z)) over 1-Lipschitz f loses a "
@@ -49,98 +53,108 @@ class CriticAsMetric(Demonstration):
         "well trained critic may fall in the same order, but only by a few percent: it stays near log 2."
     )
 
-    def __init__(self, *, rounds: Count = 420) -> None:
-        self.rounds = rounds
+    def __init__(self, *, steps: Count = 420) -> None:
+        self.steps = steps
 
-    def show(self, findings: DemonstrationResult) -> None:
-        data, held_out = _digits(findings.seed)
+    def run(self, result: DemonstrationResult) -> None:
+        data, held_out = _digits(result.seed)
         records = {
-            "Wasserstein": self._wasserstein(data, held_out, findings.seed),
-            "Jensen-Shannon": self._jensen_shannon(data, held_out, findings.seed),
+            "Wasserstein": self._wasserstein(data, held_out, result.seed),
+            "Jensen-Shannon": self._jensen_shannon(data, held_out, result.seed),
         }
         floor = theory.wasserstein(theory.Empirical(held_out), theory.Empirical(data.samples[:HELD_OUT]))
-        findings.say(
+        result.add_text(
             "Two generators learn scikit-learn's 8x8 digits: one against a Wasserstein critic under gradient penalty, "
-            "with five critic steps a round, one in the original GAN, at every look judged by a critic trained for "
+            "with five critic steps a step, one in the original GAN, at every reading judged by a critic trained for "
             f"{CRITIC_STEPS} more steps. Estimates are the critics' own, on {HELD_OUT} of the images that they learned "
             f"from and as many samples. Quality is the exact Wasserstein distance between {HELD_OUT} samples and as "
             f"many held-out images; as many other real images are {floor:.2f} away."
         )
-        findings.picture("Estimate and sample quality over a training", _curves(records), caption=_CURVES)
-        lost = ", ".join(f"the {name} estimate {_lost(looks)[0]:.1%}" for name, looks in records.items())
-        findings.picture("Samples over a training", _strips(records), caption=f"{_STRIPS}{lost}.")
-        findings.table(
+        result.add_figure("Estimate and sample quality over a training", _curves(records), caption=_CURVES)
+        lost = ", ".join(f"the {name} estimate {_lost(readings)[0]:.1%}" for name, readings in records.items())
+        result.add_figure("Samples over a training", _strips(records), caption=f"{_STRIPS}{lost}.")
+        result.add_table(
             "Estimates and distances",
-            ("round", "Wasserstein", "on new images", "distance", "JSD, nats", "on new images", "distance"),
-            [(w.rounds, *w.figures, *j.figures) for w, j in zip(*records.values(), strict=True)],
+            ("step", "Wasserstein", "on new images", "distance", "JSD, nats", "on new images", "distance"),
+            [(w.steps, *w.figures, *j.figures) for w, j in zip(*records.values(), strict=True)],
             note="On new images a critic that knows its few images by heart finds less than there is.",
         )
-        self._checks(findings, *records.values())
+        self._checks(result, *records.values())
 
     def _checks(
-        self, findings: DemonstrationResult, wasserstein: list[_EstimateReading], jensen_shannon: list[_EstimateReading]
+        self, result: DemonstrationResult, wasserstein: list[_EstimateReading], jensen_shannon: list[_EstimateReading]
     ) -> None:
-        findings.table(
-            "From the first look to the last",
+        result.add_table(
+            "From the first reading to the last",
             ("estimate", "rank correlation with distance", "share of the estimate lost", "share of the distance lost"),
             [
-                (name, _correlation(looks), *_lost(looks))
-                for name, looks in (("Wasserstein", wasserstein), ("Jensen-Shannon", jensen_shannon))
+                (name, _correlation(readings), *_lost(readings))
+                for name, readings in (("Wasserstein", wasserstein), ("Jensen-Shannon", jensen_shannon))
             ],
             note="A rank correlation does not ask by how much: both estimates may order the samples, even where one of "
             "them hardly changes.",
         )
         (follows, better), (stays, as_well) = _lost(wasserstein), _lost(jensen_shannon)
-        findings.at_least("Wasserstein run: share of the distance lost", better, 0.25)
-        findings.at_least("Jensen-Shannon run: share of the distance lost", as_well, 0.25)
-        findings.at_least("Wasserstein estimate: rank correlation with distance", _correlation(wasserstein), 0.8)
-        findings.at_least("Wasserstein estimate: share lost, against half the distance's", follows, better / 2)
-        findings.at_most("Jensen-Shannon estimate: share lost, against a quarter of the distance's", stays, as_well / 4)
-        findings.at_most("Jensen-Shannon estimate: share lost, against a quarter of Wasserstein's", stays, follows / 4)
-        least = min(look.estimate for look in jensen_shannon)
-        findings.at_least("least JSD estimate over log 2", least / math.log(2), NEAR)
+        result.check_at_least("Wasserstein run: share of the distance lost", better, 0.25)
+        result.check_at_least("Jensen-Shannon run: share of the distance lost", as_well, 0.25)
+        result.check_at_least("Wasserstein estimate: rank correlation with distance", _correlation(wasserstein), 0.8)
+        result.check_at_least("Wasserstein estimate: share lost, against half the distance's", follows, better / 2)
+        result.check_at_most(
+            "Jensen-Shannon estimate: share lost, against a quarter of the distance's", stays, as_well / 4
+        )
+        result.check_at_most(
+            "Jensen-Shannon estimate: share lost, against a quarter of Wasserstein's", stays, follows / 4
+        )
+        least = min(reading.estimate for reading in jensen_shannon)
+        result.check_at_least("least JSD estimate over log 2", least / math.log(2), MIN_SHARE_OF_LOG_2)
 
     def _wasserstein(self, data: theory.Empirical, held_out: Any, seed: int) -> list[_EstimateReading]:
         penalty = GradientPenalty()
-        match = LabGame(
+        lab_game = LabGame(
             data,
             Wasserstein(),
             regularizers=(penalty,),
             algorithm=partial(Alternating, critic_steps=5),
             **_players(seed),
         )
-        critic, start = match.game.critic, theory.Empirical(match.sample(2000))
-        fit_critic(critic, Wasserstein(), data, start, steps=WARM_UP, rules=(penalty,), batch=64, seed=seed)
-        return self._record(match, data, held_out, lambda: critic)
+        critic, start = lab_game.game.critic, theory.Empirical(lab_game.sample(2000))
+        fit_critic(
+            critic, Wasserstein(), data, start, steps=WARM_UP_STEPS, regularizers=(penalty,), batch_size=64, seed=seed
+        )
+        return self._record(lab_game, data, held_out, lambda: critic)
 
     def _jensen_shannon(self, data: theory.Empirical, held_out: Any, seed: int) -> list[_EstimateReading]:
-        match = LabGame(data, NonSaturating(), **_players(seed))
+        lab_game = LabGame(data, NonSaturating(), **_players(seed))
         critic = small_critic(data.dimension, seed=seed, filters=128, depth=2)
 
         def trained() -> nn.Module:
-            fake = theory.Empirical(match.sample(4096)[HELD_OUT:])
-            fit_critic(critic, NonSaturating(), data, fake, steps=CRITIC_STEPS, batch=128, rate=2e-3, seed=seed)
+            fake = theory.Empirical(lab_game.sample(4096)[HELD_OUT:])
+            fit_critic(
+                critic, NonSaturating(), data, fake, steps=CRITIC_STEPS, batch_size=128, learning_rate=2e-3, seed=seed
+            )
             return critic
 
-        return self._record(match, data, held_out, trained)
+        return self._record(lab_game, data, held_out, trained)
 
     def _record(
-        self, match: LabGame, data: theory.Empirical, held_out: Any, judge: Callable[[], nn.Module]
+        self, lab_game: LabGame, data: theory.Empirical, held_out: Any, measuring_critic: Callable[[], nn.Module]
     ) -> list[_EstimateReading]:
-        looks, learned = [], data.samples[:HELD_OUT]
-        times = np.geomspace(min(5, self.rounds), self.rounds, LOOKS).round().astype(int)
-        for rounds in sorted({0, *times.tolist()}):
-            match.play(rounds - match.rounds)
-            samples, critic = match.sample(HELD_OUT), judge()
-            seen, unseen, fake = (tensor(scores(critic, x)).double() for x in (learned, held_out, samples))
-            estimate, new = (float(match.game.objective.estimate(real, fake)) for real in (seen, unseen))
+        readings, learned = [], data.samples[:HELD_OUT]
+        times = np.geomspace(min(5, self.steps), self.steps, READINGS).round().astype(int)
+        for steps in sorted({0, *times.tolist()}):
+            lab_game.train(steps - lab_game.steps)
+            samples, critic = lab_game.sample(HELD_OUT), measuring_critic()
+            training, unseen, fake = (
+                to_tensor(critic_outputs(critic, x)).double() for x in (learned, held_out, samples)
+            )
+            estimate, new = (float(lab_game.game.objective.estimate(real, fake)) for real in (training, unseen))
             distance = theory.wasserstein(theory.Empirical(held_out), theory.Empirical(samples))
-            looks.append(_EstimateReading(rounds, estimate, new, distance, samples[:8]))
-        return looks
+            readings.append(_EstimateReading(steps, estimate, new, distance, samples[:8]))
+        return readings
 
 
 _CURVES = (
-    "Above, the estimates; below, the exact distance between samples and held-out images, over rounds (logarithmic "
+    "Above, the estimates; below, the exact distance between samples and held-out images, over steps (logarithmic "
     "from 5 on). All axes start at 0, so that the share lost can be read off as a height; the dashed line is log 2."
 )
 _STRIPS = (
@@ -153,7 +167,7 @@ _STRIPS = (
 class _EstimateReading:
     """One time of a training: the critic's estimate, on images it learned from and on new ones, and the distance."""
 
-    rounds: int
+    steps: int
     estimate: float
     on_new: float
     distance: float
@@ -170,9 +184,9 @@ def _players(seed: int) -> dict[str, Any]:
         "generator": network,
         "critic": network,
         "latent_dim": 16,
-        "batch": 64,
-        "rate": 2e-4,
-        "critic_rate": 1e-3,
+        "batch_size": 64,
+        "learning_rate": 2e-4,
+        "critic_learning_rate": 1e-3,
         "seed": seed,
     }
 
@@ -186,30 +200,30 @@ def _digits(seed: int) -> tuple[theory.Empirical, Any]:
     return theory.Empirical(images[HELD_OUT:]), images[:HELD_OUT]
 
 
-def _correlation(looks: list[_EstimateReading]) -> float:
+def _correlation(readings: list[_EstimateReading]) -> float:
     from scipy.stats import spearmanr
 
-    return float(spearmanr([k.estimate for k in looks], [k.distance for k in looks]).statistic)
+    return float(spearmanr([k.estimate for k in readings], [k.distance for k in readings]).statistic)
 
 
-def _lost(looks: list[_EstimateReading]) -> tuple[float, float]:
-    """The shares of the estimate and of the distance that are gone at the end."""
-    first, last = looks[0], looks[-1]
+def _lost(readings: list[_EstimateReading]) -> tuple[float, float]:
+    """The relative decreases of the estimate and of the distance from the first reading to the last."""
+    first, last = readings[0], readings[-1]
     return 1 - last.estimate / first.estimate, 1 - last.distance / first.distance
 
 
 def _curves(records: dict[str, list[_EstimateReading]]) -> Any:
-    figure, axes = sheet(2, 2, height=2.1, sharex="col")
-    for column, (name, looks) in enumerate(records.items()):
+    figure, axes = new_figure(2, 2, height=2.1, sharex="col")
+    for column, (name, readings) in enumerate(records.items()):
         above, below = axes[column], axes[2 + column]
-        rounds = [look.rounds for look in looks]
-        above.plot(rounds, [look.estimate for look in looks], marker="o", markersize=3.5)
+        steps = [reading.steps for reading in readings]
+        above.plot(steps, [reading.estimate for reading in readings], marker="o", markersize=3.5)
         above.set(title=name, ylim=(0, None))
-        below.plot(rounds, [look.distance for look in looks], color="#00805c", marker="s", markersize=3.5)
-        below.set(xlabel="rounds", ylim=(0, None))
+        below.plot(steps, [reading.distance for reading in readings], color="#00805c", marker="s", markersize=3.5)
+        below.set(xlabel="steps", ylim=(0, None))
         below.set_xscale("symlog", linthresh=5)
-        below.set_xlim(0, 1.1 * rounds[-1])
-        ticks = [0, *[t for t in (5, 20, 100, 500) if t <= rounds[-1]]]
+        below.set_xlim(0, 1.1 * steps[-1])
+        ticks = [0, *[t for t in (5, 20, 100, 500) if t <= steps[-1]]]
         below.set_xticks(ticks, [str(t) for t in ticks])
         below.minorticks_off()
     axes[1].axhline(math.log(2), color="#4a4843", linestyle="--", linewidth=1)
@@ -220,12 +234,12 @@ def _curves(records: dict[str, list[_EstimateReading]]) -> Any:
 
 
 def _strips(records: dict[str, list[_EstimateReading]]) -> Any:
-    figure, axes = sheet(1, 2, height=2.4)
-    for panel, (name, looks) in zip(axes, records.items(), strict=True):
-        shown = [looks[k] for k in np.linspace(0, len(looks) - 1, 5).round().astype(int)]
-        rows = [np.concatenate([np.pad(i.reshape(8, 8), 1) for i in look.samples], axis=1) for look in shown]
+    figure, axes = new_figure(1, 2, height=2.4)
+    for panel, (name, readings) in zip(axes, records.items(), strict=True):
+        selected = [readings[k] for k in np.linspace(0, len(readings) - 1, 5).round().astype(int)]
+        rows = [np.concatenate([np.pad(i.reshape(8, 8), 1) for i in reading.samples], axis=1) for reading in selected]
         panel.imshow(np.concatenate(rows).clip(-1, 1), cmap="gray_r", vmin=-1, vmax=1)
         panel.set(title=name, xticks=[], yticks=[10 * k + 5 for k in range(len(rows))])
-        panel.set_yticklabels([f"round {look.rounds}" for look in shown], fontsize=8)
+        panel.set_yticklabels([f"step {reading.steps}" for reading in selected], fontsize=8)
         panel.grid(False)
     return figure

@@ -15,104 +15,125 @@ from twoplayer.core.ranges import Count
 from twoplayer.core.rng import numpy_generator
 from twoplayer.lab._base import Demonstration
 from twoplayer.lab._result import DemonstrationResult
-from twoplayer.pages.plot_style import sheet
+from twoplayer.pages.plot_style import new_figure
 
 __all__ = ["EarthMover"]
 
-HEAP = (3, 2, 0, 0, 1, 0)
-HOLE = (0, 1, 1, 0, 2, 2)
-"""Shovels of dirt on six places, and where they shall lie."""
+PILE = (3, 2, 0, 0, 1, 0)
+TARGET = (0, 1, 1, 0, 2, 2)
+"""Units of dirt at six positions, and their target distribution."""
 
 
 class EarthMover(Demonstration):
-    """A pile on a line by three routes (plan, sorted order, dual), then `points` atoms in the plane."""
+    """The cost of moving a pile on a line by four routes, and optimal transport of points in the plane.
+
+    Args:
+        points: Number of points in the plane, at least 1. Default 24.
+    """
 
     statement: ClassVar[str] = (
         "W₁(p, q) = min over plans γ with marginals p and q of Σ γ(x, y)·|x − y|: the least work that moves one pile "
         "of dirt into the shape of another. On a line a cheapest plan keeps the order, and its work is the area "
-        "between the two cumulative distributions; by duality it is also the most that any 1-Lipschitz price earns."
+        "between the two cumulative distributions; by duality it is also the greatest E_p φ − E_q φ of any 1-Lipschitz "
+        "function φ."
     )
 
     def __init__(self, *, points: Count = 24) -> None:
         self.points = points
 
-    def show(self, findings: DemonstrationResult) -> None:
-        self._line(findings)
-        self._plane(findings)
+    def run(self, result: DemonstrationResult) -> None:
+        self._line(result)
+        self._plane(result)
 
-    def _line(self, findings: DemonstrationResult) -> None:
-        places = np.arange(len(HEAP), dtype=float)
-        heap, hole = (np.array(pile) / sum(pile) for pile in (HEAP, HOLE))
-        p, q = theory.Empirical(places[:, None], heap), theory.Empirical(places[:, None], hole)
+    def _line(self, result: DemonstrationResult) -> None:
+        positions = np.arange(len(PILE), dtype=float)
+        pile_shares, target_shares = (np.array(pile) / sum(pile) for pile in (PILE, TARGET))
+        p, q = theory.Empirical(positions[:, None], pile_shares), theory.Empirical(positions[:, None], target_shares)
         best = theory.plan(p, q)
-        matrix = _on_places(best, places)
-        area = float(np.abs(np.cumsum(heap - hole)).sum())
-        price = theory.kantorovich_potential(p, q)(places[:, None])
-        independent = float((np.outer(heap, hole) * np.abs(places[:, None] - places)).sum())
-        findings.say(
-            f"{sum(HEAP)} shovels of dirt lie on {len(HEAP)} places as {HEAP} and shall lie as {HOLE}. Each entry of "
-            "the plan says how much goes from the row's place to the column's."
+        matrix = _full_matrix(best, positions)
+        area = float(np.abs(np.cumsum(pile_shares - target_shares)).sum())
+        potential = theory.kantorovich_potential(p, q)(positions[:, None])
+        independent = float((np.outer(pile_shares, target_shares) * np.abs(positions[:, None] - positions)).sum())
+        result.add_text(
+            f"{sum(PILE)} units of dirt lie at {len(PILE)} positions as {PILE}; the target is {TARGET}. Each entry of "
+            "the plan is the share that moves from the row's position to the column's."
         )
-        findings.picture("The pile, the hole, and the cheapest plan", _piles(heap, hole, matrix), caption=_told(matrix))
-        findings.table(
-            "Four prices of one move, in place widths per unit of dirt",
+        result.add_figure(
+            "The pile, the target, and the cheapest plan",
+            _piles(pile_shares, target_shares, matrix),
+            caption=_plan_caption(matrix),
+        )
+        result.add_table(
+            "Four costs of one transport, in positions per unit of dirt",
             ("how", "cost"),
             [
                 ("cheapest plan, by linear programming", best.cost),
                 ("area between the cumulative distributions", area),
-                ("dual: what a 1-Lipschitz price earns", float(price @ (heap - hole))),
-                ("sending everything everywhere alike", independent),
+                ("dual: E_p φ − E_q φ of a Kantorovich potential φ", float(potential @ (pile_shares - target_shares))),
+                ("independent coupling", independent),
             ],
         )
-        findings.equal("plan's cost against the area between the cumulatives", best.cost, area, within=1e-9)
-        findings.equal("dual value against the plan's cost", float(price @ (heap - hole)), best.cost, within=1e-9)
-        findings.at_most("slope of the dual price", float(np.abs(np.diff(price)).max()), 1.0, within=1e-9)
-        findings.equal("plan's rows against the pile", float(np.abs(matrix.sum(1) - heap).max()), 0, within=1e-9)
-        findings.equal("plan's columns against the hole", float(np.abs(matrix.sum(0) - hole).max()), 0, within=1e-9)
-        findings.at_least("what a thoughtless plan costs more", independent - best.cost, 0.0)
+        result.check_equal("plan's cost against the area between the cumulatives", best.cost, area, within=1e-9)
+        result.check_equal(
+            "dual value against the plan's cost",
+            float(potential @ (pile_shares - target_shares)),
+            best.cost,
+            within=1e-9,
+        )
+        result.check_at_most("slope of the potential", float(np.abs(np.diff(potential)).max()), 1.0, within=1e-9)
+        result.check_equal(
+            "plan's rows against the pile", float(np.abs(matrix.sum(1) - pile_shares).max()), 0, within=1e-9
+        )
+        result.check_equal(
+            "plan's columns against the target",
+            float(np.abs(matrix.sum(0) - target_shares).max()),
+            0,
+            within=1e-9,
+        )
+        result.check_at_least("additional cost of the independent coupling", independent - best.cost, 0.0)
 
-    def _plane(self, findings: DemonstrationResult) -> None:
-        random = numpy_generator(findings.seed, "earth mover")
+    def _plane(self, result: DemonstrationResult) -> None:
+        random = numpy_generator(result.seed, "earth mover")
         source = random.normal(size=(self.points, 2))
         target = random.normal(size=(self.points, 2)) * (1.6, 0.5) + (3, 0)
         best = theory.plan(theory.Empirical(source), theory.Empirical(target))
         shuffled = [
             np.linalg.norm(source - target[random.permutation(self.points)], axis=1).mean() for _ in range(2000)
         ]
-        findings.say(
-            f"In the plane there is no order to keep. {self.points} points are sent to {self.points} others; between "
-            "equal weights the cheapest plan sends each point whole."
+        result.add_text(
+            f"In the plane there is no order of the points. {self.points} points are moved to {self.points} other "
+            "points; between equal weights the cheapest plan moves each point whole."
         )
-        findings.picture(
+        result.add_figure(
             "The cheapest plan in the plane",
             _arrows(source, target, best.matrix),
-            caption=f"Arrows from each point to where the plan sends it; mean way {best.cost:.3f}. "
-            "No two arrows cross: crossing ways could be exchanged for shorter ones.",
+            caption=f"Arrows from each point to the one that the plan moves it to; mean distance {best.cost:.3f}. "
+            "No two arrows cross: exchanging the ends of crossing arrows would shorten them.",
         )
-        sent = best.matrix > 1e-12
-        findings.equal("ways out of each point", float(sent.sum(1).max()), 1, within=0)
-        findings.at_most("cost against the best of 2,000 random assignments", best.cost, float(min(shuffled)))
-        findings.equal("arrows that cross", _crossings(source, target[best.matrix.argmax(1)]), 0, within=0)
+        moved = best.matrix > 1e-12
+        result.check_equal("targets of each point", float(moved.sum(1).max()), 1, within=0)
+        result.check_at_most("cost against the best of 2,000 random assignments", best.cost, float(min(shuffled)))
+        result.check_equal("arrows that cross", _crossings(source, target[best.matrix.argmax(1)]), 0, within=0)
 
 
-def _on_places(plan: Any, places: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The plan's matrix over all places; atoms without weight may be missing from it."""
-    matrix = np.zeros((len(places), len(places)))
+def _full_matrix(plan: Any, positions: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The plan's matrix over all positions, also those without an atom on one side."""
+    matrix = np.zeros((len(positions), len(positions)))
     rows, columns = plan.source.samples[:, 0].astype(int), plan.target.samples[:, 0].astype(int)
     matrix[np.ix_(rows, columns)] = plan.matrix
     return matrix
 
 
-def _piles(heap: Any, hole: Any, matrix: Any) -> Any:
-    figure, (left, right) = sheet(1, 2, height=3.3, width_ratios=(1.5, 1))
-    places = np.arange(len(heap))
-    left.bar(places - 0.2, heap, 0.38, label="pile p", color="#0072b2")
-    left.bar(places + 0.2, hole, 0.38, label="hole q", color="#e69f00", hatch="//", edgecolor="white")
-    left.set(xlabel="place", ylabel="share of the dirt", xticks=places)
+def _piles(pile_shares: Any, target_shares: Any, matrix: Any) -> Any:
+    figure, (left, right) = new_figure(1, 2, height=3.3, width_ratios=(1.5, 1))
+    positions = np.arange(len(pile_shares))
+    left.bar(positions - 0.2, pile_shares, 0.38, label="pile p", color="#0072b2")
+    left.bar(positions + 0.2, target_shares, 0.38, label="target q", color="#e69f00", hatch="//", edgecolor="white")
+    left.set(xlabel="position", ylabel="share of the dirt", xticks=positions)
     left.legend()
     right.imshow(matrix, vmin=0)
     right.grid(False)
-    right.set(xlabel="to place", ylabel="from place", xticks=places, yticks=places)
+    right.set(xlabel="to position", ylabel="from position", xticks=positions, yticks=positions)
     for (i, j), amount in np.ndenumerate(matrix):
         if amount > 1e-12:
             dark = amount < 0.6 * matrix.max()
@@ -120,13 +141,13 @@ def _piles(heap: Any, hole: Any, matrix: Any) -> Any:
     return figure
 
 
-def _told(matrix: Any) -> str:
-    ways = [f"{amount:.2f} from {i} to {j}" for (i, j), amount in np.ndenumerate(matrix) if amount > 1e-12]
-    return "The plan moves " + ", ".join(ways) + "."
+def _plan_caption(matrix: Any) -> str:
+    moves = [f"{amount:.2f} from {i} to {j}" for (i, j), amount in np.ndenumerate(matrix) if amount > 1e-12]
+    return "The plan moves " + ", ".join(moves) + "."
 
 
 def _arrows(source: Any, target: Any, matrix: Any) -> Any:
-    figure, (axes,) = sheet(height=4.2)
+    figure, (axes,) = new_figure(height=4.2)
     for i, j in zip(*np.nonzero(matrix > 1e-12), strict=True):
         axes.annotate("", target[j], source[i], arrowprops={"arrowstyle": "->", "color": "#68655e", "lw": 0.9})
     axes.plot(*source.T, "o", color="#0072b2", label="from")
@@ -137,7 +158,7 @@ def _arrows(source: Any, target: Any, matrix: Any) -> Any:
 
 
 def _crossings(source: Any, target: Any) -> int:
-    """Pairs of straight ways that cross."""
+    """The number of pairs of segments that cross."""
 
     def side(a: Any, b: Any, c: Any) -> Any:
         return np.sign((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))

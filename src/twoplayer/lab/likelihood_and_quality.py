@@ -15,7 +15,7 @@ from twoplayer.core.ranges import Count, Share
 from twoplayer.core.rng import derive, numpy_generator
 from twoplayer.lab._base import Demonstration
 from twoplayer.lab._result import DemonstrationResult
-from twoplayer.pages.plot_style import sheet
+from twoplayer.pages.plot_style import new_figure
 
 __all__ = ["LikelihoodAndQuality"]
 
@@ -26,26 +26,31 @@ NOISE = 0.35
 
 
 class LikelihoodAndQuality(Demonstration):
-    """A mixture of `components` Gaussians fitted to handwritten digits plays the data, so that likelihoods are exact.
+    """Log-likelihood and sample quality of three models of handwritten digits whose densities are known.
 
-    Model A is `share` of the data's own density and noise for the rest; model B keeps `memorized` training images.
+    The data are a mixture of Gaussians fitted to the digits, so that likelihoods are exact.
+
+    Args:
+        share: Weight of the data's density in model A, 0 < share <= 1; the rest is noise. Default 0.01, the paper's.
+        memorized: Number of training images that model B repeats, at least 1. Default 200.
+        components: Number of Gaussians of the data's mixture, at least 1. Default 20.
     """
 
     statement: ClassVar[str] = (
-        "A model that draws noise 99 times in 100, q = 0.01·p + 0.99·noise, loses at most log 100 = 4.605 nats of "
-        "likelihood, whatever the dimension; a model that only repeats its training images draws perfect ones and has "
-        "next to no likelihood on new data. Likelihood and quality do not imply each other."
+        "A model that generates noise 99 times in 100, q = 0.01·p + 0.99·noise, loses at most log 100 = 4.605 nats of "
+        "likelihood, whatever the dimension; a model that only repeats its training images generates perfect ones and "
+        "has almost no likelihood on new data. Likelihood and quality do not imply each other."
     )
 
     def __init__(self, *, share: Share = 0.01, memorized: Count = 200, components: Count = 20) -> None:
         self.share, self.memorized, self.components = share, memorized, components
 
-    def show(self, findings: DemonstrationResult) -> None:
-        random = numpy_generator(findings.seed, "likelihood")
-        data = _digits(self.components, derive(findings.seed, "mixture"))
+    def run(self, result: DemonstrationResult) -> None:
+        random = numpy_generator(result.seed, "likelihood")
+        data = _digits(self.components, derive(result.seed, "mixture"))
         train, test = data.sample(self.memorized, random), data.sample(SAMPLES, random)
-        side = train.shape[1]
-        noise = theory.Gaussian(np.full(side, 0.3), NOISE)
+        dimension = train.shape[1]
+        noise = theory.Gaussian(np.full(dimension, 0.3), NOISE)
         models = {
             "the data's own density": data,
             f"A: {self.share:g} data, {1 - self.share:g} noise": theory.Mixture(
@@ -55,35 +60,39 @@ class LikelihoodAndQuality(Demonstration):
                 np.full(len(train), 1 / len(train)), [theory.Gaussian(image, WIDTH) for image in train]
             ),
         }
-        low = np.quantile(data.log_density(test), 0.01)
-        rows, drawn = [], {}
+        threshold = np.quantile(data.log_density(test), 0.01)
+        rows, samples = [], {}
         for name, model in models.items():
-            drawn[name] = model.sample(SAMPLES, random)
-            typical = float((data.log_density(drawn[name]) >= low).mean())
+            samples[name] = model.sample(SAMPLES, random)
+            typical = float((data.log_density(samples[name]) >= threshold).mean())
             rows.append((name, float(model.log_density(test).mean()), typical))
-        findings.say(
-            f"The data are a mixture of {self.components} Gaussians fitted to scikit-learn's 8x8 digits, {side} "
-            "dimensions. A sample counts as good when the data's density there is no lower than at the least likely "
-            "hundredth of real samples."
+        result.add_text(
+            f"The data are a mixture of {self.components} Gaussians fitted to scikit-learn's 8x8 digits, {dimension} "
+            "dimensions. A sample counts as good when the data's density there is at least the 1% quantile of that of "
+            "real samples."
         )
-        findings.table(
+        result.add_table(
             "Likelihood and quality",
             ("model", "log-likelihood per new image, nats", "share of good samples"),
             rows,
             note=f"On {SAMPLES:,} new images and {SAMPLES:,} samples of each model.",
         )
-        findings.picture("What the models draw", _pictures(drawn), caption=_CAPTION)
-        own, mixed, copied = rows
-        findings.at_most("likelihood that A loses, in nats", own[1] - mixed[1], -math.log(self.share), within=1e-9)
-        findings.equal("A's share of good samples", mixed[2], self.share * own[2], within=4 * _error(self.share))
-        findings.at_least("B's share of good samples", copied[2], 0.9 * own[2])
-        findings.at_least("likelihood that B loses, in nats", own[1] - copied[1], 100.0)
-        findings.at_least("A's likelihood over B's, in nats", mixed[1] - copied[1], 100.0)
+        result.add_figure("Samples of the models", _strips(samples), caption=_CAPTION)
+        data_row, mixture_row, memorized_row = rows
+        result.check_at_most(
+            "likelihood that A loses, in nats", data_row[1] - mixture_row[1], -math.log(self.share), within=1e-9
+        )
+        result.check_equal(
+            "A's share of good samples", mixture_row[2], self.share * data_row[2], within=4 * _error(self.share)
+        )
+        result.check_at_least("B's share of good samples", memorized_row[2], 0.9 * data_row[2])
+        result.check_at_least("likelihood that B loses, in nats", data_row[1] - memorized_row[1], 100.0)
+        result.check_at_least("A's likelihood over B's, in nats", mixture_row[1] - memorized_row[1], 100.0)
 
 
 _CAPTION = (
     "Three rows of samples: the data's own density draws digits; model A, whose likelihood is almost as high, draws "
-    "noise; model B, whose likelihood is ruinous, draws digits."
+    "noise; model B, whose likelihood is lowest by far, draws digits."
 )
 
 
@@ -102,9 +111,9 @@ def _error(share: float) -> float:
     return math.sqrt(share * (1 - share) / SAMPLES)
 
 
-def _pictures(drawn: dict[str, Any]) -> Any:
-    figure, axes = sheet(len(drawn), 1, height=1.05)
-    for panel, (name, samples) in zip(axes, drawn.items(), strict=True):
+def _strips(samples_by_model: dict[str, Any]) -> Any:
+    figure, axes = new_figure(len(samples_by_model), 1, height=1.05)
+    for panel, (name, samples) in zip(axes, samples_by_model.items(), strict=True):
         strip = samples[:14].reshape(14, 8, 8).clip(0, 1)
         panel.imshow(
             np.concatenate(np.pad(strip, ((0, 0), (0, 0), (0, 1)), constant_values=0.5), axis=1), cmap="gray_r"

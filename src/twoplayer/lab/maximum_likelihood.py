@@ -15,7 +15,7 @@ from twoplayer.core.ranges import Count
 from twoplayer.core.rng import numpy_generator
 from twoplayer.lab._base import Demonstration
 from twoplayer.lab._result import DemonstrationResult
-from twoplayer.pages.plot_style import sheet
+from twoplayer.pages.plot_style import new_figure
 
 __all__ = ["MaximumLikelihood"]
 
@@ -35,12 +35,12 @@ class MaximumLikelihood(Demonstration):
     def __init__(self, *, samples: Count = 20000) -> None:
         self.samples = samples
 
-    def show(self, findings: DemonstrationResult) -> None:
+    def run(self, result: DemonstrationResult) -> None:
         models = [theory.Gaussian(place, WIDTH) for place in PLACES]
         loss = np.array([theory.cross_entropy(DATA, q) for q in models])
         forward = np.array([theory.kl(DATA, q) for q in models])
         backward = np.array([theory.kl(q, DATA) for q in models])
-        points = DATA.sample(self.samples, numpy_generator(findings.seed, "likelihood"))
+        points = DATA.sample(self.samples, numpy_generator(result.seed, "likelihood"))
         measured = np.array([-q.log_density(points).mean() for q in models])
         entropy = theory.entropy(DATA)
         best = {
@@ -49,30 +49,32 @@ class MaximumLikelihood(Demonstration):
             "greatest likelihood of the samples": float(PLACES[measured.argmin()]),
             "least KL(model‖data)": float(PLACES[backward.argmin()]),
         }
-        findings.picture("Likelihood and the two divergences", _curves(loss, forward, backward), caption=_CAPTION)
-        findings.table(
+        result.add_figure("Likelihood and the two divergences", _curves(loss, forward, backward), caption=_CAPTION)
+        result.add_table(
             "The best θ", ("by", "θ"), list(best.items()), note=f"On a grid of step {PLACES[1] - PLACES[0]:.2f}."
         )
         mean, step = float(np.ravel(DATA.mean)[0]), float(PLACES[1] - PLACES[0])
         error = float(np.std([-theory.Gaussian(mean, WIDTH).log_density(points)])) / np.sqrt(self.samples)
-        findings.equal("greatest | −E log q − H − KL |", float(np.abs(loss - entropy - forward).max()), 0, within=1e-8)
-        findings.equal(
+        result.check_equal(
+            "greatest | −E log q − H − KL |", float(np.abs(loss - entropy - forward).max()), 0, within=1e-8
+        )
+        result.check_equal(
             "θ of greatest likelihood, against least KL",
             best["greatest expected likelihood"],
             best["least KL(data‖model)"],
             within=0,
         )
-        findings.equal(
+        result.check_equal(
             "θ of greatest likelihood, against the data's mean",
             best["greatest expected likelihood"],
             mean,
             within=step / 2,
         )
         nearest = int(np.abs(PLACES - mean).argmin())
-        findings.equal(
+        result.check_equal(
             "likelihood of samples against the expected one", measured[nearest], loss[nearest], within=4 * error
         )
-        findings.at_least("how far KL(model‖data) takes θ elsewhere", best["least KL(model‖data)"] - mean, 0.5)
+        result.check_at_least("how far KL(model‖data) takes θ elsewhere", best["least KL(model‖data)"] - mean, 0.5)
 
 
 _CAPTION = (
@@ -83,7 +85,7 @@ _CAPTION = (
 
 
 def _curves(loss: Any, forward: Any, backward: Any) -> Any:
-    figure, (left, right) = sheet(1, 2, height=3.2, width_ratios=(1, 1.35))
+    figure, (left, right) = new_figure(1, 2, height=3.2, width_ratios=(1, 1.35))
     x = np.linspace(-4, 6, 400)
     left.fill_between(x, DATA.density(x[:, None]), alpha=0.3, color="#0072b2", label="data")
     for values, name in ((forward, "by KL(data‖model)"), (backward, "by KL(model‖data)")):

@@ -16,14 +16,14 @@ from torch import Tensor
 from twoplayer import theory
 from twoplayer.core.ranges import Count
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._lab_game import fit_critic, masses, scores, small_critic
+from twoplayer.lab._lab_game import critic_outputs, fit_critic, quadrature_weights, small_critic
 from twoplayer.lab._result import DemonstrationResult
 from twoplayer.objectives._base import Objective
 from twoplayer.objectives.fgan_kl import FganKL
 from twoplayer.objectives.fgan_squared_hellinger import FganSquaredHellinger
 from twoplayer.objectives.least_squares import LeastSquares
 from twoplayer.objectives.non_saturating import NonSaturating
-from twoplayer.pages.plot_style import sheet
+from twoplayer.pages.plot_style import new_figure
 
 __all__ = ["OptimalDiscriminator"]
 
@@ -33,13 +33,13 @@ OBJECTIVES: dict[str, type[Objective]] = {
     "fgan-kl": FganKL,
     "fgan-squared-hellinger": FganSquaredHellinger,
 }
-WIDEST = 4.0
-"""Ratios beyond e^±4 are seen by fewer than two samples in a hundred: there a network is not held to anything."""
+MAX_LOG_RATIO = 4.0
+"""Log density ratio beyond which errors are not counted: fewer than 2% of the samples lie there."""
 
 
 @dataclass(frozen=True)
 class Learned:
-    """A critic's outputs on the grid, and the optimal ones."""
+    """A critic's outputs on the grid, and the optimal ones, with the estimates of both."""
 
     output: Any
     optimal: Any
@@ -48,59 +48,65 @@ class Learned:
 
 
 class OptimalDiscriminator(Demonstration):
-    """Two known densities on a line, and critics of several objectives trained between them for `steps` steps."""
+    """Critics of several objectives trained between two known densities on a line, and their optimal outputs.
+
+    Args:
+        steps: Steps of each critic, at least 1. Default 1000.
+    """
 
     statement: ClassVar[str] = (
         "For a fixed generator the critic that maximizes V(G, D) is D*(x) = p(x)/(p(x) + q(x)), that is the logit log "
-        "p(x)/q(x). Any objective that scores samples one by one, without a constraint on the critic's slope, has a "
-        "function of the density ratio of its own."
+        "p(x)/q(x). Any objective that is a mean over samples, without a constraint on the critic's slope, has its "
+        "own function of the density ratio as optimal output."
     )
 
     def __init__(self, *, steps: Count = 1000) -> None:
         self.steps = steps
 
-    def show(self, findings: DemonstrationResult) -> None:
+    def run(self, result: DemonstrationResult) -> None:
         p = theory.Mixture([0.5, 0.5], [theory.Gaussian(-1.5, 0.6), theory.Gaussian(1.5, 0.9)])
         q = theory.Gaussian(0.3, 1.6)
         grid = theory.grid(p, q)
         log_ratio = p.log_density(grid.points) - q.log_density(grid.points)
-        mass, weights = (p.density(grid.points), q.density(grid.points)), masses(grid, p, q)
-        seen = (np.abs(log_ratio) < WIDEST) * sum(mass) * grid.weights / 2
-        found = {
-            n: self._learn(kind(), p, q, log_ratio, grid, weights, findings.seed) for n, kind in OBJECTIVES.items()
+        mass, weights = (p.density(grid.points), q.density(grid.points)), quadrature_weights(grid, p, q)
+        weight = (np.abs(log_ratio) < MAX_LOG_RATIO) * sum(mass) * grid.weights / 2
+        learned_critics = {
+            n: self._learn(kind(), p, q, log_ratio, grid, weights, result.seed) for n, kind in OBJECTIVES.items()
         }
-        findings.say(
-            "The data are two bells, the generator's samples one wide bell. Each critic is a small fully connected "
-            f"network, trained on {self.steps:,} fresh batches of either side."
+        result.add_text(
+            "The data have two modes, the generator's samples one wide mode. Each critic is a small fully connected "
+            f"network, trained on {self.steps:,} batches of each side."
         )
-        findings.picture("p/(p+q), exact and learned", _curves(grid, mass, log_ratio, found), caption=_CAPTION)
+        result.add_figure(
+            "p/(p+q), exact and learned", _curves(grid, mass, log_ratio, learned_critics), caption=_CAPTION
+        )
         rows = []
-        for name, learned in found.items():
-            error = float(np.sqrt((seen * (learned.output - learned.optimal) ** 2).sum() / seen.sum()))
-            spread = float(np.sqrt((seen * learned.optimal**2).sum() / seen.sum()))
+        for name, learned in learned_critics.items():
+            error = float(np.sqrt((weight * (learned.output - learned.optimal) ** 2).sum() / weight.sum()))
+            spread = float(np.sqrt((weight * learned.optimal**2).sum() / weight.sum()))
             rows.append((name, error, spread, learned.estimate, learned.exact))
-            findings.at_most(f"{name}: error of the output, as a share of its size", error / spread, 0.2)
-            findings.at_most(
+            result.check_at_most(f"{name}: error of the output, as a share of its size", error / spread, 0.2)
+            result.check_at_most(
                 f"{name}: estimate, never above the divergence", learned.estimate, learned.exact, within=1e-9
             )
-            findings.at_least(f"{name}: share of the divergence found", learned.estimate / learned.exact, 0.97)
-        findings.table(
+            result.check_at_least(f"{name}: share of the divergence found", learned.estimate / learned.exact, 0.97)
+        result.add_table(
             "The learned critics against the optimal ones",
             ("objective", "RMS error of the output", "RMS of the output", "estimate", "divergence"),
             rows,
             note="Errors over ½(p + q) where the ratio lies within e^±4; estimates by quadrature.",
         )
-        sigmoid = 1 / (1 + np.exp(-found["non-saturating"].output))
+        sigmoid = 1 / (1 + np.exp(-learned_critics["non-saturating"].output))
         exact = 1 / (1 + np.exp(-log_ratio))
-        gap = float((seen * np.abs(sigmoid - exact)).sum() / seen.sum())
-        findings.at_most("mean |D − p/(p+q)| over ½(p + q)", gap, 0.02)
+        gap = float((weight * np.abs(sigmoid - exact)).sum() / weight.sum())
+        result.check_at_most("mean |D − p/(p+q)| over ½(p + q)", gap, 0.02)
 
     def _learn(
         self, objective: Objective, p: Any, q: Any, log_ratio: Any, grid: Any, weights: tuple[Tensor, Tensor], seed: int
     ) -> Learned:
         critic = small_critic(1, seed=seed, filters=64, activation="softplus")
-        fit_critic(critic, objective, p, q, steps=self.steps, rate=1e-2, seed=seed)
-        output = scores(critic, grid.points)
+        fit_critic(critic, objective, p, q, steps=self.steps, learning_rate=1e-2, seed=seed)
+        output = critic_outputs(critic, grid.points)
         optimal = objective.optimal_output(torch.as_tensor(log_ratio))
         estimates = [
             float(objective.estimate(v, v, weights)) for v in (torch.as_tensor(output), torch.as_tensor(optimal))
@@ -115,24 +121,29 @@ _CAPTION = (
 )
 
 
-def _curves(grid: Any, mass: tuple[Any, Any], log_ratio: Any, found: dict[str, Learned]) -> Any:
-    figure, (left, right) = sheet(1, 2, height=3.3)
+def _curves(grid: Any, mass: tuple[Any, Any], log_ratio: Any, learned_critics: dict[str, Learned]) -> Any:
+    figure, (left, right) = new_figure(1, 2, height=3.3)
     x = grid.points[:, 0]
     middle = np.abs(x) < 4.5
     x, log_ratio = x[middle], log_ratio[middle]
     left.fill_between(x, mass[0][middle], alpha=0.25, color="#0072b2", label="p, data")
     left.fill_between(x, mass[1][middle], alpha=0.25, color="#e69f00", label="q, generator")
     left.plot(x, 1 / (1 + np.exp(-log_ratio)), label="exact p/(p+q)")
-    left.plot(x, 1 / (1 + np.exp(-found["non-saturating"].output[middle])), label="learned")
+    left.plot(x, 1 / (1 + np.exp(-learned_critics["non-saturating"].output[middle])), label="learned")
     left.set(xlabel="x", ylim=(0, 1.35))
     left.legend(fontsize=8, ncols=2, loc="upper center")
     order = np.argsort(log_ratio)
-    for (name, learned), marker in zip(list(found.items())[1:], "os^", strict=True):
+    for (name, learned), marker in zip(list(learned_critics.items())[1:], "os^", strict=True):
         (line,) = right.plot(log_ratio[order], learned.optimal[middle][order], label=name)
-        some = order[:: max(1, len(order) // 40)]
+        every = order[:: max(1, len(order) // 40)]
         right.plot(
-            log_ratio[some], learned.output[middle][some], marker, color=line.get_color(), markersize=3.5, linestyle=""
+            log_ratio[every],
+            learned.output[middle][every],
+            marker,
+            color=line.get_color(),
+            markersize=3.5,
+            linestyle="",
         )
-    right.set(xlabel="log p/q", ylabel="critic's output", xlim=(-WIDEST, 1.5), ylim=(-3.2, 2.6))
+    right.set(xlabel="log p/q", ylabel="critic's output", xlim=(-MAX_LOG_RATIO, 1.5), ylim=(-3.2, 2.6))
     right.legend(fontsize=8)
     return figure

@@ -21,10 +21,10 @@ from twoplayer.core.ranges import Count, Share
 from twoplayer.core.rng import derive, numpy_generator, torch_generator
 from twoplayer.data.ring import Ring
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._lab_game import fit_critic, slopes, small_critic
+from twoplayer.lab._lab_game import fit_critic, input_gradients, small_critic
 from twoplayer.lab._result import DemonstrationResult
 from twoplayer.objectives.hinge import Hinge
-from twoplayer.pages.plot_style import sheet
+from twoplayer.pages.plot_style import new_figure
 from twoplayer.regularizers.spectral_norm import SpectralNorm
 
 __all__ = ["SpectralNormalization"]
@@ -33,17 +33,22 @@ GAPS = (0.5, 0.8, 0.95)
 """σ₂/σ₁ of the three matrices."""
 SHAPE = (24, 16)
 ITERATIONS = 200
-ROUNDING = 1e-12
-LOOKS = 40
-"""Times at which a training critic is looked at."""
+ROUNDING_TOLERANCE = 1e-12
+READINGS = 40
+"""Number of readings of a critic in training."""
 WIDTH, LAYERS = 64, 4
-SLACK = 0.25
-"""What a product of layers may exceed 1 by while they move. σ̂ lags where another singular value overtakes the tracked
+BOUND_TOLERANCE = 0.25
+"""Largest excess of the product of norms over 1 in training. σ̂ lags where another singular value overtakes the tracked
 one, since the iteration starts with next to no share in the new direction; no theorem says by how much at most."""
 
 
 class SpectralNormalization(Demonstration):
-    """Power iteration on three matrices, then critics trained for `steps` steps at the paper's `rate`."""
+    """Power iteration on three matrices, then critics with and without spectral normalization.
+
+    Args:
+        steps: Steps of each critic, at least 1. Default 500.
+        rate: Learning rate of the critics, 0 < rate <= 1. Default 0.0002, the paper's.
+    """
 
     statement: ClassVar[str] = (
         "One power iteration shrinks the direction's error by (σ₂/σ₁)² and that of σ̂ = uᵀWv ≤ σ₁ by (σ₂/σ₁)⁴. With "
@@ -54,41 +59,41 @@ class SpectralNormalization(Demonstration):
     def __init__(self, *, steps: Count = 500, rate: Share = 2e-4) -> None:
         self.steps, self.rate = steps, rate
 
-    def show(self, findings: DemonstrationResult) -> None:
-        runs = [_power(gap, numpy_generator(findings.seed, "matrix", k)) for k, gap in enumerate(GAPS)]
-        self._matrices(findings, runs)
-        plain, normalized = (self._train(rules, findings.seed) for rules in ((), (SpectralNorm(),)))
-        self._trained(findings, plain, normalized)
+    def run(self, result: DemonstrationResult) -> None:
+        runs = [_power(gap, numpy_generator(result.seed, "matrix", k)) for k, gap in enumerate(GAPS)]
+        self._matrices(result, runs)
+        plain, normalized = (self._train(regularizers, result.seed) for regularizers in ((), (SpectralNorm(),)))
+        self._trained(result, plain, normalized)
 
-    def _matrices(self, findings: DemonstrationResult, runs: list[_Power]) -> None:
-        findings.say(
+    def _matrices(self, result: DemonstrationResult, runs: list[_Power]) -> None:
+        result.add_text(
             f"Three matrices of {SHAPE[0]}x{SHAPE[1]} with σ₁ = 1 and σ₂ as below, all others at most σ₂/2. The "
             "library's own `spectral-norm` iterates on each from a random start; the singular value decomposition says "
             "how far it is."
         )
-        findings.picture("Power iteration against the decomposition", _falls(runs), caption=_FALLS)
-        findings.table(
+        result.add_figure("Power iteration against the decomposition", _errors_plot(runs), caption=_FALLS)
+        result.add_table(
             "Error per iteration",
             ("σ₂/σ₁", "σ̂ shrinks by", "(σ₂/σ₁)⁴", "direction shrinks by", "(σ₂/σ₁)²", "iterations to 1 %"),
             [(r.gap, r.value_rate, r.gap**4, r.angle_rate, r.gap**2, r.first_below(0.01)) for r in runs],
         )
-        off = max(float(np.abs(r.estimates - r.predicted).max()) for r in runs)
-        findings.equal("σ̂ against its closed form, at worst", off, 0, within=ROUNDING)
+        error = max(float(np.abs(r.estimates - r.predicted).max()) for r in runs)
+        result.check_equal("σ̂ against its closed form, at worst", error, 0, within=ROUNDING_TOLERANCE)
         above = max(float(r.estimates.max()) - 1 for r in runs)
-        findings.at_most("σ̂ above σ₁, at most", above, 0, within=ROUNDING)
+        result.check_at_most("σ̂ above σ₁, at most", above, 0, within=ROUNDING_TOLERANCE)
         rates = max((r.value_rate / r.gap**4 for r in runs), key=lambda q: abs(q - 1))
-        findings.equal("rate of σ̂ over (σ₂/σ₁)⁴, at worst", rates, 1, within=0.01)
+        result.check_equal("rate of σ̂ over (σ₂/σ₁)⁴, at worst", rates, 1, within=0.01)
         rates = max((r.angle_rate / r.gap**2 for r in runs), key=lambda q: abs(q - 1))
-        findings.equal("rate of the direction over (σ₂/σ₁)², at worst", rates, 1, within=0.01)
+        result.check_equal("rate of the direction over (σ₂/σ₁)², at worst", rates, 1, within=0.01)
 
-    def _train(self, rules: tuple[SpectralNorm, ...], seed: int) -> _Trained:
+    def _train(self, regularizers: tuple[SpectralNorm, ...], seed: int) -> _Trained:
         real, fake = Ring(radius=1.4, deviation=0.1).density(), theory.Gaussian([0.0, 0.0], 1.0)
-        critic, looks = small_critic(2, seed=seed, filters=WIDTH, depth=LAYERS - 1), []
-        every = max(1, self.steps // LOOKS)
+        critic, readings = small_critic(2, seed=seed, filters=WIDTH, depth=LAYERS - 1), []
+        interval = max(1, self.steps // READINGS)
 
-        def look(step: int) -> None:
-            if step % every == 0 or step == self.steps:
-                looks.append(_look(critic, step, seed))
+        def record(step: int) -> None:
+            if step % interval == 0 or step == self.steps:
+                readings.append(_measure(critic, step, seed))
 
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(seed, "iterations"))
@@ -98,48 +103,53 @@ class SpectralNormalization(Demonstration):
                 real,
                 fake,
                 steps=self.steps,
-                rules=rules,
-                rate=self.rate,
-                batch=256,
+                regularizers=regularizers,
+                learning_rate=self.rate,
+                batch_size=256,
                 seed=seed,
-                watch=look,
+                callback=record,
             )
-            return _Trained(looks, _look(_normalized(critic), self.steps, seed))
+            return _Trained(readings, _measure(_normalized(critic), self.steps, seed))
 
-    def _trained(self, findings: DemonstrationResult, plain: _Trained, normalized: _Trained) -> None:
-        findings.say(
+    def _trained(self, result: DemonstrationResult, plain: _Trained, normalized: _Trained) -> None:
+        result.add_text(
             f"Then a critic with three hidden layers of {WIDTH} leaky ReLU units learns to tell a ring of Gaussians "
             "from a round one, by the hinge. Its Lipschitz constant is sought among 2,000 points of the square "
             "[−3, 3]² and by climbing from the steepest of them; its bound is the product of its layers' norms by "
             "decomposition."
         )
-        findings.picture("Bound and measured slope in training", _growth(plain, normalized), caption=_GROWTH)
-        first, last, after, held = plain.looks[0], plain.looks[-1], plain.normalized, normalized.looks[-1]
-        loose = max(normalized.looks, key=lambda k: k.bound)
-        findings.table(
+        result.add_figure("Bound and measured slope in training", _slopes_plot(plain, normalized), caption=_GROWTH)
+        first, last, after, normalized_end = (
+            plain.readings[0],
+            plain.readings[-1],
+            plain.normalized,
+            normalized.readings[-1],
+        )
+        loose = max(normalized.readings, key=lambda k: k.bound)
+        result.add_table(
             "Slope and bound",
             ("critic", "measured slope", "product of norms", *[f"σ of layer {k}" for k in range(1, LAYERS + 1)]),
             [
-                (name, look.slope, look.bound, *look.norms)
-                for name, look in (
+                (name, reading.slope, reading.bound, *reading.norms)
+                for name, reading in (
                     ("untrained", first),
                     ("trained freely", last),
                     ("the same, normalized afterwards", after),
                     (f"with spectral-norm, at its loosest (step {loose.step})", loose),
-                    ("trained with spectral-norm", held),
+                    ("trained with spectral-norm", normalized_end),
                 )
             ],
         )
-        everything = [*plain.looks, *normalized.looks, after]
-        findings.at_most(
+        everything = [*plain.readings, *normalized.readings, after]
+        result.check_at_most(
             "slope over product of norms, at worst", max(k.slope / k.bound for k in everything), 1, within=1e-5
         )
-        findings.at_least("free critic: slope at the end", last.slope, 1.0)
-        findings.equal("normalized afterwards: product of norms", after.bound, 1, within=SLACK)
-        findings.equal("spectral-norm: product of norms at the end", held.bound, 1, within=0.05)
-        findings.at_most("spectral-norm: product of norms at any time", loose.bound, 1, within=SLACK)
-        steepest = max(k.slope for k in normalized.looks)
-        findings.at_most("spectral-norm: slope at any time", steepest, 1)
+        result.check_at_least("free critic: slope at the end", last.slope, 1.0)
+        result.check_equal("normalized afterwards: product of norms", after.bound, 1, within=BOUND_TOLERANCE)
+        result.check_equal("spectral-norm: product of norms at the end", normalized_end.bound, 1, within=0.05)
+        result.check_at_most("spectral-norm: product of norms at any time", loose.bound, 1, within=BOUND_TOLERANCE)
+        steepest = max(k.slope for k in normalized.readings)
+        result.check_at_most("spectral-norm: slope at any time", steepest, 1)
 
 
 _FALLS = (
@@ -196,7 +206,7 @@ class _SlopeReading:
 class _Trained:
     """A training, and its last critic after normalization."""
 
-    looks: list[_SlopeReading]
+    readings: list[_SlopeReading]
     normalized: _SlopeReading
 
 
@@ -231,21 +241,21 @@ def _rate(errors: np.ndarray[Any, Any]) -> float:
     return float((errors[usable[-1]] / errors[usable[0]]) ** (1 / (usable[-1] - usable[0])))
 
 
-def _look(critic: nn.Module, step: int, seed: int) -> _SlopeReading:
-    critic.eval()  # a look must not iterate
+def _measure(critic: nn.Module, step: int, seed: int) -> _SlopeReading:
+    critic.eval()  # a reading must not iterate
     norms = [
         float(torch.linalg.matrix_norm(m.weight.detach(), 2)) for m in critic.modules() if isinstance(m, nn.Linear)
     ]
-    found = _SlopeReading(step, _steepest(critic, torch_generator(seed, "steepest", step)), norms)
+    reading = _SlopeReading(step, _steepest(critic, torch_generator(seed, "steepest", step)), norms)
     critic.train()
-    return found
+    return reading
 
 
 def _steepest(critic: nn.Module, random: torch.Generator) -> float:
     """The greatest ‖∇D‖ found; leaky ReLU makes it piecewise constant, so the climb is by ever smaller random steps."""
     points, best, width = 6 * torch.rand(2000, 2, generator=random) - 3, 0.0, 0.5
     for _ in range(5):
-        steep = slopes(critic, points).norm(dim=1)
+        steep = input_gradients(critic, points).norm(dim=1)
         best = max(best, float(steep.max()))
         top = points[steep.topk(40).indices].repeat(15, 1)
         points, width = top + width * torch.randn(top.shape, generator=random), width / 3
@@ -254,21 +264,21 @@ def _steepest(critic: nn.Module, random: torch.Generator) -> float:
 
 def _normalized(critic: nn.Module) -> nn.Module:
     """A copy whose layers are divided by their norms now, if they were not before."""
-    other = copy.deepcopy(critic)
-    SpectralNorm().install(other)
-    return other
+    normalized = copy.deepcopy(critic)
+    SpectralNorm().install(normalized)
+    return normalized
 
 
-def _falls(runs: list[_Power]) -> Any:
-    figure, (left, right) = sheet(1, 2, height=3.3, sharey=True)
+def _errors_plot(runs: list[_Power]) -> Any:
+    figure, (left, right) = new_figure(1, 2, height=3.3, sharey=True)
     steps = np.arange(1, 41)
     for axes, title, errors, power in (
         (left, "1 − σ̂/σ₁", [r.errors for r in runs], 4),
         (right, "sine of the angle to v₁", [r.angles for r in runs], 2),
     ):
         for run, error, marker in zip(runs, errors, ("o", "s", "^"), strict=True):
-            shown = np.where(error[:40] > 1e-14, error[:40], np.nan)
-            (line,) = axes.semilogy(steps, shown, marker, markersize=3.5, label=f"σ₂/σ₁ = {run.gap:g}")
+            visible = np.where(error[:40] > 1e-14, error[:40], np.nan)
+            (line,) = axes.semilogy(steps, visible, marker, markersize=3.5, label=f"σ₂/σ₁ = {run.gap:g}")
             anchor = int(np.nonzero(error[:40] > 1e-13)[0][-1])
             guide = error[anchor] * run.gap ** (power * (steps - 1.0 - anchor))
             axes.semilogy(steps, np.where(guide < 1, guide, np.nan), ":", color=line.get_color(), linewidth=1)
@@ -277,12 +287,12 @@ def _falls(runs: list[_Power]) -> Any:
     return figure
 
 
-def _growth(plain: _Trained, normalized: _Trained) -> Any:
-    figure, panels = sheet(1, 2, height=3.2)
+def _slopes_plot(plain: _Trained, normalized: _Trained) -> Any:
+    figure, panels = new_figure(1, 2, height=3.2)
     for axes, trained, title in zip(panels, (plain, normalized), ("without", "with spectral-norm"), strict=True):
-        steps = [look.step for look in trained.looks]
-        axes.plot(steps, [look.bound for look in trained.looks], label="product of norms")
-        axes.plot(steps, [look.slope for look in trained.looks], label="slope found")
+        steps = [reading.step for reading in trained.readings]
+        axes.plot(steps, [reading.bound for reading in trained.readings], label="product of norms")
+        axes.plot(steps, [reading.slope for reading in trained.readings], label="slope found")
         axes.set(title=title, xlabel="critic steps")
         axes.legend(fontsize=8.5)
     panels[0].set_yscale("log")

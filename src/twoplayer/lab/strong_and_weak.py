@@ -1,4 +1,4 @@
-"""Strong and weak topologies: KL to 0 implies JSD to 0 implies W to 0, and never the other way round
+"""Strong and weak topologies: KL to 0 implies JSD to 0 implies W to 0, and no implication holds in reverse
 
 Source: Arjovsky et al. 2017, "Wasserstein GAN", theorem 2 and example 1; Pinsker's inequality and JSD's bound by total
 variation after Lin 1991, "Divergence Measures Based on the Shannon Entropy", theorem 3.
@@ -14,79 +14,84 @@ import numpy as np
 from twoplayer import theory
 from twoplayer.lab._base import Demonstration
 from twoplayer.lab._result import DemonstrationResult
-from twoplayer.pages.plot_style import sheet
+from twoplayer.pages.plot_style import new_figure
 
 __all__ = ["StrongAndWeak"]
 
 STEPS = (1, 2, 4, 8, 16, 32, 64, 128)
-SPAN = 4.0
-"""Width of the compact interval on which theorem 2's last implication is a bound: W₁ ≤ width · TV."""
+INTERVAL_WIDTH = 4.0
+"""Width of the compact interval in the bound W₁ ≤ width · TV."""
 
 
 class StrongAndWeak(Demonstration):
-    """Four sequences of distributions pₙ and what each divergence from the limit p does along them."""
+    """Four sequences of distributions pₙ and each divergence from the limit p along them."""
 
     statement: ClassVar[str] = (
-        "On a compact set, KL(pₙ‖p) → 0 implies JSD(pₙ, p) → 0 implies W₁(pₙ, p) → 0; no arrow can be turned round. "
-        "The bounds behind the arrows are TV ≤ √(KL/2), JSD ≤ log 2 · TV, TV ≤ √(2·JSD) and W₁ ≤ diameter · TV."
+        "On a compact set, KL(pₙ‖p) → 0 implies JSD(pₙ, p) → 0 implies W₁(pₙ, p) → 0; no implication holds in reverse. "
+        "They follow from the bounds TV ≤ √(KL/2), JSD ≤ log 2 · TV, TV ≤ √(2·JSD) and W₁ ≤ diameter · TV."
     )
 
-    def show(self, findings: DemonstrationResult) -> None:
+    def run(self, result: DemonstrationResult) -> None:
         families = {
             "all three vanish": [(_bump(1 / n), _bump(0)) for n in STEPS],
             "JSD vanishes, KL does not": [(_leak(n), _unit(0)) for n in STEPS],
             "W vanishes, JSD does not": [(_line(1 / n), _line(0)) for n in STEPS],
-            "not compact: JSD vanishes, W stays": [(_far(n), _atom(0)) for n in STEPS],
+            "not compact: JSD vanishes, W stays": [(_distant_atom(n), _atom(0)) for n in STEPS],
         }
-        figures = {title: [_divergences(p, q) for p, q in pairs] for title, pairs in families.items()}
-        findings.say(
-            "First: a bell on [−2, 2] whose centre moves to 0 as 1/n. Second: a unit interval with one n-th of its "
+        divergences = {title: [_divergences(p, q) for p, q in pairs] for title, pairs in families.items()}
+        result.add_text(
+            "First: a bump on [−2, 2] whose centre moves to 0 as 1/n. Second: a unit interval with one n-th of its "
             "mass on the neighbouring one, where the limit has none. Third: a segment that slides onto another, "
             "disjoint from it until the end. Fourth: an atom at 0 with one n-th of its mass at n."
         )
-        findings.picture("Four ways to a limit", _curves(figures), caption=_CAPTION)
-        findings.table(
-            f"Far along: n = {STEPS[-1]}",
+        result.add_figure("Four sequences and their limits", _curves(divergences), caption=_CAPTION)
+        result.add_table(
+            f"At n = {STEPS[-1]}",
             ("sequence", "KL(pₙ‖p)", "JSD", "TV", "W₁"),
-            [(title, *[row[-1][k] for k in ("kl", "jsd", "tv", "w")]) for title, row in figures.items()],
+            [(title, *[row[-1][k] for k in ("kl", "jsd", "tv", "w")]) for title, row in divergences.items()],
         )
-        self._arrows(findings, figures["all three vanish"])
-        self._counterexamples(findings, *list(figures.values())[1:])
+        self._arrows(result, divergences["all three vanish"])
+        self._counterexamples(result, *list(divergences.values())[1:])
 
-    def _arrows(self, findings: DemonstrationResult, rows: list[dict[str, float]]) -> None:
+    def _arrows(self, result: DemonstrationResult, rows: list[dict[str, float]]) -> None:
         first, last = rows[0], rows[-1]
         for key, name in (("kl", "KL"), ("jsd", "JSD"), ("w", "W₁")):
-            findings.at_most(
+            result.check_at_most(
                 f"first sequence: {name} at the end, as a share of the start", last[key] / first[key], 0.02
             )
-        slack = max(r["tv"] - math.sqrt(r["kl"] / 2) for r in rows)
-        findings.at_most("Pinsker: greatest TV − √(KL/2)", slack, 0.0, within=1e-9)
-        slack = max(r["tv"] - math.sqrt(2 * r["jsd"]) for r in rows)
-        findings.at_most("Pinsker to the mixture: greatest TV − √(2·JSD)", slack, 0.0, within=1e-9)
-        findings.at_most(
+        excess = max(r["tv"] - math.sqrt(r["kl"] / 2) for r in rows)
+        result.check_at_most("Pinsker: greatest TV − √(KL/2)", excess, 0.0, within=1e-9)
+        excess = max(r["tv"] - math.sqrt(2 * r["jsd"]) for r in rows)
+        result.check_at_most("Pinsker to the mixture: greatest TV − √(2·JSD)", excess, 0.0, within=1e-9)
+        result.check_at_most(
             "greatest JSD − log 2 · TV", max(r["jsd"] - math.log(2) * r["tv"] for r in rows), 0, within=1e-9
         )
-        findings.at_most(f"greatest W₁ − {SPAN:g} · TV", max(r["w"] - SPAN * r["tv"] for r in rows), 0, within=1e-9)
+        result.check_at_most(
+            f"greatest W₁ − {INTERVAL_WIDTH:g} · TV",
+            max(r["w"] - INTERVAL_WIDTH * r["tv"] for r in rows),
+            0,
+            within=1e-9,
+        )
 
     def _counterexamples(
         self,
-        findings: DemonstrationResult,
+        result: DemonstrationResult,
         leaking: list[dict[str, float]],
         sliding: list[dict[str, float]],
-        fleeing: list[dict[str, float]],
+        escaping: list[dict[str, float]],
     ) -> None:
-        findings.equal("second sequence: least KL", min(r["kl"] for r in leaking), math.inf, within=0)
-        findings.at_most("second sequence: JSD at the end", leaking[-1]["jsd"], 1 / STEPS[-1])
-        findings.equal("third sequence: JSD at the end", sliding[-1]["jsd"], math.log(2), within=1e-12)
-        findings.equal("third sequence: W₁ at the end", sliding[-1]["w"], 1 / STEPS[-1], within=1e-12)
-        findings.at_most("fourth sequence: JSD at the end", fleeing[-1]["jsd"], 1 / STEPS[-1])
-        findings.equal("fourth sequence: W₁ at the end", fleeing[-1]["w"], 1.0, within=1e-12)
+        result.check_equal("second sequence: least KL", min(r["kl"] for r in leaking), math.inf, within=0)
+        result.check_at_most("second sequence: JSD at the end", leaking[-1]["jsd"], 1 / STEPS[-1])
+        result.check_equal("third sequence: JSD at the end", sliding[-1]["jsd"], math.log(2), within=1e-12)
+        result.check_equal("third sequence: W₁ at the end", sliding[-1]["w"], 1 / STEPS[-1], within=1e-12)
+        result.check_at_most("fourth sequence: JSD at the end", escaping[-1]["jsd"], 1 / STEPS[-1])
+        result.check_equal("fourth sequence: W₁ at the end", escaping[-1]["w"], 1.0, within=1e-12)
 
 
 _CAPTION = (
     "Each panel: a divergence of pₙ from p over n, both logarithmic. Top left all fall. Top right KL is infinite "
     "(drawn at the upper edge) while JSD falls. Bottom left JSD stays at log 2 while W₁ falls as 1/n. Bottom right "
-    "the mass flees as fast as it shrinks: JSD falls and W₁ stays at 1."
+    "the distant mass moves away as fast as it shrinks: JSD falls and W₁ stays at 1."
 )
 
 
@@ -113,11 +118,11 @@ def _line(shift: float) -> Any:
     return theory.Segment((shift, 0.0), (shift, 1.0))
 
 
-def _atom(place: float) -> Any:
-    return theory.Empirical([[place]])
+def _atom(position: float) -> Any:
+    return theory.Empirical([[position]])
 
 
-def _far(n: int) -> Any:
+def _distant_atom(n: int) -> Any:
     return theory.Empirical([[0.0], [float(n)]], [1 - 1 / n, 1 / n]) if n > 1 else theory.Empirical([[1.0]])
 
 
@@ -130,9 +135,9 @@ def _divergences(p: Any, q: Any) -> dict[str, float]:
     }
 
 
-def _curves(figures: dict[str, list[dict[str, float]]]) -> Any:
-    figure, axes = sheet(2, 2, height=2.7, sharex=True)
-    for panel, (title, rows) in zip(axes, figures.items(), strict=True):
+def _curves(divergences: dict[str, list[dict[str, float]]]) -> Any:
+    figure, axes = new_figure(2, 2, height=2.7, sharex=True)
+    for panel, (title, rows) in zip(axes, divergences.items(), strict=True):
         for key, label, marker in (("kl", "KL", "o"), ("jsd", "JSD", "s"), ("w", "W₁", "^")):
             values = [min(r[key], 10.0) for r in rows]
             panel.loglog(STEPS, values, marker=marker, markersize=4, label=label)

@@ -1,4 +1,4 @@
-"""Vanishing gradients: the better the critic, the less the generator learns, and how instance noise cures it
+"""Vanishing gradients: the better the critic, the less the generator learns, and how instance noise prevents it
 
 Source: Arjovsky & Bottou 2017, "Towards Principled Methods for Training Generative Adversarial Networks", theorems 2.4
 to 2.6, section 3, figures 2 and 3; Sønderby et al. 2016, "Amortised MAP Inference for Image Super-resolution", 3.3.
@@ -26,29 +26,39 @@ from twoplayer.objectives._base import Objective
 from twoplayer.objectives.minimax import Minimax
 from twoplayer.objectives.non_saturating import NonSaturating
 from twoplayer.objectives.wasserstein import Wasserstein
-from twoplayer.pages.plot_style import sheet
+from twoplayer.pages.plot_style import new_figure
 from twoplayer.regularizers._base import Regularizer
 from twoplayer.regularizers.gradient_penalty import GradientPenalty
 from twoplayer.regularizers.instance_noise import InstanceNoise
 
 __all__ = ["VanishingGradients"]
 
-LOOK = 512
-"""Latents on which every gradient is taken: the same for all critics, so that only the critic makes a difference."""
-NODES = 256
+LATENT_COUNT = 512
+"""Number of latents on which every gradient is taken, the same for all critics."""
+CURVE_NODES = 256
 """Gauss-Legendre nodes along the curve: the exact optimal critic under noise is a ratio of two sums over them."""
-FALL = 2.0
-"""Orders of magnitude demanded of the saturating gradient's fall; figure 2 of the paper shows 5 in 4,000 steps."""
-GROWTH = 1.0
-"""Orders of magnitude demanded of the growth of −log D's gradient, and of its variance."""
-SHORT = 300
-"""Steps of the Wasserstein critic, whose steps are dear and which has arrived long before."""
-NEAR = 0.25
-"""How near a learned critic must bring the generator's gradient to the exact one, as a share."""
+MIN_ORDERS_LOST = 2.0
+"""Orders of magnitude that the saturating gradient must lose; figure 2 of the paper shows 5 in 4,000 steps."""
+MIN_ORDERS_GAINED = 1.0
+"""Orders of magnitude that the gradient of −log D, and its variance, must gain."""
+WASSERSTEIN_STEPS = 300
+"""Steps of the Wasserstein critic, whose steps are slow and which converges earlier."""
+GRADIENT_TOLERANCE = 0.25
+"""Relative error that is allowed of the generator's gradient from a trained critic."""
 
 
 class VanishingGradients(Demonstration):
-    """`critics` critics learn for `steps` steps to tell a fixed generator's curve from the same curve, moved away."""
+    """The generator's gradient from critics in training, where data and model are a curve and its translate.
+
+    Args:
+        steps: Steps of each critic, at least 1. Default 1000.
+        critics: Number of critics, over which the variance is taken, at least 2. Default 3.
+        distance: Length of the translation, at least 0. Default 2.
+        deviation: Standard deviation of the instance noise, more than 0. Default 1.
+
+    Raises:
+        UserError: If there are fewer than 2 critics.
+    """
 
     statement: ClassVar[str] = (
         "Where the supports are disjoint and the critic is within ε of perfect, ‖∇ E log(1 − D(g(z)))‖ ≤ M ε/(1 − ε) "
@@ -61,56 +71,63 @@ class VanishingGradients(Demonstration):
         self, *, steps: Count = 1000, critics: Count = 3, distance: NonNegative = 2.0, deviation: Positive = 1.0
     ) -> None:
         if critics < 2:
-            raise UserError(f"critics must be at least 2, or nothing varies from one to another, not {critics}")
+            raise UserError(f"critics must be at least 2, since the variance over critics is measured, not {critics}")
         self.steps, self.critics, self.distance, self.deviation = steps, critics, distance, deviation
 
-    def show(self, findings: DemonstrationResult) -> None:
-        scene = _Scene(self.distance, self.deviation, findings.seed)
+    def run(self, result: DemonstrationResult) -> None:
+        scene = _Scene(self.distance, self.deviation, result.seed)
         times = _times(self.steps)
         noise = InstanceNoise(std=self.deviation, fade_steps=0)
-        seeds = [derive(findings.seed, "critic", k) for k in range(self.critics)]
-        plain = [self._watch(scene, Minimax(), (), times, seed) for seed in seeds]
-        noisy = self._watch(scene, Minimax(), (noise,), times, seeds[0])
-        earth = self._watch(scene, Wasserstein(), (GradientPenalty(),), times, seeds[0], SHORT)
+        seeds = [derive(result.seed, "critic", k) for k in range(self.critics)]
+        plain = [self._measure_in_training(scene, Minimax(), (), times, seed) for seed in seeds]
+        noisy = self._measure_in_training(scene, Minimax(), (noise,), times, seeds[0])
+        wasserstein = self._measure_in_training(
+            scene, Wasserstein(), (GradientPenalty(),), times, seeds[0], WASSERSTEIN_STEPS
+        )
         curves = {
             "bound": [float(np.mean([c[t].bound for c in plain])) for t in range(len(times))],
             "saturating": [float(np.mean([c[t].minimax.norm() for c in plain])) for t in range(len(times))],
             "logd": [float(np.mean([c[t].logd.norm() for c in plain])) for t in range(len(times))],
             "variance": [_variance([c[t].logd for c in plain]) for t in range(len(times))],
-            "noisy": [float(look.blurred.norm()) for look in noisy],
-            "earth": [float(look.linear.norm()) for look in earth],
+            "noisy": [float(reading.blurred.norm()) for reading in noisy],
+            "wasserstein": [float(reading.linear.norm()) for reading in wasserstein],
         }
-        findings.say(
+        result.add_text(
             "The generator is fixed: it bends a line of latents into a curve in the plane. The data are that curve "
             f"moved by {self.distance:g}, {scene.gap:.2f} away at the nearest. Critics are trained from scratch on "
-            f"fresh samples, and on {LOOK} fixed latents the gradient that the generator would get is measured as they "
-            "learn."
+            f"fresh samples, and on {LATENT_COUNT} fixed latents the gradient that the generator would get is measured "
+            "as they learn."
         )
-        findings.picture("The generator's gradient as the critic learns", _curves(times, curves), caption=_CAPTION)
-        # A theorem, shown and not checked: both sides are taken on the same latents, and it holds of any critic.
+        result.add_figure("The generator's gradient as the critic learns", _curves(times, curves), caption=_CAPTION)
+        # A theorem, reported and not checked: both sides are taken on the same latents, and it holds for any critic.
         share = max(
-            (float(look.minimax.norm()) / look.bound for looks in plain for look in looks if look.bound > 0),
+            (
+                float(reading.minimax.norm()) / reading.bound
+                for readings in plain
+                for reading in readings
+                if reading.bound > 0
+            ),
             default=0.0,
         )
-        self._tables(findings, scene, times, curves, (noisy[-1].blurred, earth[-1].linear), share)
-        self._vanishing(findings, scene, curves)
-        self._cured(findings, scene, noisy[-1].blurred, earth[-1].linear)
+        self._tables(result, scene, times, curves, (noisy[-1].blurred, wasserstein[-1].linear), share)
+        self._vanishing(result, scene, curves)
+        self._recovered(result, scene, noisy[-1].blurred, wasserstein[-1].linear)
 
-    def _watch(
+    def _measure_in_training(
         self,
         scene: _Scene,
         objective: Objective,
-        rules: tuple[Regularizer, ...],
+        regularizers: tuple[Regularizer, ...],
         times: list[int],
         seed: int,
-        most: int = 10**9,
+        max_steps: int = 10**9,
     ) -> list[_GradientReading]:
-        steps = min(self.steps, most)
-        critic, looks = small_critic(2, seed=seed, filters=64, depth=2), []
+        steps = min(self.steps, max_steps)
+        critic, readings = small_critic(2, seed=seed, filters=64, depth=2), []
 
-        def look(step: int) -> None:
+        def record(step: int) -> None:
             if step in times:
-                looks.append(scene.look(critic))
+                readings.append(scene.measure(critic))
 
         fit_critic(
             critic,
@@ -118,26 +135,26 @@ class VanishingGradients(Demonstration):
             scene.data,
             scene.model,
             steps=steps,
-            rules=rules,
-            batch=128,
-            rate=3e-3,
+            regularizers=regularizers,
+            batch_size=128,
+            learning_rate=3e-3,
             seed=seed,
-            watch=look,
+            callback=record,
         )
-        return looks
+        return readings
 
     def _tables(
         self,
-        findings: DemonstrationResult,
+        result: DemonstrationResult,
         scene: _Scene,
         times: list[int],
         curves: dict[str, list[float]],
         last: tuple[Tensor, Tensor],
         share: float,
     ) -> None:
-        earth = dict(zip(times, curves["earth"], strict=False))
-        shown = [t for t, step in enumerate(times) if step in (0, 1, 10, 50, 200, SHORT, self.steps)]
-        findings.table(
+        wasserstein = dict(zip(times, curves["wasserstein"], strict=False))
+        rows = [t for t, step in enumerate(times) if step in (0, 1, 10, 50, 200, WASSERSTEIN_STEPS, self.steps)]
+        result.add_table(
             "Norm of the generator's gradient",
             (
                 "critic steps",
@@ -152,41 +169,56 @@ class VanishingGradients(Demonstration):
                 (
                     times[t],
                     *[curves[k][t] for k in ("saturating", "bound", "logd", "variance", "noisy")],
-                    earth.get(times[t]),
+                    wasserstein.get(times[t]),
                 )
-                for t in shown
+                for t in rows
             ],
             note=f"The first four are means over {self.critics} critics, the variance E‖g − E g‖² over the same. Noise "
             f"has deviation {self.deviation:g}; the Wasserstein critic is under gradient penalty. At most, the "
             f"saturating gradient is {share:.2g} of its bound.",
         )
         exact = scene.blurred(scene.optimal), scene.gradient(Wasserstein(), scene.potential)
-        findings.table(
+        result.add_table(
             "After the last step, against the exact gradient",
             ("generator", "norm", "exact norm", "cosine"),
             [
-                (name, float(mine.norm()), float(best.norm()), _cosine(mine, best))
-                for name, mine, best in zip(("saturating, with noise", "Wasserstein"), last, exact, strict=True)
+                (name, float(gradient.norm()), float(exact_gradient.norm()), _cosine(gradient, exact_gradient))
+                for name, gradient, exact_gradient in zip(
+                    ("saturating, with noise", "Wasserstein"), last, exact, strict=True
+                )
             ],
             note="Exact: by the optimal critic log p/q of the blurred curves, and by the potential of a translation.",
         )
 
-    def _vanishing(self, findings: DemonstrationResult, scene: _Scene, curves: dict[str, list[float]]) -> None:
-        findings.at_least("distance between the supports", scene.gap, 1e-3)
+    def _vanishing(self, result: DemonstrationResult, scene: _Scene, curves: dict[str, list[float]]) -> None:
+        result.check_at_least("distance between the supports", scene.gap, 1e-3)
         lost, grown, spread = (_orders(curves[k][0], curves[k][-1]) for k in ("saturating", "logd", "variance"))
-        findings.at_least("orders of magnitude that the saturating gradient loses", -lost, FALL)
-        findings.at_least("orders of magnitude that the gradient of −log D gains", grown, GROWTH)
-        findings.at_least("orders of magnitude that its variance over critics gains", spread, GROWTH)
-        cured = _orders(curves["saturating"][-1], curves["noisy"][-1])
-        findings.at_least("orders of magnitude between the saturating gradients with noise and without", cured, FALL)
+        result.check_at_least("orders of magnitude that the saturating gradient loses", -lost, MIN_ORDERS_LOST)
+        result.check_at_least("orders of magnitude that the gradient of −log D gains", grown, MIN_ORDERS_GAINED)
+        result.check_at_least("orders of magnitude that its variance over critics gains", spread, MIN_ORDERS_GAINED)
+        recovered = _orders(curves["saturating"][-1], curves["noisy"][-1])
+        result.check_at_least(
+            "orders of magnitude between the saturating gradients with noise and without", recovered, MIN_ORDERS_LOST
+        )
 
-    def _cured(self, findings: DemonstrationResult, scene: _Scene, noisy: Tensor, earth: Tensor) -> None:
+    def _recovered(self, result: DemonstrationResult, scene: _Scene, noisy: Tensor, wasserstein: Tensor) -> None:
         exact = scene.blurred(scene.optimal)
-        findings.equal("with noise: norm over that of the optimal critic", noisy.norm() / exact.norm(), 1, within=NEAR)
-        findings.at_least("with noise: cosine with the optimal critic's gradient", _cosine(noisy, exact), 1 - NEAR)
+        result.check_equal(
+            "with noise: norm over that of the optimal critic",
+            noisy.norm() / exact.norm(),
+            1,
+            within=GRADIENT_TOLERANCE,
+        )
+        result.check_at_least(
+            "with noise: cosine with the optimal critic's gradient", _cosine(noisy, exact), 1 - GRADIENT_TOLERANCE
+        )
         exact = scene.gradient(Wasserstein(), scene.potential)
-        findings.equal("Wasserstein: norm over the exact one", earth.norm() / exact.norm(), 1, within=NEAR)
-        findings.at_least("Wasserstein: cosine with the exact gradient", _cosine(earth, exact), 1 - NEAR)
+        result.check_equal(
+            "Wasserstein: norm over the exact one", wasserstein.norm() / exact.norm(), 1, within=GRADIENT_TOLERANCE
+        )
+        result.check_at_least(
+            "Wasserstein: cosine with the exact gradient", _cosine(wasserstein, exact), 1 - GRADIENT_TOLERANCE
+        )
 
 
 _CAPTION = (
@@ -199,7 +231,7 @@ _CAPTION = (
 
 @dataclass(frozen=True)
 class _GradientReading:
-    """What the generator hears of a critic: gradients by its parameters, in one row each."""
+    """The generator's gradients from a critic, with respect to its parameters, flattened."""
 
     minimax: Tensor
     logd: Tensor
@@ -233,19 +265,19 @@ class _Scene:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(seed, "generator"))
             self.generator = MLP(filters=32, depth=2).generator(1, (2,))
-        nodes, weights = np.polynomial.legendre.leggauss(NODES)
+        nodes, weights = np.polynomial.legendre.leggauss(CURVE_NODES)
         self.model = _Curve(self.generator, torch.zeros(2))
         self.curve, self.weights = self.model.at(nodes[:, None]), torch.as_tensor(weights / 2, dtype=torch.float32)
         self.across = torch.linalg.svd(self.curve - self.curve.mean(0)).Vh[-1]
         self.data = _Curve(self.generator, distance * self.across)
         self.deviation = deviation
         random = torch_generator(seed, "look")
-        self.latents = torch.rand(LOOK, 1, generator=random) * 2 - 1
-        self.noise = deviation * torch.randn(LOOK, 2, generator=random)
+        self.latents = torch.rand(LATENT_COUNT, 1, generator=random) * 2 - 1
+        self.noise = deviation * torch.randn(LATENT_COUNT, 2, generator=random)
         self.steepness = self._steepness()
         self.gap = float(torch.cdist(self.curve, self.curve + self.data.shift).min())
 
-    def look(self, critic: nn.Module) -> _GradientReading:
+    def measure(self, critic: nn.Module) -> _GradientReading:
         return _GradientReading(
             self.gradient(Minimax(), critic),
             self.gradient(NonSaturating(), critic),
@@ -257,8 +289,8 @@ class _Scene:
     def gradient(self, objective: Objective, critic: Callable[[Tensor], Tensor], noise: Tensor | float = 0.0) -> Tensor:
         """∇ of the generator's loss on the fixed latents, flattened, in float64."""
         loss = objective.generator_loss(critic(self.generator(self.latents) + noise))
-        found = torch.autograd.grad(loss, list(self.generator.parameters()))
-        return torch.cat([g.flatten() for g in found]).double()
+        gradients = torch.autograd.grad(loss, list(self.generator.parameters()))
+        return torch.cat([g.flatten() for g in gradients]).double()
 
     def blurred(self, critic: Callable[[Tensor], Tensor]) -> Tensor:
         return self.gradient(Minimax(), critic, self.noise)
@@ -297,9 +329,9 @@ class _Scene:
 
 
 def _times(steps: int) -> list[int]:
-    """0, the powers shown in the table, and a fine enough grid for the curves."""
+    """0, the powers rows in the table, and a fine enough grid for the curves."""
     grid = np.geomspace(1, steps, 25).round().astype(int).tolist()
-    return sorted({0, *grid, *[t for t in (1, 10, 50, 200, SHORT, 1000) if t <= steps]})
+    return sorted({0, *grid, *[t for t in (1, 10, 50, 200, WASSERSTEIN_STEPS, 1000) if t <= steps]})
 
 
 def _orders(start: float, end: float) -> float:
@@ -318,13 +350,13 @@ def _cosine(a: Tensor, b: Tensor) -> float:
 
 
 def _curves(times: list[int], curves: dict[str, list[float]]) -> Any:
-    figure, (left, right) = sheet(1, 2, height=3.6, width_ratios=(1.7, 1))
+    figure, (left, right) = new_figure(1, 2, height=3.6, width_ratios=(1.7, 1))
     for key, label in (
         ("saturating", "log(1 − D)"),
         ("bound", "its bound"),
         ("logd", "−log D"),
         ("noisy", "log(1 − D), noise"),
-        ("earth", "Wasserstein"),
+        ("wasserstein", "Wasserstein"),
     ):
         left.loglog(times[1 : len(curves[key])], curves[key][1:], label=label)
     left.set(xlabel="critic steps", ylabel="norm of the gradient")

@@ -1,4 +1,4 @@
-"""Variational bounds: for every f the critic's estimate rises to the divergence and never beyond
+"""Variational bounds: for every f the critic's estimate rises to the divergence and never exceeds it
 
 Source: Nguyen, Wainwright and Jordan 2010, "Estimating Divergence Functionals and the Likelihood Ratio by Convex Risk
 Minimization", lemma 1; Nowozin et al. 2016, "f-GAN", eq. 4 and table 6.
@@ -14,7 +14,7 @@ import torch
 from twoplayer import theory
 from twoplayer.core.ranges import Count
 from twoplayer.lab._base import Demonstration
-from twoplayer.lab._lab_game import fit_critic, masses, scores, small_critic
+from twoplayer.lab._lab_game import critic_outputs, fit_critic, quadrature_weights, small_critic
 from twoplayer.lab._result import DemonstrationResult
 from twoplayer.objectives._base import Objective
 from twoplayer.objectives.fgan_alpha import FganAlpha
@@ -28,7 +28,7 @@ from twoplayer.objectives.fgan_reverse_kl import FganReverseKL
 from twoplayer.objectives.fgan_squared_hellinger import FganSquaredHellinger
 from twoplayer.objectives.fgan_total_variation import FganTotalVariation
 from twoplayer.objectives.fgan_weighted_js import FganWeightedJS
-from twoplayer.pages.plot_style import sheet
+from twoplayer.pages.plot_style import new_figure
 
 __all__ = ["VariationalBounds"]
 
@@ -38,7 +38,11 @@ Q = theory.Gaussian(-0.5, 1.2)
 
 
 class VariationalBounds(Demonstration):
-    """One pair of densities, one critic per divergence; after every few of its `steps` the bound by quadrature."""
+    """One critic for each f-divergence between two densities, with its bound by quadrature over the training.
+
+    Args:
+        steps: Steps of each critic, at least 1. Default 500.
+    """
 
     statement: ClassVar[str] = (
         "D_f(p‖q) = sup over T of E_p[T] − E_q[f*(T)]: whatever the critic, its estimate is a lower bound of the "
@@ -48,14 +52,14 @@ class VariationalBounds(Demonstration):
     def __init__(self, *, steps: Count = 500) -> None:
         self.steps = steps
 
-    def show(self, findings: DemonstrationResult) -> None:
+    def run(self, result: DemonstrationResult) -> None:
         grid = theory.grid(P, Q)
-        weights = masses(grid, P, Q)
+        weights = quadrature_weights(grid, P, Q)
         paths = {}
         for name, (objective, exact) in _members().items():
-            paths[name] = self._path(objective, grid.points, weights, findings.seed), exact
-        findings.picture("Estimates on their way up", _curves(paths), caption=_CAPTION)
-        findings.table(
+            paths[name] = self._path(objective, grid.points, weights, result.seed), exact
+        result.add_figure("Estimates over the training", _curves(paths), caption=_CAPTION)
+        result.add_table(
             "Estimate and divergence",
             ("divergence", "exact", "before training", f"after {self.steps} steps", "share found"),
             [
@@ -66,19 +70,19 @@ class VariationalBounds(Demonstration):
         )
         for name, (path, exact) in paths.items():
             above = max(value for _, value in path) - exact
-            findings.at_most(f"{name}: greatest estimate above the divergence", above, 0.0, within=1e-9)
-            findings.at_least(f"{name}: share of the divergence found", _share(path[-1][1], exact), 0.9)
+            result.check_at_most(f"{name}: greatest estimate above the divergence", above, 0.0, within=1e-9)
+            result.check_at_least(f"{name}: share of the divergence found", _share(path[-1][1], exact), 0.9)
 
     def _path(self, objective: Objective, points: Any, weights: Any, seed: int) -> list[tuple[int, float]]:
         path: list[tuple[int, float]] = []
         critic = small_critic(1, seed=seed, filters=64, depth=2, activation="softplus")
 
-        def watch(step: int) -> None:
+        def record(step: int) -> None:
             if step % 10 == 0 or step == self.steps:
-                output = torch.as_tensor(scores(critic, points))
+                output = torch.as_tensor(critic_outputs(critic, points))
                 path.append((step, float(objective.estimate(output, output, weights))))
 
-        fit_critic(critic, objective, P, Q, steps=self.steps, rate=1e-2, seed=seed, watch=watch)
+        fit_critic(critic, objective, P, Q, steps=self.steps, learning_rate=1e-2, seed=seed, callback=record)
         return path
 
 
@@ -108,7 +112,7 @@ def _share(estimate: float, exact: float) -> float:
 
 
 def _curves(paths: dict[str, tuple[list[tuple[int, float]], float]]) -> Any:
-    figure, panels = sheet(1, 2, height=3.6, sharey=True)
+    figure, panels = new_figure(1, 2, height=3.6, sharey=True)
     for index, (name, (path, exact)) in enumerate(paths.items()):
         panel = panels[index % 2]
         panel.plot([step for step, _ in path], [_share(value, exact) for _, value in path], label=name)

@@ -20,8 +20,8 @@ __all__ = [
     "MUTED_COLOUR",
     "REFERENCE_COLOUR",
     "house_style",
+    "new_figure",
     "png",
-    "sheet",
     "svg",
 ]
 
@@ -85,7 +85,7 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def sheet(
+def new_figure(
     rows: int = 1, columns: int = 1, *, width: float = 7.0, height: float = 3.2, **options: Any
 ) -> tuple[Figure, Sequence[Axes]]:
     """An empty figure with a grid of axes, drawn without a display and without matplotlib's global state.
