@@ -13,7 +13,7 @@ from typing import Any, ClassVar, final
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from twoplayer import theory
 from twoplayer.algorithms._base import Algorithm, StepRecord
@@ -23,11 +23,11 @@ from twoplayer.core.ranges import Count, NonNegative, Share
 from twoplayer.data.ring import Ring
 from twoplayer.games._base import Batch
 from twoplayer.lab._base import Demonstration
+from twoplayer.lab._dirac_game import INITIAL_DISTANCE, DiracArchitecture
 from twoplayer.lab._lab_game import LabGame
 from twoplayer.lab._result import DemonstrationResult
 from twoplayer.metrics._base import Modes
 from twoplayer.metrics._modes import assign
-from twoplayer.networks._base import Architecture, Critic, Generator
 from twoplayer.networks.mlp import MLP
 from twoplayer.objectives._base import Objective
 from twoplayer.objectives.minimax import Minimax
@@ -42,8 +42,6 @@ __all__ = ["GameOscillation"]
 
 F_PRIME = 0.5
 """f′(0) of the logistic game: the gradient field of the Dirac-GAN has eigenvalues ±i f′(0) at its equilibrium."""
-INITIAL_DISTANCE = 0.01
-"""Distance from the equilibrium at the start; what is not linear counts as its square."""
 SAMPLES = 2500
 READINGS = 12
 RING = Ring(radius=2.0, deviation=0.05).density()
@@ -133,8 +131,8 @@ class GameOscillation(Demonstration):
             theory.Empirical([[0.0]]),
             objective,
             regularizers=rules,
-            generator=_Dirac(),
-            critic=_Dirac(),
+            generator=DiracArchitecture(),
+            critic=DiracArchitecture(),
             algorithm=algorithm,
             batch_size=1,
             optimizer=partial(torch.optim.SGD, lr=self.rate),
@@ -305,46 +303,6 @@ class _Run:
     @property
     def mean_modes(self) -> float:
         return float(np.mean(self.modes))
-
-
-@final
-class _PointGenerator(Generator):
-    """Generates the point θ for all latents."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.latent_dim, self.shape = 1, (1,)
-        self.point = nn.Parameter(torch.tensor(INITIAL_DISTANCE))
-
-    def forward(self, latents: Tensor) -> Tensor:
-        return self.point.expand(len(latents), 1)
-
-
-@final
-class _LinearCritic(Critic):
-    """D(x) = ψ·x."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.shape = (1,)
-        self.slope = nn.Parameter(torch.tensor(0.0))
-
-    def features(self, samples: Tensor) -> Tensor:
-        return samples
-
-    def forward(self, samples: Tensor) -> Tensor:
-        return self.slope * samples[:, 0]
-
-
-@final
-class _Dirac(Architecture):
-    """The two players of the Dirac-GAN (definition 2.1)."""
-
-    def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:
-        return _PointGenerator()
-
-    def critic(self, shape: tuple[int, ...]) -> Critic:
-        return _LinearCritic()
 
 
 @final
