@@ -16,6 +16,7 @@ MAX_LINES = 60
 SMALL_BUDGETS = {
     "01_digits_in_three_minutes": (["--steps", "4", "--samples", "150"], ["digits.png", "runs/digits/report.html"]),
     "02_folder_of_images": (["--steps", "3"], ["folder.png"]),
+    "03_own_network_and_objective": (["--steps", "4"], ["own.png"]),
     "04_compare_methods": (["--steps", "20", "--seeds", "1", "--methods", "gan1", "lsgan"], ["comparison/table.csv"]),
     "05_evaluate_any_samples": (["--samples", "150", "--components", "3"], []),
     "06_conditional": (["--steps", "3", "--samples", "100"], ["digit-3.png", "digit-7.png"]),
