@@ -14,7 +14,7 @@ from twoplayer.data._types import Array
 if TYPE_CHECKING:
     from twoplayer.data._attributes import Attribute
 
-__all__ = ["DataSettings", "Dataset", "SkippedImage", "Source", "ToyDensity", "point_type"]
+__all__ = ["DataSettings", "Dataset", "ModelessDensity", "SkippedImage", "Source", "ToyDensity", "point_type"]
 
 
 RELATIVE_STEP_LIMIT = 1e-4
@@ -50,6 +50,26 @@ class ToyDensity(ABC):
     @abstractmethod
     def mode_weights(self) -> Array | None:
         """Probability of each mode ``(M,)``, summing to 1, or None."""
+
+
+class ModelessDensity(ToyDensity):
+    """A distribution in the plane without separate modes."""
+
+    @property
+    def dimension(self) -> int:
+        return 2
+
+    @property
+    def modes(self) -> None:
+        return None
+
+    @property
+    def mode_deviation(self) -> None:
+        return None
+
+    @property
+    def mode_weights(self) -> None:
+        return None
 
 
 @dataclass(frozen=True)

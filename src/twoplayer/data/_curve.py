@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from twoplayer.data._base import ToyDensity
+from twoplayer.data._base import ModelessDensity
 from twoplayer.data._mixture import log_mean_exp
 from twoplayer.data._types import Array
 
@@ -15,7 +15,7 @@ __all__ = ["Curves"]
 Path = Callable[[Array], Array]
 
 
-class Curves(ToyDensity):
+class Curves(ModelessDensity):
     """A point on one of the equally likely `paths`, at v in [0, 1] of density power v^(power-1), plus noise.
 
     The density is the integral over v of power v^(power-1) N(x; path(v), deviation^2 I). It is computed by
@@ -28,10 +28,6 @@ class Curves(ToyDensity):
     def __init__(self, paths: Sequence[Path], deviation: float, *, length: float, power: int = 1) -> None:
         self._paths, self._deviation, self._power = tuple(paths), deviation, power
         self._panels = int(np.ceil(length / deviation))
-
-    @property
-    def dimension(self) -> int:
-        return 2
 
     def sample(self, count: int, random: np.random.Generator) -> Array:
         positions = random.random(count) ** (1 / self._power)
@@ -46,18 +42,6 @@ class Curves(ToyDensity):
         nodes, weights = self._quadrature()
         centres = np.concatenate([path(nodes) for path in self._paths])
         return log_mean_exp(points, centres, np.tile(weights, len(self._paths)), self._deviation)
-
-    @property
-    def modes(self) -> None:
-        return None
-
-    @property
-    def mode_deviation(self) -> None:
-        return None
-
-    @property
-    def mode_weights(self) -> None:
-        return None
 
     def _quadrature(self) -> tuple[Array, Array]:
         nodes, weights = np.polynomial.legendre.leggauss(8)

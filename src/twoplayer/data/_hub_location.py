@@ -59,10 +59,10 @@ def find_local(name: str, settings: DataSettings, side: int | None, elsewhere: S
     path = next((place for place in (*places, *elsewhere) if place.exists()), None)
     if path is None:
         return None
-    found = at_path(path).scan(settings)
-    if not isinstance(found, Images):
+    images = at_path(path).scan(settings)
+    if not isinstance(images, Images):
         raise UserError(f"{path} holds points where the images of {name} should be: move it away")
-    return replace(found, name=name, default_side=side or found.default_side)
+    return replace(images, name=name, default_side=side or images.default_side)
 
 
 def load_from_hub(name: str, settings: DataSettings, side: int | None, hub: HubLocation | None, advice: str) -> Images:
@@ -76,7 +76,7 @@ def load_from_hub(name: str, settings: DataSettings, side: int | None, hub: HubL
         raise UserError(
             f"{name} is not in {places}, and the Hugging Face hub cannot be reached: connect, or {advice}"
         ) from None
-    found = describe_table(splits, hub.columns, name)
-    if not isinstance(found, Images):
+    images = describe_table(splits, hub.columns, name)
+    if not isinstance(images, Images):
         raise UserError(f"{hub.repository} on the hub no longer holds images: {advice}")
-    return replace(found, default_side=side or found.default_side)
+    return replace(images, default_side=side or images.default_side)

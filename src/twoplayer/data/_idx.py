@@ -66,30 +66,30 @@ def _shape(file: BinaryIO, path: Path, axes: int) -> tuple[int, ...]:
 
 def _mapped(path: Path, shape: tuple[int, ...]) -> Array:
     offset = 4 + 4 * len(shape)
-    expected, found = offset + math.prod(shape), path.stat().st_size
-    if found != expected:
-        raise _cut(path, expected, found)
+    expected, actual = offset + math.prod(shape), path.stat().st_size
+    if actual != expected:
+        raise _cut(path, expected, actual)
     if not math.prod(shape):
         return np.empty(shape, dtype=np.uint8)
     return np.memmap(path, np.uint8, "r", offset, shape)
 
 
 def _unpacked(file: BinaryIO, path: Path, shape: tuple[int, ...]) -> Array:
-    expected, found = math.prod(shape), 0
+    expected, actual = math.prod(shape), 0
     if expected <= SPILL_BYTES:
         data = file.read(expected + 1)
         if len(data) != expected:
             raise _cut(path, expected, len(data))
         return np.frombuffer(data, np.uint8).reshape(shape)
     with tempfile.TemporaryFile() as spill:
-        while found <= expected and (chunk := file.read(CHUNK_BYTES)):
-            found += spill.write(chunk)
-        if found != expected:
-            raise _cut(path, expected, found)
+        while actual <= expected and (chunk := file.read(CHUNK_BYTES)):
+            actual += spill.write(chunk)
+        if actual != expected:
+            raise _cut(path, expected, actual)
         spill.flush()
         return np.memmap(spill, np.uint8, "r", 0, shape)
 
 
-def _cut(path: Path, expected: int, found: int) -> UserError:
-    what = "is cut short" if found < expected else "goes on after its end"
-    return UserError(f"the IDX file {path} {what} ({found} bytes where {expected} were announced): fetch it again")
+def _cut(path: Path, expected: int, actual: int) -> UserError:
+    fault = "is cut short" if actual < expected else "goes on after its end"
+    return UserError(f"the IDX file {path} {fault} ({actual} bytes where {expected} were announced): fetch it again")

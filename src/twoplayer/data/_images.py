@@ -1,4 +1,4 @@
-"""Users' images: found in the cache or decoded into it, split, checked."""
+"""Images of a user: looked up in the cache or decoded into it, checked and split."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class Images:
         self, store: _cache.RowStore, reader: ImageReader, order: Split, settings: DataSettings
     ) -> _cache.DecodedParts:
         skipped: list[SkippedImage] = []
-        kept: list[Array] = []
+        read_indices: list[Array] = []
         with ReadingProgress(f"decoding {self.name}", reader.count, settings.progress) as advance:
             for part, indices in zip(("train", "held_out"), order, strict=True):
                 good = np.ones(len(indices), dtype=bool)
@@ -127,11 +127,11 @@ class Images:
                             good[place] = False
                         else:
                             append(row)
-                kept.append(indices[good])
+                read_indices.append(indices[good])
         self._accept(skipped, reader.count)
         labels, names = reader.labels
-        train, held_out = (None if labels is None else labels[indices] for indices in kept)
-        annotations = (reader.annotations.rows(indices) for indices in kept)
+        train, held_out = (None if labels is None else labels[indices] for indices in read_indices)
+        annotations = (reader.annotations.rows(indices) for indices in read_indices)
         return store.finish(
             _cache.ImageTable(train, held_out, names, tuple(skipped), smallest_and_largest(reader), *annotations)
         )

@@ -1,4 +1,4 @@
-"""A progress bar on standard error, where somebody looks at it."""
+"""A progress bar on standard error, where that is a terminal."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["ReadingProgress"]
 
 
 class ReadingProgress:
-    """``with Progress(label, total, wanted) as advance:`` gives a function to call once for each item."""
+    """``with Progress(label, total, enabled) as advance:`` gives a function to call once for each item."""
 
-    def __init__(self, label: str, total: int, wanted: bool) -> None:
+    def __init__(self, label: str, total: int, enabled: bool) -> None:
         self._label, self._total = label, total
         self._bar: rich.progress.Progress | None = None
-        if wanted and total > 1000 and sys.stderr.isatty():
+        if enabled and total > 1000 and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import Progress as Bar
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from twoplayer.data._base import ToyDensity
+from twoplayer.data._base import ModelessDensity
 from twoplayer.data._types import Array
 
 __all__ = ["Segments"]
@@ -12,7 +12,7 @@ __all__ = ["Segments"]
 POSITION_TOLERANCE = 1e-6
 
 
-class Segments(ToyDensity):
+class Segments(ModelessDensity):
     """Half of the mass uniform on {0} x [0, 1], half on {theta} x [0, 1].
 
     The density is with respect to arc length: 1/2 on either segment (1 where theta is 0 and they are one) and
@@ -21,10 +21,6 @@ class Segments(ToyDensity):
 
     def __init__(self, theta: float) -> None:
         self._theta = theta
-
-    @property
-    def dimension(self) -> int:
-        return 2
 
     def sample(self, count: int, random: np.random.Generator) -> Array:
         across = self._theta * random.integers(2, size=count)
@@ -37,15 +33,3 @@ class Segments(ToyDensity):
         inside = (along >= -slack) & (along <= 1 + slack)
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(0.5 * on_segments * inside))
-
-    @property
-    def modes(self) -> None:
-        return None
-
-    @property
-    def mode_deviation(self) -> None:
-        return None
-
-    @property
-    def mode_weights(self) -> None:
-        return None

@@ -1,4 +1,4 @@
-"""Images read at their own size, piece by piece, and kept nowhere: for what looks at each of them once."""
+"""Images streamed in blocks at their own size, without the cache: for measurements, which read each image once."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def plan_resize(images: Images, reader: ImageReader, resolution: int | None) -> 
 
     Raises `UserError` where the images have several sizes, or none can be read.
     """
-    there = count_sizes(reader)
-    if not there:
+    sizes = count_sizes(reader)
+    if not sizes:
         raise UserError(f"none of the {reader.count:,} images of {images.name} can be read: replace them")
-    if resolution is None and len(there) > 1:
-        some = ", ".join(f"{n:,} of {_words(size)}" for size, n in there.most_common(3))
+    if resolution is None and len(sizes) > 1:
+        examples = ", ".join(f"{n:,} of {_words(size)}" for size, n in sizes.most_common(3))
         raise UserError(
-            f"the images of {images.name} have {len(there):,} sizes ({some}): "
+            f"the images of {images.name} have {len(sizes):,} sizes ({examples}): "
             "give a resolution, to which all are cropped and resized"
         )
-    side = resolution or min(next(iter(there)))
-    return ResizePlan(side, tuple(_notes(images.name, there, side)))
+    side = resolution or min(next(iter(sizes)))
+    return ResizePlan(side, tuple(_notes(images.name, sizes, side)))
 
 
 def stream_images(
@@ -63,10 +63,10 @@ def stream_images(
     images._accept(skipped, len(rows))
 
 
-def _notes(name: str, there: Counter[tuple[int, int]], side: int) -> Iterator[str]:
-    other = {size: n for size, n in there.items() if size != (side, side)}
-    resized = {size: n for size, n in other.items() if min(size) != side}
-    cropped = {size: n for size, n in other.items() if min(size) == side}
+def _notes(name: str, sizes: Counter[tuple[int, int]], side: int) -> Iterator[str]:
+    unlike = {size: n for size, n in sizes.items() if size != (side, side)}
+    resized = {size: n for size, n in unlike.items() if min(size) != side}
+    cropped = {size: n for size, n in unlike.items() if min(size) == side}
     if resized:
         sizes_ = _words(next(iter(resized))) if len(resized) == 1 else f"{len(resized):,} sizes"
         yield (

@@ -66,8 +66,8 @@ class Idx(PathSource):
 
     def _pairs(self) -> list[_Pair]:
         if self.path.is_dir():
-            found = [_pair(_find(self.path, f"{part}-images", 3)) for part in ("train", "t10k")]
-            return [pair for pair in found if pair is not None]
+            pairs = [_pair(_find(self.path, f"{part}-images", 3)) for part in ("train", "t10k")]
+            return [pair for pair in pairs if pair is not None]
         if "labels" in self.path.name:
             raise UserError(f"{self.path} holds labels: give the file of images, or the folder of both")
         return [pair for pair in [_pair(self.path)] if pair is not None]

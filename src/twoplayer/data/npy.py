@@ -65,12 +65,12 @@ class Npy(PathSource):
             return arrays[samples], arrays[labels] if labels else None
 
 
-def _pick(keys: Sequence[str], wanted: str | None, usual: Sequence[str], path: Path, needed: bool = True) -> Any:
-    if wanted is not None:
-        if wanted not in keys:
-            raise UserError(f"{path} has no array {wanted!r}: {did_you_mean(wanted, keys)}")
-        return wanted
-    found = next((key for key in usual if key in keys), None)
-    if found is None and needed:
+def _pick(keys: Sequence[str], requested: str | None, usual: Sequence[str], path: Path, needed: bool = True) -> Any:
+    if requested is not None:
+        if requested not in keys:
+            raise UserError(f"{path} has no array {requested!r}: {did_you_mean(requested, keys)}")
+        return requested
+    key = next((key for key in usual if key in keys), None)
+    if key is None and needed:
         raise UserError(f"{path} has none of the arrays {', '.join(usual)}: name one of {', '.join(keys)}")
-    return found
+    return key

@@ -54,18 +54,18 @@ class StackedDigits(ScannableSource):
         from twoplayer.data import create
 
         single: ScannableSource = create(self.digits)
-        found = single.scan(settings)
-        if not isinstance(found, Images):
+        digit_images = single.scan(settings)
+        if not isinstance(digit_images, Images):
             raise UserError(f"{self.digits} holds points where digits should be: move it away")
-        split = () if found.own_test else (settings.held_out, settings.seed)
+        split = () if digit_images.own_test else (settings.held_out, settings.seed)
         return Images(
             name="stacked-digits",
-            identity=digest("triples", found.identity, split, settings.seed, self.count, HELD_OUT_TRIPLES),
-            read=lambda: _Triples(_single(found, settings), self.count, settings.seed),
+            identity=digest("triples", digit_images.identity, split, settings.seed, self.count, HELD_OUT_TRIPLES),
+            read=lambda: _Triples(_single(digit_images, settings), self.count, settings.seed),
             own_test=True,
-            default_side=found.default_side,
+            default_side=digit_images.default_side,
             channels=3,
-            in_memory=found.in_memory,
+            in_memory=digit_images.in_memory,
             stacked=True,
         )
 
@@ -106,18 +106,18 @@ class _Triples(ImageReader):
 
 
 def _as_in_training(single: Dataset) -> Array:
-    """Probability of each held-out image by which each digit is as likely as in training, if it is there at all."""
+    """Probability of each held-out image with which each digit is as likely as in training, unless none is held out."""
     train, held_out = np.asarray(single.train_labels), np.asarray(single.held_out_labels)
-    wanted, there = (np.bincount(labels, minlength=len(DIGIT_NAMES)) for labels in (train, held_out))
-    weights = (wanted / np.maximum(there, 1))[held_out]
+    train_counts, held_out_counts = (np.bincount(labels, minlength=len(DIGIT_NAMES)) for labels in (train, held_out))
+    weights = (train_counts / np.maximum(held_out_counts, 1))[held_out]
     return np.asarray(weights / weights.sum())
 
 
-def _single(found: Images, settings: DataSettings) -> Dataset:
+def _single(digit_images: Images, settings: DataSettings) -> Dataset:
     """The digits that are stacked, gray and labelled. Raises `UserError` where they are not, or none is held out."""
-    single = found.open(replace(settings, minimum=1))
+    single = digit_images.open(replace(settings, minimum=1))
     if single.train.shape[3] != 1:
-        single = replace(found, channels=1).open(replace(settings, minimum=1))
+        single = replace(digit_images, channels=1).open(replace(settings, minimum=1))
     if single.class_names != DIGIT_NAMES or single.train_labels is None:
         raise UserError(f"{single.name} has no labels 0 to 9, which stacked digits need: use another copy of it")
     if not len(single.held_out):
