@@ -14,6 +14,7 @@ from PIL import Image
 
 from twoplayer import data
 from twoplayer.core.errors import UserError
+from twoplayer.data import _annotations
 from twoplayer.data._attributes import Attribute, decode_attributes, encode_attributes, total_width
 from twoplayer.data._base import Dataset, DataSettings
 
@@ -348,3 +349,8 @@ def test_subset_is_listed_and_known_where_the_data_are_not(capsys: pytest.Captur
     with pytest.raises(UserError, match=r"called 'data.subsett': did you mean data.subset\?") as told:
         resolve_config("dcgan", "nosuch", **{"data.subset": 10, "data.subsett": 10})
     assert "'data.subset'" not in str(told.value)
+
+
+def test_keys_of_tabled_data_stay_what_they_were() -> None:
+    """Run folders written before the class was renamed hold a hash of this text."""
+    assert repr(_annotations.AnnotationRequest(["a"])) == "Wanted(captions=['a'], attributes=None)"
