@@ -70,7 +70,7 @@ def test_a_run_ends_with_pictures_and_a_report(case: str, runs: dict[str, Run]) 
     assert (run.path / "samples" / "000000004.png").is_file() and (run.path / "report.html").is_file()
     assert run.sample(3).array.shape[1:] == (16, 16, 3)
     inputs = "latent vectors" if case == "gan-cls" else "images"
-    assert f"The same {inputs}, seen through the generator" in (run.path / "report.html").read_text(encoding="utf-8")
+    assert f"Outputs of the generator for the same {inputs}." in (run.path / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("case", CASES)
