@@ -230,7 +230,7 @@ def check(method: str, rounds: int = 3) -> float:
     for ours, theirs in pairs:
         theirs.load_state_dict(ours.state_dict())
     for _ in range(rounds):
-        players.algorithm.round(feed[0])
+        players.algorithm.step(feed[0])
         bare.round()
     weights = [(a, b) for ours, theirs in pairs for a, b in zip(ours.parameters(), theirs.parameters(), strict=True)]
     apart = torch.stack([(a - b).abs().max() for a, b in weights]).max()

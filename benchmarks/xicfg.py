@@ -34,8 +34,8 @@ from twoplayer import networks
 from twoplayer.config.layers import resolve_config
 from twoplayer.core.device import place
 from twoplayer.core.rng import torch_generator
-from twoplayer.games._base import Batch
 from twoplayer.games._factory import DataSpec
+from twoplayer.games._problem import Batch
 from twoplayer.training.build import build
 
 SHAPE, LATENT, BATCH, PHASES = (1, 32, 32), 100, 64, ("critic", "refining", "fitting")
@@ -121,7 +121,7 @@ def ours(epochs: int, setting: argparse.Namespace) -> tuple[Side, Callable[[], N
             yield Images(number, placement.memory_format)
 
     stream = batches()
-    return side, lambda: side.stage(lambda: algorithm.round(stream))
+    return side, lambda: side.stage(lambda: algorithm.step(stream))
 
 
 def _counted(side: Side, slope: Callable[..., Tensor]) -> Callable[..., Tensor]:

@@ -1,4 +1,4 @@
-"""A kit of parts without a config, for tests of games."""
+"""A factory of parts without a config, for tests of games."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from typing import Any, Literal
 
 import torch
 
-from twoplayer import networks, objectives, regularizers
+from twoplayer import networks, objectives, priors, regularizers
 from twoplayer.games._factory import DataSpec, GameFactory
 from twoplayer.networks._base import Critic, Encoder, Generator
 from twoplayer.networks._translation import Translator
 
 
-class SmallKit(GameFactory):
+class SmallFactory(GameFactory):
     """Parts of one architecture with few filters; weights from seed 0, in the order in which parts are asked for."""
 
     def __init__(
         self,
-        facts: DataSpec,
+        data_spec: DataSpec,
         *,
         network: str = "mlp",
         latent_dim: int = 3,
@@ -28,7 +28,7 @@ class SmallKit(GameFactory):
     ) -> None:
         torch.manual_seed(0)
         self.architecture = networks.create(network, **{"filters": 8, **options})
-        self.facts, self.latent_dim, self.prior = facts, latent_dim, prior
+        self.data_spec, self.latent_dim, self.prior = data_spec, latent_dim, priors.create(prior)
         self.objective = objectives.create(objective)
         self.regularizers = [regularizers.create(rule) for rule in rules]
 

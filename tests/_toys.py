@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from twoplayer.core.rng import torch_generator
-from twoplayer.games._base import Batch
+from twoplayer.games._problem import Batch, BatchStream
 
 LATENT, FEATURES = 3, 2
 
@@ -18,8 +18,8 @@ LATENT, FEATURES = 3, 2
 class FixedBatch(Batch):
     """Batch number `number` of a made-up data set; counts how often its real samples were asked for."""
 
-    def __init__(self, number: int, size: int = 8, rounds: int = 0, seed: int = 0) -> None:
-        self.number, self.size, self.rounds, self.seed = number, size, rounds, seed
+    def __init__(self, number: int, size: int = 8, step: int = 0, seed: int = 0) -> None:
+        self.number, self.size, self.step, self.seed = number, size, step, seed
         self.looks = 0
 
     @property
@@ -35,7 +35,7 @@ class FixedBatch(Batch):
         return torch_generator(self.seed, purpose, self.number)
 
 
-class Stream(Iterator[Batch]):
+class Stream(BatchStream):
     """An endless stream of `FixedBatch`; keeps what it handed out."""
 
     def __init__(self, size: int = 8) -> None:
@@ -44,6 +44,9 @@ class Stream(Iterator[Batch]):
     def __next__(self) -> FixedBatch:
         self.given.append(FixedBatch(len(self.given) + 1, self.size))
         return self.given[-1]
+
+    def without_critic(self, *, reads_data: bool) -> FixedBatch:
+        return next(self)
 
 
 def generator(seed: int = 0) -> nn.Module:
@@ -68,8 +71,8 @@ class TinyCritic(nn.Module):
         return self.body(samples).squeeze(1)
 
 
-def adam(player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    return torch.optim.Adam(parameters, 1e-2, betas=(0.5, 0.999))
+def adam(player: str, module: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.Adam(module.parameters(), 1e-2, betas=(0.5, 0.999))
 
 
 def tensors(tree: Any, path: str = "") -> dict[str, Tensor]:
@@ -94,7 +97,7 @@ def assert_same_state(one: dict[str, Any], other: dict[str, Any]) -> None:
     mine, others = tensors(one), tensors(other)
     assert mine.keys() == others.keys() and len(mine) > 10
     assert [k for k in mine if not torch.equal(mine[k], others[k])] == []
-    counts = ("step", "drawn", "read", "average_updates")
+    counts = ("step", "batches_drawn", "batches_read", "ema_updates")
     assert {k: one[k] for k in counts} == {k: other[k] for k in counts}
     assert one["algorithm"]["updates"] == other["algorithm"]["updates"]
 

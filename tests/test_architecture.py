@@ -271,7 +271,7 @@ class Patient(Algorithm):
         for player in ("generator", "critic"):
             generated = self.game.generate(batch)
             loss = getattr(self.game, f"{player}_loss")(batch, generated)
-            record.add(self.move(player, loss))
+            record.add(self.optimizer_step(player, loss))
         return record
 '''
 METHOD = """summary: Everything new at once

@@ -17,6 +17,7 @@ from twoplayer.algorithms.alternating import Alternating
 from twoplayer.config.layers import resolve_config
 from twoplayer.core import distributed
 from twoplayer.core.errors import UserError
+from twoplayer.games._factory import ModuleFactory
 from twoplayer.games.generation import GenerationGame
 from twoplayer.regularizers._base import AdaptivePerturbation
 
@@ -198,7 +199,7 @@ def game(objective: str, **options: Any) -> GenerationGame:
     architecture = networks.create("dcgan", filters=4)
     augment = regularizers.create("diff-augment", **options)
     players = architecture.generator(3, (1, 8, 8)), architecture.critic((1, 8, 8))
-    return GenerationGame(*players, objectives.create(objective), [augment])
+    return GenerationGame(ModuleFactory(*players, objectives.create(objective), [augment]))
 
 
 @pytest.mark.parametrize(("objective", "middle"), [("non-saturating", 0.0), ("least-squares", 0.5)])
@@ -210,7 +211,7 @@ def test_a_game_adapts_to_the_output_that_means_as_likely_as_not(
     assert isinstance(augment, AdaptivePerturbation)
     margins: list[Tensor] = []
     monkeypatch.setattr(augment, "adapt", lambda margin: margins.append(margin))
-    record = Alternating(played, adam).round(Pictures()).values
+    record = Alternating(played, adam).step(Pictures()).values
     assert len(margins) == 1 and margins[0].shape == (8, 1)
     assert margins[0].mean().item() == pytest.approx(record["real_score"].item() - middle, abs=1e-5)
     assert record["diff_augment"] == 0
@@ -220,7 +221,7 @@ def test_a_game_adapts_to_the_output_that_means_as_likely_as_not(
 def test_both_players_see_changed_images_and_the_generator_learns() -> None:
     played = game("non-saturating")
     before = {k: v.clone() for k, v in played.state_dict().items()}
-    record = Alternating(played, adam).round(Pictures()).values
+    record = Alternating(played, adam).step(Pictures()).values
     assert all(value.isfinite() for value in record.values()) and "diff_augment" not in record
     moved = [k for k, v in played.state_dict().items() if not torch.equal(v, before[k])]
     assert any(k.startswith("generator") for k in moved) and any(k.startswith("critic") for k in moved)
@@ -240,7 +241,7 @@ def test_both_players_see_changed_images_and_the_generator_learns() -> None:
 
 @pytest.mark.parametrize("objective", ["wasserstein", "relativistic"])
 def test_where_the_sign_says_nothing_strength_cannot_adapt(objective: str) -> None:
-    with pytest.raises(UserError, match=f"diff-augment adapts to the sign .* with {objective} says nothing"):
+    with pytest.raises(UserError, match=f"diff-augment adapts to the sign .* means nothing with {objective}"):
         game(objective, target=0.6)
 
 
@@ -288,7 +289,7 @@ def test_a_run_with_adaptive_strength_resumes_in_the_same_bits(tiny: Callable[..
     tiny("dcgan", pictures, "parts", steps=11, **settings)
     whole, parts = state(tmp_path / "whole"), state(tmp_path / "parts")
     assert_same_state(whole, parts)
-    assert whole["game"]["adapting.0.strength"] > 0
+    assert whole["problem"]["adapting.0.strength"] > 0
 
 
 def test_points_are_refused_before_anything_is_written(tiny: Callable[..., Any], tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from _children import alone_and_killed, random_moments
-from _factories import SmallKit
+from _factories import SmallFactory
 from _toys import FixedBatch, adam, assert_same_state, state
 from twoplayer import networks, objectives
 from twoplayer.algorithms.alternating import Alternating
@@ -24,7 +24,7 @@ from twoplayer.api.train import train
 from twoplayer.cli import main
 from twoplayer.core.errors import UserError
 from twoplayer.games._factory import DataSpec
-from twoplayer.games.bigan import BiGANGame, _centre
+from twoplayer.games.bigan import BiGANGame, BiGANOptions, _symmetry_centre
 from twoplayer.inference.encode import Reconstructions, encode_data, reconstruct_data
 from twoplayer.networks._base import Encoder, FeatureCritic
 from twoplayer.networks._joint import InvertedGenerator, JointCritic, joined
@@ -59,7 +59,8 @@ class ShapedStream:
 
 def game(shape: tuple[int, ...] = (2,), *, kit: dict[str, Any] | None = None, **options: Any) -> BiGANGame:
     network = "mlp" if len(shape) == 1 else "dcgan"
-    return BiGANGame(SmallKit(DataSpec(shape), **{"network": network, **(kit or {})}), **{"join_width": 16, **options})
+    factory = SmallFactory(DataSpec(shape), **{"network": network, **(kit or {})})
+    return BiGANGame(factory, BiGANOptions(**{"join_width": 16, **options}))
 
 
 def weights(module: nn.Module) -> dict[str, Tensor]:
@@ -78,10 +79,10 @@ def test_each_step_moves_its_own_player_and_every_weight_of_it(shape: tuple[int,
     generated = played.generate(batch)
     assert generated.fake.shape == (8, *shape) and generated.encoded.shape == (8, 3)
     before = weights(played)
-    algorithm.move("critic", played.critic_loss(batch, generated))
+    algorithm.optimizer_step("critic", played.critic_loss(batch, generated))
     between = weights(played)
     assert all(torch.equal(before[k], between[k]) for k in before if k.startswith("generator."))
-    parts = algorithm.move("generator", played.generator_loss(batch, generated))
+    parts = algorithm.optimizer_step("generator", played.generator_loss(batch, generated))
     after = weights(played)
     critic = {f"critic.{n}" for n, _ in played.critic.named_parameters()}
     mine = {f"generator.{n}" for n, _ in played.generator.named_parameters()}
@@ -129,10 +130,10 @@ def test_mirrored_scores_are_the_inverse_objective_of_the_paper() -> None:
 
 
 def test_which_objectives_are_symmetric_and_about_what() -> None:
-    centres = {name: _centre(objectives.create(name)) for name in SCORED}
+    centres = {name: _symmetry_centre(objectives.create(name)) for name in SCORED}
     assert {centres[n] for n in ("minimax", "non-saturating", "hinge", "wasserstein")} == {0.0}
     assert centres["least-squares"] == 0.5
-    assert _centre(objectives.create("least-squares", a=-1.0, b=3.0)) == 1.0
+    assert _symmetry_centre(objectives.create("least-squares", a=-1.0, b=3.0)) == 1.0
     assert [n for n in ("fgan-kl", "fgan-reverse-kl", "fgan-pearson") if centres[n] is not None] == []
 
 
@@ -156,7 +157,7 @@ def test_a_uniform_prior_bounds_encodings_and_a_normal_one_does_not() -> None:
 def test_the_relativistic_and_the_unrolled_game_are_played_too() -> None:
     algorithm = Unrolled(game(kit={"objective": "relativistic"}), adam, unroll_steps=2)
     for _ in range(2):
-        record = algorithm.round(ShapedStream())
+        record = algorithm.step(ShapedStream())
     assert all(value.isfinite() for value in record.values.values()) and "generator_loss" in record.values
 
 
@@ -238,7 +239,7 @@ def test_images_seen_are_what_the_critic_learned_from(method: str, tiny: Callabl
     settings = {"reuse_samples": False, "critic_steps": 2, "images": 96, "steps": None, "checkpoint_every": 1, **own}
     run = tiny(method, "ring", **settings)
     found = state(run.path)
-    assert (found["step"], found["seen"], found["read"]) == (3, 6, 9)
+    assert (found["step"], found["critic_batches"], found["batches_read"]) == (3, 6, 9)
     assert run.images_seen == run.status["images_seen"] == 96
     shutil.rmtree(run.path / "checkpoints" / "000000003")
     again = tiny(method, "ring", **settings)
@@ -267,7 +268,7 @@ def test_encodings_are_the_averaged_encoders(digits: Run) -> None:
     assert isinstance(digits.generator, InvertedGenerator)
     shown = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
     assert np.allclose(found, digits.generator.encode(shown).numpy(), atol=0.02)  # bf16 where the processor has it
-    held = state(digits.path)["average"]
+    held = state(digits.path)["ema"]
     assert torch.equal(digits.generator.encoder.head.linear.weight, held["encoder.head.linear.weight"])
     features = digits.encode(images, by="critic")
     assert features.shape == (9, 16) and np.isfinite(features).all()
@@ -355,7 +356,7 @@ def test_a_plain_run_has_no_encoder_and_its_critic_has_features(tiny: Callable[.
         run.encode(points)
     found = run.encode(points, by="critic")
     assert found.shape == (5, 8)
-    held = {k.removeprefix("critic."): v for k, v in state(run.path)["game"].items() if k.startswith("critic.")}
+    held = {k.removeprefix("critic."): v for k, v in state(run.path)["problem"].items() if k.startswith("critic.")}
     assert all(torch.equal(v, held[k]) for k, v in run.critic.state_dict().items())
     conditional = tiny(
         "acgan", (np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 3), "other", batch_size=8

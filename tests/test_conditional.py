@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from _children import alone_and_killed, random_moments
-from _factories import SmallKit
+from _factories import SmallFactory
 from _toys import FixedBatch, adam, assert_same_state, state
-from twoplayer import networks
+from twoplayer import networks, priors
 from twoplayer.algorithms.alternating import Alternating
 from twoplayer.algorithms.unrolled import Unrolled
 from twoplayer.api.run import Run
@@ -25,11 +25,11 @@ from twoplayer.core.errors import UserError
 from twoplayer.data._attributes import Attribute, encode_attributes
 from twoplayer.data._base import Dataset
 from twoplayer.evaluation.conditional_accuracy import _quantile_edges, conditional_accuracies, metric_values
-from twoplayer.games._attribute_codes import AttributeCodes, disagreement, spelled, traits_of
+from twoplayer.games._attribute_codes import AttributeCodes, attributes_of, classification_loss, match_conditions
 from twoplayer.games._bound_critic import BoundCritic
 from twoplayer.games._conditioned_inputs import ConditionedInputs
 from twoplayer.games._factory import DataSpec
-from twoplayer.games.conditional import ConditionalGame
+from twoplayer.games.conditional import ConditionalGame, ConditionalOptions
 from twoplayer.networks._conditioning import (
     ConcatenatedCritic,
     ModulatedGenerator,
@@ -56,7 +56,7 @@ WAYS = [
 
 def facts(shape: tuple[int, ...] = (2,), traits: tuple[Attribute, ...] = TRAITS) -> DataSpec:
     documents = [{"name": t.name, "values": list(t.values), "range": t.range and list(t.range)} for t in traits]
-    return DataSpec(shape, given={"attributes": documents})
+    return DataSpec(shape, conditioning={"attributes": documents})
 
 
 def codes(count: int, seed: int = 0) -> np.ndarray:
@@ -76,7 +76,7 @@ class ToldBatch(FixedBatch):
     def __init__(self, number: int, shape: tuple[int, ...] = (2,), size: int = 8) -> None:
         super().__init__(number, size)
         self.shape = shape
-        self.given = torch.from_numpy(codes(size, number))
+        self.conditions = torch.from_numpy(codes(size, number))
 
     @property
     def real(self) -> Tensor:  # type: ignore[override]
@@ -99,7 +99,7 @@ class ToldStream:
 def game(kind: str = "points", *, kit: dict[str, Any] | None = None, **options: Any) -> ConditionalGame:
     network = {"points": "mlp", "images": "dcgan"}[kind]
     settings = {"network": network, "normalization": "batch" if kind == "points" else None, **(kit or {})}
-    return ConditionalGame(SmallKit(facts(SHAPES[kind]), **settings), **options)
+    return ConditionalGame(SmallFactory(facts(SHAPES[kind]), **settings), ConditionalOptions(**options))
 
 
 def weights(module: nn.Module) -> dict[str, Tensor]:
@@ -117,10 +117,10 @@ def test_each_step_moves_its_own_player_and_every_weight_of_it(kind: str, way: d
     generated = played.generate(batch)
     assert generated.shape == (8, *SHAPES[kind])
     before = weights(played)
-    parts = algorithm.move("critic", played.critic_loss(batch, generated))
+    parts = algorithm.optimizer_step("critic", played.critic_loss(batch, generated))
     between = weights(played)
     assert all(torch.equal(before[k], between[k]) for k in before if k.startswith("generator."))
-    algorithm.move("generator", played.generator_loss(batch, generated))
+    algorithm.optimizer_step("generator", played.generator_loss(batch, generated))
     after = weights(played)
     names = {f"critic.{n}" for n, _ in played.critic.named_parameters()}
     assert all(torch.equal(between[k], after[k]) for k in names)
@@ -128,8 +128,8 @@ def test_each_step_moves_its_own_player_and_every_weight_of_it(kind: str, way: d
     mine = {f"generator.{n}" for n, _ in played.generator.named_parameters()}
     assert [k for k in mine if torch.equal(before[k], after[k]) and not k.endswith("bias")] == []
     assert set(parts) >= {"critic_loss", "real_score", "fake_score"}
-    assert ("checker_real" in parts) == ("auxiliary_classifier" in way)
-    assert ("checker_fake" in parts) == ("auxiliary_classifier_data" in way)
+    assert ("classifier_real" in parts) == ("auxiliary_classifier" in way)
+    assert ("classifier_fake" in parts) == ("auxiliary_classifier_data" in way)
 
 
 @pytest.mark.parametrize("way", WAYS[:3], ids=lambda w: "-".join(w.values()))
@@ -141,18 +141,20 @@ def test_players_listen_to_what_they_are_told(kind: str, way: dict[str, str]) ->
             if isinstance(part, ModulatedNorm):
                 nn.init.normal_(part.gain.weight)
     batch, other = ToldBatch(1, SHAPES[kind]), ToldBatch(1, SHAPES[kind])
-    other.given = batch.given.roll(1, 0)
+    other.conditions = batch.conditions.roll(1, 0)
     played.eval()
     with torch.no_grad():
         one, two = played.generate(batch), played.generate(other)
         assert not torch.allclose(one, two)
-        told, untold = (played.critic(batch.real, given) for given in (batch.given, other.given))
+        told, untold = (played.critic(batch.real, given) for given in (batch.conditions, other.conditions))
         assert not torch.allclose(told, untold)
 
 
 def test_a_critic_that_is_not_told_does_not_listen() -> None:
     played, batch = game(critic_conditioning="none", auxiliary_classifier="shared").eval(), ToldBatch(1)
-    assert torch.equal(played.critic(batch.real, batch.given), played.critic(batch.real, batch.given.roll(1, 0)))
+    assert torch.equal(
+        played.critic(batch.real, batch.conditions), played.critic(batch.real, batch.conditions.roll(1, 0))
+    )
 
 
 def test_projection_is_the_papers_formula() -> None:
@@ -204,9 +206,9 @@ def test_concatenation_adds_maps_to_images_and_features_to_points() -> None:
 
 def test_bound_critics_repeat_their_conditions_and_keep_features() -> None:
     played, batch = game(critic_conditioning="projection").eval(), ToldBatch(1)
-    told = BoundCritic(played.critic.told, batch.given)
+    told = BoundCritic(played.critic.told, batch.conditions)
     both = told(torch.cat([batch.real, batch.real]))
-    assert torch.allclose(both[:8], both[8:]) and torch.allclose(both[:8], played.critic(batch.real, batch.given))
+    assert torch.allclose(both[:8], both[8:]) and torch.allclose(both[:8], played.critic(batch.real, batch.conditions))
     assert [f.shape[0] for f in told.features] == [16]
 
 
@@ -237,9 +239,9 @@ def test_the_relativistic_and_the_unrolled_game_are_played_too() -> None:
     )
     algorithm = Unrolled(played, adam, unroll_steps=2)
     for _ in range(2):
-        record = algorithm.round(ToldStream((2,)))
+        record = algorithm.step(ToldStream((2,)))
     assert all(value.isfinite() for value in record.values.values())
-    assert {"checker_real", "checker_fake", "checker_generated"} <= record.values.keys()
+    assert {"classifier_real", "classifier_fake", "classifier_generated"} <= record.values.keys()
 
 
 # ---- the checker
@@ -250,7 +252,7 @@ def test_disagreement_is_cross_entropy_and_squared_error() -> None:
     kind = nn.functional.cross_entropy(answers[:, :2], given[:, :2].argmax(1))
     hair = nn.functional.cross_entropy(answers[:, 2:5], given[:, 2:5].argmax(1))
     age = nn.functional.mse_loss(answers[:, 5], given[:, 5])
-    assert torch.allclose(disagreement(answers, given, TRAITS), kind + hair + age)
+    assert torch.allclose(classification_loss(answers, given, TRAITS), kind + hair + age)
 
 
 def test_an_own_checker_never_sees_generated_samples_while_it_learns() -> None:
@@ -270,7 +272,7 @@ def test_the_generator_pleases_the_checker_by_its_weight() -> None:
     for weight in (1.0, 3.0):
         played = game(critic_conditioning="none", auxiliary_classifier="own", auxiliary_classifier_weight=weight)
         losses.append(played.generator_loss(batch, played.generate(batch)))
-    assert torch.allclose(losses[1].total - losses[0].total, 2 * losses[0].parts["checker_generated"])
+    assert torch.allclose(losses[1].total - losses[0].total, 2 * losses[0].parts["classifier_generated"])
 
 
 # ---- what the data say
@@ -300,31 +302,31 @@ def dataset(count: int = 40, kind: str = "images", **changes: Any) -> Dataset:
 
 def test_the_class_comes_first_and_names_choose() -> None:
     made = dataset()
-    assert traits_of(made, None) == TRAITS
-    assert traits_of(made, ["age", "label"]) == traits_of(made, ["age", "label", "age"]) == (AGE, KIND)
+    assert attributes_of(made, None) == TRAITS
+    assert attributes_of(made, ["age", "label"]) == attributes_of(made, ["age", "label", "age"]) == (AGE, KIND)
     rows = np.array([3, 17, 5])
     expected = codes(40, seed=40)[rows]
     assert np.array_equal(AttributeCodes.of_training(TRAITS, made)(rows), expected)
     chosen = np.concatenate([expected[:, 5:], expected[:, :2]], 1)
     assert np.array_equal(AttributeCodes.of_training((AGE, KIND), made)(rows), chosen)
-    assert traits_of(dataset(attributes=()), None) == (KIND,)
-    assert traits_of(dataset(train_labels=None), None) == (HAIR, AGE)
+    assert attributes_of(dataset(attributes=()), None) == (KIND,)
+    assert attributes_of(dataset(train_labels=None), None) == (HAIR, AGE)
 
 
 def test_data_without_anything_to_tell_are_refused() -> None:
     with pytest.raises(UserError, match=r"toys has neither labels nor attributes to condition on: give images in one"):
-        ConditionalGame.study(dataset(attributes=(), train_labels=None), 0)
+        ConditionalGame.study(dataset(attributes=(), train_labels=None), 0, ConditionalOptions())
     with pytest.raises(UserError, match=r"toys has no attribute called 'heir': did you mean hair\?"):
-        ConditionalGame.study(dataset(), 0, conditions=["heir"])
+        ConditionalGame.study(dataset(), 0, ConditionalOptions(conditions=["heir"]))
 
 
 def test_what_a_run_keeps() -> None:
     made = dataset()
-    knowledge = ConditionalGame.study(made, 0)
-    kept = knowledge.kept.tensors["given"]
+    knowledge = ConditionalGame.study(made, 0, ConditionalOptions())
+    kept = knowledge.stored.tensors["given"]
     every = {tuple(row) for row in codes(40, seed=40).round(4).tolist()}
     assert kept.shape == (40, WIDTH) and {tuple(row) for row in np.asarray(kept).round(4).tolist()} == every
-    assert [d["name"] for d in knowledge.given["attributes"]] == ["label", "hair", "age"]
+    assert [d["name"] for d in knowledge.summary["attributes"]] == ["label", "hair", "age"]
     assert np.array_equal(knowledge.conditions(np.arange(4), np.random.default_rng(0)), codes(40, seed=40)[:4])
 
 
@@ -332,7 +334,7 @@ def test_what_a_run_keeps() -> None:
 
 
 def inputs(rows: np.ndarray | None = None, *, image: bool = True) -> ConditionedInputs:
-    return ConditionedInputs(3, "normal", TRAITS, codes(200) if rows is None else rows, image=image)
+    return ConditionedInputs(3, priors.create("normal"), TRAITS, codes(200) if rows is None else rows, image=image)
 
 
 def test_inputs_are_latents_beside_conditions_of_the_data() -> None:
@@ -347,11 +349,11 @@ def test_inputs_are_latents_beside_conditions_of_the_data() -> None:
 
 def test_wishes_are_met_and_the_rest_is_as_in_rows_that_meet_them() -> None:
     rows = codes(200)
-    asked = inputs().wanting({"hair": "RED", "label": "Dog"}).given(300, 0, "sample")
+    asked = inputs().with_conditions({"hair": "RED", "label": "Dog"}).draw_conditions(300, 0, "sample")
     assert (asked[:, 2:5].argmax(1) == 1).all() and (asked[:, :2].argmax(1) == 1).all()
     alike = rows[(rows[:, 3] == 1) & (rows[:, 1] == 1)]
     assert {tuple(r) for r in asked.tolist()} <= {tuple(r) for r in alike.tolist()}
-    old = inputs().wanting({"age": "60"}).given(50, 0, "sample")
+    old = inputs().with_conditions({"age": "60"}).draw_conditions(50, 0, "sample")
     assert np.allclose(old[:, 5], 0.5)
     near = rows[np.abs(rows[:, 5] - 0.5) <= 0.2]
     assert {tuple(r) for r in old[:, :5].tolist()} <= {tuple(r) for r in near[:, :5].tolist()}
@@ -360,7 +362,11 @@ def test_wishes_are_met_and_the_rest_is_as_in_rows_that_meet_them() -> None:
 def test_a_wish_that_no_row_meets_takes_the_rest_from_all() -> None:
     rows = codes(200)
     rows = rows[rows[:, 3] == 0]  # nobody has red hair
-    asked = ConditionedInputs(3, "normal", TRAITS, rows, image=True).wanting({"hair": "red"}).given(300, 0, "sample")
+    asked = (
+        ConditionedInputs(3, priors.create("normal"), TRAITS, rows, image=True)
+        .with_conditions({"hair": "red"})
+        .draw_conditions(300, 0, "sample")
+    )
     assert (asked[:, 2:5] == [0, 1, 0]).all() and len({tuple(r) for r in asked[:, 5:].tolist()}) > 50
 
 
@@ -368,8 +374,8 @@ def test_a_wish_that_no_row_meets_takes_the_rest_from_all() -> None:
     ("wishes", "words"),
     [
         ({"hair": "rad"}, r"hair is never 'rad': did you mean red\?"),
-        ({"heir": "red"}, r"cannot be asked for a heir: did you mean hair\?"),
-        ({"text": "a cat"}, r"cannot be asked for a text: known: label, hair, age"),
+        ({"heir": "red"}, r"takes no condition heir: did you mean hair\?"),
+        ({"text": "a cat"}, r"takes no condition text: known: label, hair, age"),
         ({"age": "old"}, "age is a number from 0 to 80, not 'old'"),
         ({"age": "81"}, "age must lie from 0 to 80, as in the training data, not 81"),
         ({"hair": "red", "Hair": "blond"}, "hair is asked to be red and blond: ask for one of them"),
@@ -377,11 +383,11 @@ def test_a_wish_that_no_row_meets_takes_the_rest_from_all() -> None:
 )
 def test_wishes_that_make_no_sense(wishes: dict[str, str], words: str) -> None:
     with pytest.raises(UserError, match=words):
-        inputs().wanting(wishes)
+        inputs().with_conditions(wishes)
 
 
 def test_spelling_follows_the_data() -> None:
-    assert spelled(TRAITS, {"Label": "DOG", "age": "3"}) == {"label": "dog", "age": "3"}
+    assert match_conditions(TRAITS, {"Label": "DOG", "age": "3"}) == {"label": "dog", "age": "3"}
 
 
 def test_a_grid_has_one_class_in_each_column_and_one_latent_in_each_row() -> None:
@@ -390,7 +396,7 @@ def test_a_grid_has_one_class_in_each_column_and_one_latent_in_each_row() -> Non
     table = grid.inputs.view(8, 2, 3 + WIDTH)
     assert (table[:, 0, 3] == 1).all() and (table[:, 1, 4] == 1).all()
     assert torch.equal(table[:, 0, :3], table[:, 1, :3])
-    ages = ConditionedInputs(3, "normal", (AGE,), codes(20)[:, 5:], image=True).grid(64, 0)
+    ages = ConditionedInputs(3, priors.create("normal"), (AGE,), codes(20)[:, 5:], image=True).grid(64, 0)
     assert ages.columns == 9 and ages.captions[0] == "age 0" and ages.captions[-1] == "age 80"
     assert torch.allclose(ages.inputs.view(-1, 9, 4)[0, :, 3], torch.linspace(-1, 1, 9), atol=1e-6)
     assert inputs(image=False).grid(30, 0).columns is None
@@ -403,7 +409,7 @@ def test_real_samples_stand_in_the_grids_order() -> None:
     assert [labels[image.tobytes()] for image in shown] == [0, 1] * 8
     cats = inputs().real(dataset(held_out_labels=np.zeros(20, np.int64)), 64)
     assert (cats[1::2] == 255).all() and not (cats[::2] == 255).all((1, 2, 3)).any()  # no dog is held out
-    ages = ConditionedInputs(3, "normal", (AGE,), codes(20)[:, 5:], image=True).real(made, 64)
+    ages = ConditionedInputs(3, priors.create("normal"), (AGE,), codes(20)[:, 5:], image=True).real(made, 64)
     assert len(ages) == 63 and {image.tobytes() for image in ages} <= labels.keys()
 
 
@@ -411,9 +417,11 @@ def test_real_samples_stand_in_the_grids_order() -> None:
 
 
 def test_settings_without_meaning() -> None:
-    with pytest.raises(UserError, match="nobody would look at the conditions"):
+    with pytest.raises(UserError, match="no player would use the conditions"):
         game(critic_conditioning="none")
-    with pytest.raises(UserError, match="a shared checker would read the conditions off the critic's own input"):
+    with pytest.raises(
+        UserError, match="a shared auxiliary classifier would read the conditions off the critic's own input"
+    ):
         game(auxiliary_classifier="shared")
     with pytest.raises(UserError, match=r"a conditional game needs a critic that scores.*such as dcgan"):
         game(kit={"network": "autoencoder"})
@@ -439,7 +447,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_a_run_can_be_asked_for_a_class(digits: Run) -> None:
     assert digits.data["columns"] == [str(i) for i in range(10)]
-    assert digits.data["given"]["attributes"][0]["name"] == "label"
+    assert digits.data["conditioning"]["attributes"][0]["name"] == "label"
     asked = digits.sample(6, label="7").array
     assert asked.shape == (6, 8, 8, 1) and np.array_equal(asked, Run(digits.path).sample(6, label="7").array)
     assert not np.array_equal(asked, digits.sample(6, label="3").array)
@@ -502,7 +510,7 @@ def test_points_with_labels_are_served_by_every_method(method: str, tiny: Callab
 
 
 def test_functional_gradients_refuse_a_checker(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="would not hear this game's checker: set auxiliary_classifier to none"):
+    with pytest.raises(UserError, match="ignore this game's auxiliary classifier: set auxiliary_classifier to none"):
         train("acgan", "digits", algorithm="icfg", run=tmp_path / "run", **SMALL)
 
 

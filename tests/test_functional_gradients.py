@@ -34,7 +34,8 @@ from twoplayer.cli._console import Console
 from twoplayer.config.layers import resolve_config
 from twoplayer.core.errors import UserError
 from twoplayer.core.rng import torch_generator
-from twoplayer.games._base import Game
+from twoplayer.games._adversarial import AdversarialGame
+from twoplayer.games._factory import ModuleFactory
 from twoplayer.games.generation import GenerationGame
 from twoplayer.runs import checkpoint
 from twoplayer.sampling.generate import refined
@@ -48,10 +49,12 @@ SCALINGS = ("one", "gan0", "gan1")
 
 def game(objective: str = "non-saturating", critic: nn.Module | None = None, *rules: str) -> GenerationGame:
     players = generator(), critic or TinyCritic()
-    return GenerationGame(*players, objectives.create(objective), [regularizers.create(r) for r in rules])
+    return GenerationGame(
+        ModuleFactory(*players, objectives.create(objective), [regularizers.create(r) for r in rules])
+    )
 
 
-def made(name: str, played: Game | None = None, **options: Any) -> FunctionalGradientAlgorithm:
+def made(name: str, played: AdversarialGame | None = None, **options: Any) -> FunctionalGradientAlgorithm:
     return algorithms.create(name, played or game(), adam, **{**SMALL, **options})
 
 
@@ -210,7 +213,7 @@ def test_the_pool_is_advanced_level_by_level_and_never_made_again(name: str) -> 
     algorithm.refined.base.register_forward_hook(lambda *_: passes.append(1))
     stream = Stream()
     for _ in range(1 if name == "xicfg" else 4):
-        algorithm.round(stream)
+        algorithm.step(stream)
     assert len(passes) == 1
     assert int(algorithm.refined.steps.taken) == 4
     with torch.no_grad():
@@ -220,7 +223,7 @@ def test_the_pool_is_advanced_level_by_level_and_never_made_again(name: str) -> 
 
 def test_a_pool_is_rounded_up_to_whole_batches() -> None:
     algorithm = made("icfg", pool_size=33)
-    algorithm.round(Stream())
+    algorithm.step(Stream())
     assert len(algorithm.rows) == 40
 
 
@@ -239,7 +242,7 @@ def test_xicfg_reads_one_real_batch_for_every_critic_step_and_fits_on_the_pool()
     for player, optimizer in algorithm.optimizers.items():
         optimizer.register_step_post_hook(lambda *_, player=player: moves.append(player))
     before = copy.deepcopy(algorithm.game.generator.state_dict())
-    algorithm.round(stream)
+    algorithm.step(stream)
     assert moves == ["critic"] * 8 + ["generator"] * 12  # T·U, then epochs over 32 rows in batches of 8
     assert len(stream.given) == 8 and all(batch.looks for batch in stream.given)
     # What is sampled begins with the approximator that the snapshots were made for: Algorithm 3's G_T.
@@ -249,12 +252,12 @@ def test_xicfg_reads_one_real_batch_for_every_critic_step_and_fits_on_the_pool()
 
 def test_a_second_stage_goes_on_from_the_pool_and_samples_go_from_the_fit() -> None:
     algorithm, stream = made("xicfg", step_size=0.3, pool_stages=3), Stream()
-    algorithm.round(stream)
+    algorithm.step(stream)
     z, once = algorithm.rows.latents, algorithm.rows.samples.clone()
     with torch.no_grad():
         torch.testing.assert_close(algorithm.refined(z), once)  # the paper's G_T
     fitted = copy.deepcopy(algorithm.game.generator.state_dict())
-    algorithm.round(stream)
+    algorithm.step(stream)
     twice = algorithm.rows.samples
     steps, expected = algorithm.refined.steps, once
     for level in range(4):
@@ -271,7 +274,7 @@ def test_batch_statistics_of_a_part_of_the_pool_serve_the_rest(name: str) -> Non
     options = {"critic_steps": 2} if name != "xicfg" else {"pool_stages": 2}
     algorithm = made(name, game(critic=TinyCritic(nn.BatchNorm1d(8))), step_size=0.3, pool_size=192, **options)
     for _ in range(1 if name == "xicfg" else 4):
-        algorithm.round(Stream())
+        algorithm.step(Stream())
     with torch.no_grad():
         torch.testing.assert_close(algorithm.refined(algorithm.rows.latents), algorithm.rows.samples)
 
@@ -288,7 +291,7 @@ def test_minibatches_of_the_pool_are_shuffled_anew_in_every_pass(name: str) -> N
 
 def test_fitting_brings_the_approximator_to_the_samples() -> None:
     algorithm, stream = made("xicfg", fit_epochs=30, step_size=0.5, pool_stages=2), Stream()
-    algorithm.round(stream)
+    algorithm.step(stream)
     z, target = algorithm.rows.latents, algorithm.rows.samples
     with torch.no_grad():
         before = (algorithm.refined.base(z) - target).square().mean()
@@ -307,7 +310,7 @@ def test_the_fit_cuts_its_rate_tenfold_where_its_loss_rises_three_times_at_most(
 
     algorithm._move_generator = move  # type: ignore[attr-defined]
     for _ in range(2):  # every stage begins at the whole rate
-        algorithm.round(stream)
+        algorithm.step(stream)
     assert rates[::batches] == pytest.approx([1e-2, 1e-2, 1e-3, 1e-3, 1e-4, 1e-5, 1e-5] * 2)
 
 
@@ -315,7 +318,7 @@ def test_the_fit_cuts_its_rate_tenfold_where_its_loss_rises_three_times_at_most(
 def test_a_fresh_optimizer_forgets(fresh: bool) -> None:
     algorithm, stream = made("xicfg", reset_optimizer=fresh, fit_epochs=2), Stream()
     for _ in range(2):
-        algorithm.round(stream)
+        algorithm.step(stream)
     (steps,) = {int(kept["step"]) for kept in algorithm.optimizers["generator"].state.values()}
     assert steps == (8 if fresh else 16)
 
@@ -331,12 +334,14 @@ class Images(FixedBatch):
 def test_images_begin_as_a_random_linear_map() -> None:
     torch.manual_seed(0)
     recipe, shape = networks.create("mlp", filters=32), (1, 8, 8)
-    played = GenerationGame(recipe.generator(6, shape), recipe.critic(shape), objectives.create("non-saturating"))
+    played = GenerationGame(
+        ModuleFactory(recipe.generator(6, shape), recipe.critic(shape), objectives.create("non-saturating"))
+    )
     algorithm = made("xicfg", played, pool_size=256, fit_epochs=20)
     batches = iter([Images(n, size=16) for n in range(1, 6)])
     with torch.no_grad():
         before = played.generator(torch.randn(64, 6)).std()
-    algorithm.round(batches)
+    algorithm.step(batches)
     with torch.no_grad():
         after = algorithm.refined.base(torch.randn(64, 6)).std()
     assert before > 0.1 and after < 0.06  # a map of deviation 0.01 on 6 latents has 0.0245
@@ -345,7 +350,9 @@ def test_images_begin_as_a_random_linear_map() -> None:
 def test_the_beginning_fits_its_map_also_where_it_was_not_shown_it() -> None:
     torch.manual_seed(0)
     recipe, shape, seen = networks.create("dcgan", filters=8), (1, 8, 8), dict[str, Tensor]()
-    played = GenerationGame(recipe.generator(20, shape), recipe.critic(shape), objectives.create("non-saturating"))
+    played = GenerationGame(
+        ModuleFactory(recipe.generator(20, shape), recipe.critic(shape), objectives.create("non-saturating"))
+    )
     algorithm = made("xicfg", played, pool_size=640)
     fit = algorithm._fit
 
@@ -360,7 +367,7 @@ def test_the_beginning_fits_its_map_also_where_it_was_not_shown_it() -> None:
         return seen["error"]
 
     algorithm._fit = spy
-    algorithm.round(iter([Images(n, size=64) for n in range(1, 6)]))
+    algorithm.step(iter([Images(n, size=64) for n in range(1, 6)]))
     variance = seen["targets"].var()
     assert seen["error"] < 0.5 * variance and (seen["now"] - seen["targets"]).square().mean() < 0.5 * variance
     assert not torch.isclose(seen["z"], seen["later"]).any()
@@ -382,9 +389,9 @@ def test_cfgs_critic_comes_near_the_log_density_ratio() -> None:
     nn.init.zeros_(base.bias)
     base.latent_dim = 1
     critic = nn.Sequential(nn.Linear(1, 16), nn.Tanh(), nn.Linear(16, 1), nn.Flatten(0))
-    played = GenerationGame(base, critic, objectives.create("non-saturating"))
+    played = GenerationGame(ModuleFactory(base, critic, objectives.create("non-saturating")))
     algorithm = made("cfg", played, functional_steps=1, pool_size=4096, critic_steps=1000)
-    algorithm.round(Line(n, size=64) for n in range(1, 2000))
+    algorithm.step(Line(n, size=64) for n in range(1, 2000))
     x = torch.linspace(-1.5, 2.5, 41)[:, None]
     with torch.no_grad():
         error = (critic(x) - (x[:, 0] - 0.5)).abs().mean()
@@ -401,14 +408,14 @@ def test_one_noisy_block_does_not_end_the_fit_of_cfgs_critic() -> None:
         return StepRecord({"critic_loss": torch.tensor(played[-1])})
 
     algorithm.move_critic = move  # type: ignore[method-assign]
-    algorithm.round(Stream())
+    algorithm.step(Stream())
     assert len(played) == 100 and played[-1] == 0.7
 
 
 def test_a_fresh_critic_begins_as_the_first_one_did_after_a_resume() -> None:
     algorithm = made("cfg", critic_steps=1, reset_critic=True)
     first = copy.deepcopy(algorithm.game.critic.state_dict())
-    algorithm.round(Stream())
+    algorithm.step(Stream())
     other = made("cfg", game(critic=TinyCritic(seed=9)), critic_steps=1, reset_critic=True)
     other.restore(checkpoint.unpack(*checkpoint.pack(algorithm.state())))
     seen: list[dict[str, Tensor]] = []
@@ -419,7 +426,7 @@ def test_a_fresh_critic_begins_as_the_first_one_did_after_a_resume() -> None:
         return original(batch, rows)
 
     other.move_critic = spy  # type: ignore[method-assign]
-    other.round(Stream())
+    other.step(Stream())
     assert all(torch.equal(v, seen[0][k]) for k, v in first.items())
 
 
@@ -437,7 +444,7 @@ def test_cfg_fits_its_critic_longer_than_icfg_and_may_start_it_anew() -> None:
     first.move_critic = spy  # type: ignore[method-assign]
     stream = Stream()
     for _ in range(2):
-        first.round(stream)
+        first.step(stream)
     assert sum(seen) == 2 and 40 <= len(seen) <= 200
 
 
@@ -554,7 +561,7 @@ def test_a_run_with_a_huge_step_goes_on() -> None:
     algorithm, stream = made("icfg", step_size=1e4), Stream()
     with pytest.warns(UserWarning, match="the step size is now"):
         for _ in range(3):
-            algorithm.round(stream)
+            algorithm.step(stream)
     assert algorithm.rows.samples.isfinite().all() and algorithm.rows.samples.abs().max() < 50
 
 
@@ -608,7 +615,7 @@ def test_the_command_line_refines_too(tiny: Any, tmp_path: Path, capsys: pytest.
 
 def test_a_choice_of_steps_within_another_ends_with_it() -> None:
     algorithm = made("icfg", critic_steps=1)
-    algorithm.round(Stream())
+    algorithm.step(Stream())
     sampler = algorithm.sampler
     with refined(sampler, 0):
         with refined(sampler, 1) as inner:
@@ -626,7 +633,7 @@ def test_averaging_shares_the_snapshots_and_so_does_a_checkpoint() -> None:
     algorithm, stream = made("xicfg"), Stream()
     average = EMA(algorithm.sampler, 0.5)
     for _ in range(2):
-        algorithm.round(stream)
+        algorithm.step(stream)
         average.update()
     mean, now = average.module, algorithm.sampler
     assert mean.steps.weights is now.steps.weights and mean.steps.taken is now.steps.taken
@@ -635,12 +642,12 @@ def test_averaging_shares_the_snapshots_and_so_does_a_checkpoint() -> None:
     assert sum(t.shape == now.steps.weights.shape for t in tensors.values()) == 1
     tree, tensors = checkpoint.pack({"average": mean.state_dict(), "algorithm": algorithm.state()})
     back = checkpoint.unpack(tree, tensors)
-    assert torch.equal(back["algorithm"]["memories"]["refined"]["steps.weights"], now.steps.weights)
+    assert torch.equal(back["algorithm"]["extra_state"]["refined"]["steps.weights"], now.steps.weights)
     assert torch.equal(back["average"]["steps.weights"], now.steps.weights)
 
 
 def test_a_run_ends_when_all_levels_are_taken(tiny: Any) -> None:
-    with pytest.warns(UserWarning, match="icfg is done after 3 rounds, .* functional steps are taken: for 50 set"):
+    with pytest.warns(UserWarning, match="icfg is done after 3 steps, .* functional steps are taken: for 50 set"):
         run = tiny("icfg", "ring", functional_steps=3, pool_size=32, steps=50)
     assert (run.status["state"], run.status["step"]) == ("finished", 3)
     with pytest.warns(UserWarning, match="for 60"):
@@ -658,7 +665,7 @@ def test_levels_alone_end_a_run(name: str, levels: int, tiny: Any) -> None:
     with pytest.raises(UserError, match="all 4 functional steps are taken: set functional_steps higher"):
         algorithm, stream = made(name, critic_steps=1), Stream()
         for _ in range(5):
-            algorithm.round(stream)
+            algorithm.step(stream)
 
 
 def test_a_wide_gap_ends_xicfg_after_its_stages_and_says_so(tiny: Any) -> None:
@@ -680,11 +687,11 @@ def test_a_gap_is_that_of_the_whole_stage() -> None:
         return record
 
     algorithm.move_critic = spy  # type: ignore[method-assign]
-    algorithm.round(stream)
-    assert not algorithm.done and algorithm.reason is None
+    algorithm.step(stream)
+    assert not algorithm.done and algorithm.end_reason is None
     gaps += [9.0] * 8
-    algorithm.round(stream)
-    assert algorithm.done and "was 9 in it on average" in str(algorithm.reason)
+    algorithm.step(stream)
+    assert algorithm.done and "was 9 in it on average" in str(algorithm.end_reason)
 
 
 @pytest.mark.parametrize("method", ["cfg", "icfg"])
@@ -722,7 +729,7 @@ def test_a_run_says_which_step_size_it_chose(trials: int, words: str, tiny: Any)
     heard = Heard()
     run = tiny("icfg", "ring", functional_steps=3, pool_size=32, steps=3, step_size_trials=trials, listeners=[heard])
     assert words in heard.notes[-1] and len(heard.notes) == (2 if trials == 2 else 1)
-    last, chosen = run.progress[-1]["step_size"], run.status["chosen"]["step_size"]
+    last, chosen = run.progress[-1]["step_size"], run.status["chosen_settings"]["step_size"]
     assert 0 < last <= chosen * (1 + 1e-6)  # a settled η is the most that a step takes
     assert trials == 2 or chosen == pytest.approx(last)
 
@@ -812,10 +819,11 @@ class Flat(nn.Module):
         return self.level.expand(len(samples))
 
 
-class Pairs(Game):
+class Pairs(AdversarialGame):
     """A game whose critic judges pairs."""
 
-    critic_loss = generate = generator_loss = after_critic_step = end_round = sampler = None  # type: ignore[assignment]
+    __init__ = torch.nn.Module.__init__
+    critic_loss = generate = generator_loss = after_critic_step = end_step = inputs = sampler = None  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize(
@@ -854,11 +862,13 @@ def test_settings_of_some_without_meaning(name: str, options: dict[str, Any], wo
 
 def test_games_and_critics_that_cannot_play() -> None:
     with pytest.raises(UserError, match="need the critic's gradient by its input, and this critic has none"):
-        made("xicfg", GenerationGame(generator(), Flat(), objectives.create("non-saturating")))
+        made("xicfg", GenerationGame(ModuleFactory(generator(), Flat(), objectives.create("non-saturating"))))
     with pytest.raises(UserError, match="this critic returns an energy"):
-        made("xicfg", GenerationGame(generator(), TinyCritic(output="energy"), objectives.create("began")))
+        made(
+            "xicfg", GenerationGame(ModuleFactory(generator(), TinyCritic(output="energy"), objectives.create("began")))
+        )
     with pytest.raises(
-        UserError, match="critic judges more than samples: leave the algorithm out, or set game to generation"
+        UserError, match="critic takes more than samples: leave the algorithm out, or set game to generation"
     ):
         made("xicfg", Pairs())
 

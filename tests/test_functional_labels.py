@@ -41,7 +41,7 @@ WAYS = [
 class Labelled(ToldBatch):
     """A batch that knows what else may be asked for."""
 
-    def others(self, times: int) -> Tensor:
+    def random_conditions(self, times: int) -> Tensor:
         return torch.from_numpy(codes(self.size * times, 1000 + self.number))
 
 
@@ -73,7 +73,7 @@ def test_what_is_sampled_is_the_pool_with_its_conditions(name: str, kind: str, w
     options = {"pool_stages": 2} if name == "xicfg" else {"critic_steps": 2}
     algorithm, stream = made(name, played(kind, "batch", **way), **options), batches(kind)
     for _ in range(1 if name == "xicfg" else 3):
-        algorithm.round(stream)
+        algorithm.step(stream)
     inputs = algorithm.rows.latents
     assert np.array_equal(inputs[:, 3:], codes(24, 1001)) and int(algorithm.refined.steps.taken) == 3
     other = torch.cat([inputs[:, :3], inputs[:, 3:].roll(1, 0)], 1)
@@ -85,7 +85,7 @@ def test_what_is_sampled_is_the_pool_with_its_conditions(name: str, kind: str, w
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: "-".join(way.values()))
 def test_a_step_climbs_the_critic_that_is_told_the_samples_own_condition(way: dict[str, str]) -> None:
     algorithm = made("icfg", played("images", "layer" if "generator_conditioning" in way else "none", **way))
-    algorithm.round(batches("images"))
+    algorithm.step(batches("images"))
     critic, steps = algorithm.game.critic, algorithm.refined.steps
     x, given = torch.randn(6, *SHAPES["images"]), torch.from_numpy(codes(6, 5))
     x.requires_grad_()
@@ -100,15 +100,15 @@ def test_the_critic_learns_from_real_pairs_and_from_refined_pairs() -> None:
     batch, inputs = Labelled(1), one.latents(Labelled(9))
     samples = torch.randn(8, 2)
     loss = one.critic_loss_on(batch, samples, inputs)
-    real, fake = one.critic(batch.real, batch.given), one.critic(samples, inputs[:, 3:])
-    assert not torch.equal(inputs[:, 3:], batch.given)
+    real, fake = one.critic(batch.real, batch.conditions), one.critic(samples, inputs[:, 3:])
+    assert not torch.equal(inputs[:, 3:], batch.conditions)
     torch.testing.assert_close(loss.total, softplus(-real).mean() + softplus(fake).mean())
     assert set(loss.parts) == {"critic_loss", "real_score", "fake_score"}
 
 
 def test_the_approximator_learns_samples_with_their_conditions() -> None:
     algorithm = made("xicfg", played(critic_conditioning="projection"), fit_epochs=40, pool_stages=2)
-    algorithm.round(batches("points"))
+    algorithm.step(batches("points"))
     inputs, target = algorithm.rows.latents, algorithm.rows.samples
     with torch.no_grad():
         before = (algorithm.refined.base(inputs) - target).square().mean()
@@ -120,7 +120,7 @@ def test_the_approximator_learns_samples_with_their_conditions() -> None:
 def test_rules_hold_too(rules: tuple[str, ...]) -> None:
     one = game(kit={"rules": rules, "normalization": "layer"}, critic_conditioning="concatenation")
     algorithm = made("xicfg", one)
-    record = algorithm.round(batches("points"))
+    record = algorithm.step(batches("points"))
     assert all(value.isfinite() for value in record.values.values())
     key = rules[0].replace("-", "_")
     assert (key in record.values) == (rules[0] in ("r1", "gradient-penalty"))
@@ -137,18 +137,18 @@ def stream(size: int = 6) -> Batches:
 
 def test_a_pools_conditions_are_those_of_any_training_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = next(stream()), None
-    drawn = first.others(40)
+    drawn = first.random_conditions(40)
     assert drawn.shape == (240, 1) and set(drawn.flatten().tolist()) == set(range(50))
-    assert torch.equal(next(stream()).others(40), drawn)
+    assert torch.equal(next(stream()).random_conditions(40), drawn)
     both = stream()
     next(both)
     second = next(both)
-    assert not torch.equal(second.others(40), drawn) and both.read == 0
+    assert not torch.equal(second.random_conditions(40), drawn) and both.read == 0
     monkeypatch.setattr(distributed, "process_count", lambda: 2)
     halves = []
     for index in range(2):
         monkeypatch.setattr(distributed, "process_index", lambda index=index: index)
-        halves.append(next(stream()).others(40))
+        halves.append(next(stream()).random_conditions(40))
     assert torch.equal(torch.cat(halves), drawn)
 
 
@@ -161,7 +161,7 @@ def test_a_pools_conditions_are_those_of_any_training_samples(monkeypatch: pytes
     [{"critic_conditioning": "projection", "auxiliary_classifier": "shared"}, {"auxiliary_classifier": "own"}],
 )
 def test_a_checker_would_not_be_heard(name: str, options: dict[str, str]) -> None:
-    words = "would not hear this game's checker: set auxiliary_classifier to none, and critic_conditioning to"
+    words = "ignore this game's auxiliary classifier: set auxiliary_classifier to none, and critic_conditioning to"
     with pytest.raises(UserError, match=words):
         made(name, played(**options))
 

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from _toys import LATENT, FixedBatch, Stream, TinyCritic, adam, generator
-from twoplayer import networks, objectives, regularizers
+from twoplayer import networks, objectives, priors, regularizers
 from twoplayer.algorithms.alternating import Alternating
 from twoplayer.core.errors import UserError
+from twoplayer.games._factory import ModuleFactory
 from twoplayer.games.generation import GenerationGame
 from twoplayer.regularizers._base import Perturbation
 
@@ -20,7 +21,9 @@ def game(
     objective: str = "non-saturating", *rules: str, critic: nn.Module | None = None, **options: str
 ) -> GenerationGame:
     players = generator(), critic or TinyCritic()
-    return GenerationGame(*players, objectives.create(objective), [regularizers.create(r) for r in rules], **options)
+    return GenerationGame(
+        ModuleFactory(*players, objectives.create(objective), [regularizers.create(r) for r in rules], **options)
+    )
 
 
 def weights(module: nn.Module) -> dict[str, torch.Tensor]:
@@ -38,11 +41,11 @@ def test_each_step_moves_its_own_player_and_leaves_no_gradient_behind(objective:
     batch = FixedBatch(1)
     generated = played.generate(batch)
     before = weights(played)
-    algorithm.move("critic", played.critic_loss(batch, generated))
+    algorithm.optimizer_step("critic", played.critic_loss(batch, generated))
     between = weights(played)
     assert not same(weights(played.critic), {k[7:]: v for k, v in before.items() if k.startswith("critic.")})
     assert all(torch.equal(before[k], between[k]) for k in before if k.startswith("generator."))
-    algorithm.move("generator", played.generator_loss(batch, generated))
+    algorithm.optimizer_step("generator", played.generator_loss(batch, generated))
     after = weights(played)
     assert all(torch.equal(between[k], after[k]) for k in before if k.startswith("critic."))
     assert any(not torch.equal(between[k], after[k]) for k in before if k.startswith("generator."))
@@ -127,12 +130,15 @@ def test_instance_noise_falls_on_all_that_the_critic_sees_and_differs_everywhere
 
 def test_latents_follow_the_prior_and_the_batch_alone() -> None:
     big = FixedBatch(1, size=4000)
-    uniform, normal = game(prior="uniform").latents(big), game(prior="normal").latents(big)
+    uniform, normal = (
+        game(prior=priors.create("uniform")).latents(big),
+        game(prior=priors.create("normal")).latents(big),
+    )
     assert uniform.shape == normal.shape == (4000, LATENT)
     assert -1 <= uniform.min() < -0.99 and 0.99 < uniform.max() <= 1
     assert normal.std().item() == pytest.approx(1, abs=0.03) and normal.max() > 2.5
-    assert torch.equal(uniform, game(prior="uniform").latents(FixedBatch(1, size=4000)))
-    assert not torch.equal(uniform, game(prior="uniform").latents(FixedBatch(2, size=4000)))
+    assert torch.equal(uniform, game(prior=priors.create("uniform")).latents(FixedBatch(1, size=4000)))
+    assert not torch.equal(uniform, game(prior=priors.create("uniform")).latents(FixedBatch(2, size=4000)))
 
 
 def test_began_balances_after_the_round_by_the_last_critic_outputs() -> None:
@@ -140,7 +146,7 @@ def test_began_balances_after_the_round_by_the_last_critic_outputs() -> None:
     with torch.no_grad():
         played.critic.body[-1].bias.fill_(40.0)
     algorithm = Alternating(played, adam)
-    record = algorithm.round(Stream()).values
+    record = algorithm.step(Stream()).values
     error = 0.5 * record["real_score"] - record["fake_score"]
     assert played.objective.balance.item() == pytest.approx(max(0.0, 0.001 * error.item()))
     assert "objective.balance" in played.state_dict()
@@ -170,7 +176,7 @@ def test_other_penalties_and_batch_norm_do_not(rule: str) -> None:
 
 @pytest.mark.parametrize("rules", [(), ("instance-noise", "diff-augment")])
 def test_wasserstein_without_a_rule_for_the_slope(rules: tuple[str, ...]) -> None:
-    with pytest.warns(UserWarning, match=r"nothing holds the critic's slope.*wasserstein.*gradient-penalty"):
+    with pytest.warns(UserWarning, match=r"no regularizer bounds the critic's slope.*wasserstein.*gradient-penalty"):
         game("wasserstein", *rules)
 
 

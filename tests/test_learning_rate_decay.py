@@ -15,14 +15,20 @@ from twoplayer import objectives
 from twoplayer.algorithms.alternating import Alternating
 from twoplayer.algorithms.unrolled import Unrolled
 from twoplayer.config.layers import resolve_config
+from twoplayer.core.device import place
 from twoplayer.core.errors import UserError
+from twoplayer.games._factory import DataSpec, ModuleFactory
 from twoplayer.games.generation import GenerationGame
-from twoplayer.training.schedule import Schedule
+from twoplayer.training.build import build
+from twoplayer.training.ema import EMA
+from twoplayer.training.scheduled_values import ScheduledValues
 
 
 def paces(fractions: list[float], **settings: Any) -> list[float]:
-    schedule = Schedule(resolve_config("gan1", "ring", **settings))
-    return [schedule.pace(fraction) for fraction in fractions]
+    config = resolve_config("gan1", "ring", filters=8, **settings)
+    built = build(config, DataSpec((2,)), place("cpu", "fp32", "contiguous", "points"))
+    scheduled = ScheduledValues(config, built, EMA(built.algorithm.sampler, 0.0))
+    return [scheduled.lr_scale(fraction)["critic"] for fraction in fractions]
 
 
 def test_the_rate_stays_and_then_falls_linearly_to_nothing() -> None:
@@ -35,11 +41,11 @@ def test_the_rate_stays_and_then_falls_linearly_to_nothing() -> None:
 
 
 def game() -> GenerationGame:
-    return GenerationGame(generator(), TinyCritic(), objectives.create("non-saturating"))
+    return GenerationGame(ModuleFactory(generator(), TinyCritic(), objectives.create("non-saturating")))
 
 
-def sgd(player: str, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
-    return torch.optim.SGD(parameters, 0.1 if player == "critic" else 0.3)
+def sgd(player: str, module: torch.nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.SGD(module.parameters(), 0.1 if player == "critic" else 0.3)
 
 
 def way(share: float) -> dict[str, torch.Tensor]:
@@ -47,10 +53,10 @@ def way(share: float) -> dict[str, torch.Tensor]:
     played = game()
     before = {k: v.clone() for k, v in played.critic.state_dict().items()}
     algorithm = Alternating(played, sgd)
-    algorithm.pace(0.9)
-    algorithm.pace(share)
+    algorithm.set_lr_scale(0.9)
+    algorithm.set_lr_scale(share)
     assert [o.param_groups[0]["lr"] for o in algorithm.optimizers.values()] == pytest.approx([0.3 * share, 0.1 * share])
-    algorithm.round(Stream())
+    algorithm.step(Stream())
     return {k: v - before[k] for k, v in played.critic.state_dict().items()}
 
 
@@ -65,8 +71,8 @@ def test_an_unrolled_critic_looks_ahead_at_the_same_pace() -> None:
     """At no pace at all, five steps ahead is where the critic stands."""
     standing, ahead = (Unrolled(game(), sgd, unroll_steps=unroll, inner_optimizer="sgd") for unroll in (0, 5))
     for algorithm in (standing, ahead):
-        algorithm.pace(0.0)
-    values = [algorithm.round(Stream()).values["generator_loss"] for algorithm in (standing, ahead)]
+        algorithm.set_lr_scale(0.0)
+    values = [algorithm.step(Stream()).values["generator_loss"] for algorithm in (standing, ahead)]
     assert float(values[0]) == pytest.approx(float(values[1]), rel=1e-6)
 
 
@@ -90,7 +96,7 @@ def test_a_resumed_run_falls_as_one_left_alone(tiny: Callable[..., Any], tmp_pat
         assert_same_state(state(folder), state(tmp_path / "alone"))
     tiny("gan1", "ring", "steady", **{**settings, "lr_decay_start": 1.0})
     assert rates(tmp_path / "steady") == [0.01, 0.02]
-    steady, alone = state(tmp_path / "steady")["game"], state(tmp_path / "alone")["game"]
+    steady, alone = state(tmp_path / "steady")["problem"], state(tmp_path / "alone")["problem"]
     assert any(not torch.equal(steady[name], alone[name]) for name in steady)
 
 

@@ -11,7 +11,8 @@ from torch import nn
 from twoplayer import networks, objectives, regularizers
 from twoplayer.algorithms.alternating import Alternating
 from twoplayer.core.rng import torch_generator
-from twoplayer.games._base import Batch
+from twoplayer.games._factory import ModuleFactory
+from twoplayer.games._problem import Batch
 from twoplayer.games.generation import GenerationGame
 
 SHAPE = (3, 16, 16)
@@ -43,11 +44,11 @@ def learned(layout: torch.memory_format, rule: str, optimizer: Any, *, resume: b
         critic = networks.create("dcgan", filters=8, normalization="none")
         players = [networks.create("dcgan", filters=8).generator(4, SHAPE), critic.critic(SHAPE)]
         players = [p.to(memory_format=layout) for p in players]
-        game = GenerationGame(*players, objectives.create("wasserstein"), [regularizers.create(rule)])
+        game = GenerationGame(ModuleFactory(*players, objectives.create("wasserstein"), [regularizers.create(rule)]))
         return Alternating(game, optimizer)
 
     algorithm = make()
-    algorithm.round(iter([Images(layout)]))
+    algorithm.step(iter([Images(layout)]))
     if resume:  # a checkpoint holds contiguous tensors
         weights, state = algorithm.game.state_dict(), algorithm.state()
         algorithm = make()
@@ -56,16 +57,16 @@ def learned(layout: torch.memory_format, rule: str, optimizer: Any, *, resume: b
             for tensors in kept["state"].values():
                 tensors.update({k: v.contiguous() for k, v in tensors.items()})
         algorithm.restore(state)
-    algorithm.round(iter([Images(layout)]))
+    algorithm.step(iter([Images(layout)]))
     return algorithm.game.state_dict()
 
 
-def plain(player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    return torch.optim.Adam(parameters, 1e-3, eps=1e-3, fused=False, foreach=False)
+def plain(player: str, module: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.Adam(module.parameters(), 1e-3, eps=1e-3, fused=False, foreach=False)
 
 
-def fused(player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    return torch.optim.Adam(parameters, 1e-3, eps=1e-3, fused=True)
+def fused(player: str, module: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.Adam(module.parameters(), 1e-3, eps=1e-3, fused=True)
 
 
 @pytest.mark.parametrize("rule", ["gradient-penalty", "r1", "r2", "clip"])

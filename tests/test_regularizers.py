@@ -14,6 +14,7 @@ from _toys import FixedBatch, Stream, TinyCritic, adam, generator
 from twoplayer import networks, objectives, regularizers
 from twoplayer.algorithms.alternating import Alternating
 from twoplayer.core.errors import UserError
+from twoplayer.games._factory import ModuleFactory
 from twoplayer.games.generation import GenerationGame
 from twoplayer.regularizers._base import Constraint, CriticBatch, Penalty, Perturbation, Regularizer
 from twoplayer.testing import check_regularizer
@@ -186,10 +187,12 @@ def test_spectral_norm_of_a_weight_that_starts_at_zero() -> None:
     torch.manual_seed(0)
     architecture = networks.create("r3gan", filters=8, depth=8)
     game = GenerationGame(
-        architecture.generator(3, (1, 8, 8)),
-        architecture.critic((1, 8, 8)),
-        objectives.create("hinge"),
-        [regularizers.create("spectral-norm")],
+        ModuleFactory(
+            architecture.generator(3, (1, 8, 8)),
+            architecture.critic((1, 8, 8)),
+            objectives.create("hinge"),
+            [regularizers.create("spectral-norm")],
+        )
     )
     players = Alternating(game, adam)
     normalized = [m for m in game.critic.modules() if parametrize.is_parametrized(m, "weight")]
@@ -199,7 +202,7 @@ def test_spectral_norm_of_a_weight_that_starts_at_zero() -> None:
     started_at_zero = [m for m in normalized if not m.weight.any()]
     assert started_at_zero
     for _ in range(10):
-        record = players.round(Pictures()).values
+        record = players.step(Pictures()).values
         assert all(v.isfinite() for v in record.values())
         assert abs(record["real_score"]) < 100
     for _ in range(200):
@@ -254,9 +257,11 @@ def test_instance_noise_lets_the_generator_learn() -> None:
 def test_all_at_once_in_one_round(without: str) -> None:
     names = [n for n in regularizers.names() if n not in (without, "diff-augment")]  # which takes images
     critic = TinyCritic()
-    game = GenerationGame(generator(), critic, objectives.create("hinge"), [regularizers.create(n) for n in names])
+    game = GenerationGame(
+        ModuleFactory(generator(), critic, objectives.create("hinge"), [regularizers.create(n) for n in names])
+    )
     before = {k: v.clone() for k, v in game.state_dict().items()}
-    record = Alternating(game, adam).round(Stream()).values
+    record = Alternating(game, adam).step(Stream()).values
     kinds = {n: regularizers.create(n) for n in names}
     assert {n.replace("-", "_") for n, r in kinds.items() if isinstance(r, Penalty)} <= record.keys()
     assert all(v.isfinite() for v in record.values())

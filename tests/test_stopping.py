@@ -17,10 +17,11 @@ from twoplayer.core.errors import UserError
 from twoplayer.core.files import read_json_lines
 from twoplayer.runs import checkpoint
 from twoplayer.runs.run_dir import RunFolder
-from twoplayer.training.stopping import AUTO, CRITERIA
-from twoplayer.training.stopping_gap import DualityGap, perturb
-from twoplayer.training.stopping_held_out import HeldOutBatches, mean_and_error
-from twoplayer.training.stopping_rule import Judgement, PatienceRule, best, counted, noise
+from twoplayer.training import stopping
+from twoplayer.training.stopping._held_out import HeldOutBatches, mean_and_error
+from twoplayer.training.stopping._patience import Judgement, PatienceRule, best, counted, noise
+from twoplayer.training.stopping._stopping import AUTO
+from twoplayer.training.stopping.duality_gap import DualityGap, perturb
 
 Tiny = Callable[..., Any]
 
@@ -136,18 +137,18 @@ def test_a_run_ends_by_itself_and_keeps_the_best(
     run = tiny(steps=100, **settings)
     # the best at round 6, and six judgements after it
     assert run.status["state"] == "finished" and run.status["step"] == 18
-    assert run.status["kept"] | {"seconds": 0, "images_seen": 0} == {
+    assert run.status["best_checkpoint"] | {"seconds": 0, "images_seen": 0} == {
         "step": 6, "images_seen": 0, "seconds": 0, "criterion": "plateau", "what": "fd_toy_100", "value": 3.0,
     }  # fmt: skip
-    assert "fd_toy_100 has not fallen below its 3 of round 6" in run.status["message"]
-    assert "round 6 is kept" in run.status["message"]
+    assert "fd_toy_100 has not fallen below its 3 of step 6" in run.status["message"]
+    assert "step 6 is kept" in run.status["message"]
     assert [p.name for p in sorted(run.folder.checkpoints.iterdir())] == ["000000006", "000000018"]
     assert [line["step"] for line in read_json_lines(run.folder.judgements)] == list(range(0, 19, 2))
 
     # what is sampled and reported is what is kept
     opened = Run(run.path)
     assert opened.step == 6 and "round 6 kept as the best by fd_toy_100" in repr(opened)
-    kept = checkpoint.load(checkpoint.at(run.folder.checkpoints, 6))["average"]
+    kept = checkpoint.load(checkpoint.at(run.folder.checkpoints, 6))["ema"]
     assert all(torch.equal(opened.generator.state_dict()[name], tensor) for name, tensor in kept.items())
     assert run.metrics[-1]["step"] == 6
 
@@ -155,15 +156,15 @@ def test_a_run_ends_by_itself_and_keeps_the_best(
     measured = run.metrics
     assert tiny(steps=100, **settings).status["step"] == 18 and run.metrics == measured
     on = tiny(steps=20, **{**settings, "early_stopping": "none"})
-    assert on.status["step"] == 20 and "kept" not in on.status and Run(run.path).step == 20
+    assert on.status["step"] == 20 and "best_checkpoint" not in on.status and Run(run.path).step == 20
 
 
 def test_a_run_that_goes_on_gaining_uses_its_budget(tiny: Tiny, scripted: Callable[[Sequence[float]], None]) -> None:
     scripted([100 * 0.8**i for i in range(40)])
     run = tiny(steps=30, early_stopping="auto", early_stopping_every=2)
     assert run.status["step"] == 30 and run.status["message"] is None
-    assert run.status["kept"]["step"] == 30 and run.step == 30
-    assert AUTO in CRITERIA and run.status["kept"]["criterion"] == AUTO
+    assert run.status["best_checkpoint"]["step"] == 30 and run.step == 30
+    assert AUTO in stopping.names() and run.status["best_checkpoint"]["criterion"] == AUTO
 
 
 def test_without_a_period_a_run_is_judged_thirty_times(tiny: Tiny, scripted: Callable[[Sequence[float]], None]) -> None:
@@ -178,14 +179,14 @@ def test_plateau_needs_a_figure(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> 
 
     nothing = twoplayer.measurement.Measurement((), (), 100)
     monkeypatch.setattr(twoplayer.measurement, "measure", lambda *_, **__: nothing)
-    with pytest.raises(UserError, match="--early-stopping plateau follows a figure, and none can be measured on ring"):
+    with pytest.raises(UserError, match="plateau follows a metric, and none can be measured on ring"):
         tiny(early_stopping="plateau")
 
 
 # ---- criteria
 
 
-@pytest.mark.parametrize("criterion", list(CRITERIA))
+@pytest.mark.parametrize("criterion", stopping.names())
 @pytest.mark.parametrize("method", ["gan1", "wgan-gp", "sngan"])
 def test_judging_leaves_no_trace(method: str, criterion: str, tiny: Tiny) -> None:
     settings = {"steps": 6, "ema_decay": 0.9}
@@ -219,9 +220,9 @@ def trainer(tiny: Tiny) -> Callable[..., Any]:
 
 def test_adversaries_and_tests_share_no_data(trainer: Callable[..., Any]) -> None:
     gap = DualityGap(trainer())
-    train = {tuple(row) for row in gap.subject.dataset.train}
+    train = {tuple(row) for row in gap.run.dataset.train}
     parts = [{tuple(row) for row in half.share.train} for half in (gap.adversaries, gap.testing)]
-    assert [len(part) for part in parts] == [len(gap.subject.dataset.held_out) // 2] * 2
+    assert [len(part) for part in parts] == [len(gap.run.dataset.held_out) // 2] * 2
     assert not (parts[0] & parts[1]) and not (train & (parts[0] | parts[1]))
 
 
@@ -250,13 +251,13 @@ def test_perturbing_adds_noise_in_proportion() -> None:
 def test_the_critics_estimate_is_its_own_loss_turned_round(trainer: Callable[..., Any]) -> None:
     """For a Wasserstein critic: the mean output on held-out data less that on the averaged generator's samples."""
     subject = trainer("wgan", steps=5)
-    found, error = CRITERIA["critic"](subject).judge(5)
-    held_out = HeldOutBatches(subject.config, subject.dataset, subject.placement, "estimate")
+    found, error = stopping.create("critic", subject).judge(5)
+    held_out = HeldOutBatches(subject.config, subject.dataset, subject.device_config, "estimate")
     differences = []
     with torch.no_grad():
         for batch in held_out.batches(5):
-            fake = subject.average.module(subject.game.latents(batch))
-            differences.append(float(subject.game.critic(batch.real).mean() - subject.game.critic(fake).mean()))
+            fake = subject.ema.module(subject.problem.latents(batch))
+            differences.append(float(subject.problem.critic(batch.real).mean() - subject.problem.critic(fake).mean()))
     assert found == pytest.approx(np.mean(differences), abs=1e-5)
     assert error == pytest.approx(np.std(differences, ddof=1) / np.sqrt(len(differences)), abs=1e-5)
 
@@ -264,21 +265,19 @@ def test_the_critics_estimate_is_its_own_loss_turned_round(trainer: Callable[...
 def test_judgements_are_of_the_same_samples(trainer: Callable[..., Any]) -> None:
     """So that their differences are the players'."""
     subject = trainer()
-    for kind in (CRITERIA["critic"], DualityGap):
+    for kind in (stopping.family.find("critic"), DualityGap):
         criterion = kind(subject)
         assert criterion.judge(4) == criterion.judge(4) == kind(subject).judge(4)
 
 
 def test_what_a_criterion_cannot_judge(tiny: Tiny) -> None:
     with pytest.raises(
-        UserError, match="--early-stopping duality-gap moves a generator's weights, and icfg moves samples"
+        UserError, match="duality-gap moves the weights of a generator against a critic, which icfg does not"
     ):
         tiny("icfg", early_stopping="duality-gap", **{"algorithm.pool_size": 16, "algorithm.functional_steps": 2})
-    with pytest.raises(
-        UserError, match=r"0 of them are too few: set --held-out to 0\.1, or --early-stopping to plateau"
-    ):
+    with pytest.raises(UserError, match=r"0 of them are too few: set held_out to 0\.1, or early_stopping to plateau"):
         tiny("gan1", np.zeros((40, 2)) + np.arange(40)[:, None], early_stopping="critic", held_out=0.0)
-    with pytest.raises(UserError, match="early_stopping must be 'none', 'auto', 'plateau', 'duality-gap' or 'critic'"):
+    with pytest.raises(UserError, match="early_stopping must be one of none, auto, critic, duality-gap, plateau"):
         tiny("gan1", early_stopping="sometime")
 
 
@@ -316,7 +315,7 @@ def test_killed_and_resumed_it_ends_where_it_would_have(tmp_path: Path) -> None:
     assert told(killed) == told(alone)
     assert_same_state(state(killed / "run"), state(alone / "run"))
     one, other = (RunFolder(folder / "run").status() for folder in (killed, alone))
-    assert one["kept"]["step"] == other["kept"]["step"] and one["step"] == other["step"]
-    mine, others = (tensors(checkpoint.load(checkpoint.at(folder / "run" / "checkpoints", one["kept"]["step"])))
+    assert one["best_checkpoint"]["step"] == other["best_checkpoint"]["step"] and one["step"] == other["step"]
+    mine, others = (tensors(checkpoint.load(checkpoint.at(folder / "run" / "checkpoints", one["best_checkpoint"]["step"])))
                     for folder in (killed, alone))  # fmt: skip
     assert all(torch.equal(mine[name], others[name]) for name in others)

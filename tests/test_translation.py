@@ -18,12 +18,13 @@ from twoplayer.core.device import place
 from twoplayer.core.errors import UserError
 from twoplayer.core.rng import torch_generator
 from twoplayer.data._base import Dataset
-from twoplayer.games._base import Batch
+from twoplayer.games._factory import DataSpec, ModuleFactory
 from twoplayer.games._image_pool import ImagePool
 from twoplayer.games._jitter import jittered
-from twoplayer.games._translation import ImageInputs, kept_pictures
-from twoplayer.games.paired_translation import PairedTranslationGame
-from twoplayer.games.unpaired_translation import UnpairedTranslationGame
+from twoplayer.games._problem import Batch
+from twoplayer.games._translation import ImageInputs, stored_images
+from twoplayer.games.paired_translation import PairedTranslationGame, PairedTranslationOptions
+from twoplayer.games.unpaired_translation import UnpairedTranslationGame, UnpairedTranslationOptions
 from twoplayer.sampling.generate import SampleFormat, draw
 from twoplayer.training.batches import Batches
 
@@ -35,7 +36,7 @@ class Pairs(Batch):
     """Batch number `number`: grey noise, and the same in colour upside down."""
 
     def __init__(self, number: int, size: int = 4, partner_channels: int = 3) -> None:
-        self.number, self.size, self.rounds = number, size, 0
+        self.number, self.size, self.step = number, size, 0
         self.partner_channels = partner_channels
 
     @property
@@ -66,16 +67,18 @@ def paired(objective: str = "non-saturating", *rules: str, **options: Any) -> Pa
     torch.manual_seed(0)
     given, wanted = (A, B) if options.get("direction") != "BtoA" else (B, A)
     made = [regularizers.create(r) for r in rules]
-    return PairedTranslationGame(translator(given, wanted), critic(4), objectives.create(objective), made, **options)
+    factory = ModuleFactory(
+        translator(given, wanted), critic(4), objectives.create(objective), made, data_spec=DataSpec(A, B)
+    )
+    return PairedTranslationGame(factory, PairedTranslationOptions(**options))
 
 
 def unpaired(partner: tuple[int, ...] = B, objective: str = "least-squares", *rules: str, **options: Any) -> Any:
     torch.manual_seed(0)
     made = [regularizers.create(r) for r in rules]
-    return UnpairedTranslationGame(
-        (translator(A, partner), translator(partner, A)), (critic(1), critic(partner[0])), (A, partner),
-        objectives.create(objective), made, **options,
-    )  # fmt: skip
+    translators, critics = [translator(A, partner), translator(partner, A)], [critic(1), critic(partner[0])]
+    factory = ModuleFactory(translators, critics, objectives.create(objective), made, data_spec=DataSpec(A, partner))
+    return UnpairedTranslationGame(factory, UnpairedTranslationOptions(**options))
 
 
 def moved(before: dict[str, Tensor], after: dict[str, Tensor]) -> set[str]:
@@ -106,10 +109,10 @@ def test_each_step_moves_its_own_player_alone(make: Any, objective: str) -> None
     algorithm, batch = Alternating(game, adam), Pairs(1)
     start = weights(game)
     generated = game.generate(batch)
-    algorithm.move("critic", game.critic_loss(batch, generated))
+    algorithm.optimizer_step("critic", game.critic_loss(batch, generated))
     between = weights(game)
     assert moved(start, between) <= {"critic", "histories"} and "critic" in moved(start, between)
-    algorithm.move("generator", game.generator_loss(batch, generated))
+    algorithm.optimizer_step("generator", game.generator_loss(batch, generated))
     assert moved(between, weights(game)) == (
         {"translator"} if isinstance(game, PairedTranslationGame) else {"generator"}
     )
@@ -170,8 +173,8 @@ def test_without_the_critic_it_is_a_regression() -> None:
 def test_the_other_direction_swaps_the_sides() -> None:
     game, batch = paired(direction="BtoA"), Pairs(1)
     assert game.generate(batch).shape == (4, *A)
-    assert PairedTranslationGame.target(dataset(), direction="BtoA").train.shape[-1] == 1
-    assert PairedTranslationGame.target(dataset()).train.shape[-1] == 3
+    assert PairedTranslationGame.target(dataset(), PairedTranslationOptions(direction="BtoA")).train.shape[-1] == 1
+    assert PairedTranslationGame.target(dataset(), PairedTranslationOptions()).train.shape[-1] == 3
 
 
 def test_there_and_back_again_is_what_the_cycle_measures() -> None:
@@ -215,7 +218,7 @@ def test_training_on_pairs_brings_translations_nearer() -> None:
 
     before = distance()
     for _ in range(30):
-        algorithm.round(iter(lambda: batch, None))  # type: ignore[arg-type]
+        algorithm.step(iter(lambda: batch, None))  # type: ignore[arg-type]
     assert distance() < before - 0.1
 
 
@@ -247,7 +250,7 @@ def test_augmentation_adapts_by_images_and_to_every_critic(make: Any, monkeypatc
     game.critic_loss(batch, game.generate(batch))
     margins: list[Tensor] = []
     monkeypatch.setattr(augment, "adapt", margins.append)
-    game.end_round()
+    game.end_step()
     assert len(margins[0]) == batch.size and margins[0].numel() > batch.size
     wanted = torch.cat([scores[: len(scores) // 2] for scores in real])  # both sides in one pass, real ones first
     assert torch.equal(margins[0].flatten(), wanted)
@@ -379,7 +382,7 @@ def test_each_picture_of_a_pair_is_changed_by_its_own_colours() -> None:
 
 
 def test_pictures_are_held_out_ones_each_once() -> None:
-    kept = kept_pictures(dataset(), "AtoB")
+    kept = stored_images(dataset(), "AtoB")
     pictures = ImageInputs(kept, "AtoB")
     drawn = pictures.draw(100, 0, "evaluation")
     assert drawn.shape == (4, *A) and drawn.abs().max() <= 1
@@ -392,19 +395,19 @@ def test_pictures_are_held_out_ones_each_once() -> None:
 def test_one_held_out_picture_is_too_few_to_be_kept_alone() -> None:
     whole = dataset()
     few = dataset(held_out=whole.held_out[:1], partner_held_out=whole.partner_held_out[:1])
-    assert len(kept_pictures(few, "AtoB").tensors["source"]) == len(few.train)
+    assert len(stored_images(few, "AtoB").tensors["source"]) == len(few.train)
 
 
 def test_the_grid_shows_given_translated_and_true_beside_each_other() -> None:
-    grid = ImageInputs(kept_pictures(dataset(), "AtoB"), "AtoB").grid(64, 0)
-    assert grid.columns == 12 and grid.captions[:3] == ("given", "translated", "true")
+    grid = ImageInputs(stored_images(dataset(), "AtoB"), "AtoB").grid(64, 0)
+    assert grid.columns == 12 and grid.captions[:3] == ("input", "translated", "true")
     shown = grid.arrange(np.full((4, SIDE, SIDE, 3), 7, np.uint8))
     assert shown.shape == (12, SIDE, SIDE, 3)
     np.testing.assert_array_equal(shown[0, ..., :1], dataset().held_out[0])
     assert (shown[1] == 7).all()
     np.testing.assert_array_equal(shown[2], 255 - dataset().held_out[0].repeat(3, -1))
-    alone = ImageInputs(kept_pictures(dataset(paired=False), "BtoA"), "BtoA").grid(64, 0)
-    assert alone.captions[:2] == ("given", "translated") and alone.inputs.shape == (4, *B)
+    alone = ImageInputs(stored_images(dataset(paired=False), "BtoA"), "BtoA").grid(64, 0)
+    assert alone.captions[:2] == ("input", "translated") and alone.inputs.shape == (4, *B)
 
 
 @pytest.mark.parametrize("make", [paired, unpaired])
@@ -412,17 +415,19 @@ def test_real_pictures_are_of_the_side_that_is_aimed_at(make: Any) -> None:
     whole = dataset()
     for direction, side in (("AtoB", whole.partner_held_out), ("BtoA", whole.held_out)):
         game = make(direction=direction)
-        np.testing.assert_array_equal(game.inputs(kept_pictures(whole, direction)).real(whole, 3), side[:3])
+        np.testing.assert_array_equal(game.inputs(stored_images(whole, direction)).real(whole, 3), side[:3])
 
 
 def test_games_say_what_data_they_need() -> None:
     one_sided = dataset(partner_train=None, partner_held_out=None, paired=False)
     for game in (PairedTranslationGame, UnpairedTranslationGame):
         with pytest.raises(UserError, match="has one side"):
-            game.study(one_sided, 0)
+            game.study(one_sided, 0, game.Options())
     with pytest.raises(UserError, match=r"not paired \(12 and 9 images\)"):
-        PairedTranslationGame.study(dataset(paired=False, partner_train=dataset().partner_train[:5]), 0)
-    UnpairedTranslationGame.study(dataset(paired=False), 0)
+        PairedTranslationGame.study(
+            dataset(paired=False, partner_train=dataset().partner_train[:5]), 0, PairedTranslationOptions()
+        )
+    UnpairedTranslationGame.study(dataset(paired=False), 0, UnpairedTranslationOptions())
 
 
 def test_the_pairing_is_hidden_from_the_unpaired_game_alone() -> None:
@@ -432,7 +437,7 @@ def test_the_pairing_is_hidden_from_the_unpaired_game_alone() -> None:
     where = place("cpu", "fp32", "contiguous", "images")
 
     def drawn(game: Any) -> np.ndarray:
-        batches = Batches(made, 4, 0, where, game.study(made, 0))
+        batches = Batches(made, 4, 0, where, game.study(made, 0, game.Options()))
         sides = [(batch.real, batch.partner) for batch in (next(batches) for _ in range(20))]
         values = [[((side[:, 0, 0, 0] + 1) * 127.5).round().numpy() for side in both] for both in sides]
         return np.array(values).transpose(1, 0, 2).reshape(2, 10, 8)  # side, epoch, sample
@@ -443,7 +448,7 @@ def test_the_pairing_is_hidden_from_the_unpaired_game_alone() -> None:
     np.testing.assert_array_equal(own, real)
     assert (np.sort(other, 1) == np.arange(8)).all()
     assert 2 <= (own == other).sum() <= 20  # by chance 10 of 80 meet their partner
-    kept = UnpairedTranslationGame.study(made, 0).kept
+    kept = UnpairedTranslationGame.study(made, 0, UnpairedTranslationOptions()).stored
     np.testing.assert_array_equal(kept.tensors["partner"], made.partner_held_out)
 
 
@@ -451,4 +456,4 @@ def test_a_run_that_lost_its_pictures_says_so() -> None:
     with pytest.raises(UserError, match="lost the images"):
         ImageInputs(None, "AtoB")
     with pytest.raises(UserError, match="cannot be asked for a label"):
-        ImageInputs(kept_pictures(dataset(), "AtoB"), "AtoB").wanting({"label": "cat"})
+        ImageInputs(stored_images(dataset(), "AtoB"), "AtoB").with_conditions({"label": "cat"})

@@ -15,6 +15,7 @@ from twoplayer.algorithms._lookahead import Lookahead
 from twoplayer.algorithms.alternating import Alternating
 from twoplayer.algorithms.unrolled import Unrolled
 from twoplayer.core.errors import UserError
+from twoplayer.games._factory import ModuleFactory
 from twoplayer.games.generation import GenerationGame
 
 RATE = 1e-2
@@ -24,7 +25,9 @@ def game(*rules: str, critic: nn.Module | None = None, double: bool = False) -> 
     players = [generator(), critic or TinyCritic()]
     if double:
         players = [p.double() for p in players]
-    return GenerationGame(*players, objectives.create("minimax"), [regularizers.create(r) for r in rules])
+    return GenerationGame(
+        ModuleFactory(*players, objectives.create("minimax"), [regularizers.create(r) for r in rules])
+    )
 
 
 class Double(FixedBatch):
@@ -39,7 +42,7 @@ def test_no_unrolling_is_alternating_to_the_bit(reuse: bool) -> None:
     other = Unrolled(game("gradient-penalty"), adam, unroll_steps=0, critic_steps=2, reuse_samples=reuse)
     streams = Stream(), Stream()
     for _ in range(3):
-        values = one.round(streams[0]).values, other.round(streams[1]).values
+        values = one.step(streams[0]).values, other.step(streams[1]).values
     assert all(torch.equal(v, values[1][k]) for k, v in values[0].items())
     assert all(torch.equal(v, other.game.state_dict()[k]) for k, v in one.game.state_dict().items())
 
@@ -55,7 +58,7 @@ def test_the_gradient_goes_through_the_steps_ahead(inner: Any, rules: tuple[str,
     def generated() -> Tensor:
         return played.generator(played.latents(batch).double())
 
-    (gradient,) = torch.autograd.grad(algorithm.answer(batch, generated()).total, weight)
+    (gradient,) = torch.autograd.grad(algorithm.generator_loss(batch, generated()).total, weight)
 
     def after_two_steps(change: float) -> float:
         twin = copy.deepcopy(played)
@@ -83,14 +86,14 @@ def test_looking_ahead_goes_on_from_the_optimizers_moments() -> None:
     played = game()
     algorithm, stream = Unrolled(played, adam, unroll_steps=1), Stream()
     for _ in range(3):
-        algorithm.round(stream)
+        algorithm.step(stream)
     twin = copy.deepcopy(played)
     batch = FixedBatch(9)
     loss = played.critic_loss(batch, played.generate(batch).detach()).total
     ahead = Lookahead(played.critic, algorithm.optimizers["critic"], "adam")
     ahead.step(loss)
     found = {name: weight.detach() for name, weight in ahead.weights.items()}
-    algorithm.move("critic", played.critic_loss(batch, played.generate(batch)))
+    algorithm.optimizer_step("critic", played.critic_loss(batch, played.generate(batch)))
     for name, weight in played.critic.named_parameters():
         torch.testing.assert_close(found[name], weight.detach(), rtol=1e-5, atol=1e-6)
         assert not torch.equal(weight, dict(twin.critic.named_parameters())[name])
@@ -100,7 +103,7 @@ def test_the_critic_moves_once_and_its_buffers_know_nothing_of_the_look_ahead() 
     def play(kind: type, **options: Any) -> Any:
         played = game("spectral-norm", critic=TinyCritic(nn.BatchNorm1d(8)))
         algorithm = kind(played, adam, **options)
-        algorithm.round(Stream())
+        algorithm.step(Stream())
         return algorithm
 
     plain, unrolled = play(Alternating), play(Unrolled, unroll_steps=3)
@@ -113,7 +116,7 @@ def test_the_critic_moves_once_and_its_buffers_know_nothing_of_the_look_ahead() 
     assert kinds >= {"num_batches_tracked", "running_mean", "running_var", "u", "v"}
     alone = Alternating(game("spectral-norm", critic=TinyCritic(nn.BatchNorm1d(8))), adam)
     batch = next(Stream())
-    alone.move("critic", alone.game.critic_loss(batch, alone.game.generate(batch)))
+    alone.optimizer_step("critic", alone.game.critic_loss(batch, alone.game.generate(batch)))
     for name, buffer in alone.game.critic.named_buffers():
         assert torch.equal(buffers[name], buffer), name
     assert {int(b) for n, b in buffers.items() if n.endswith("num_batches_tracked")} == {2}  # its real and its fake
@@ -124,12 +127,14 @@ def test_the_critic_moves_once_and_its_buffers_know_nothing_of_the_look_ahead() 
 def test_a_clipped_critic_stays_clipped_looking_ahead() -> None:
     """Against finite differences of the loss after two real steps, each of them clipped."""
     players, batch = (generator().double(), TinyCritic().double()), Double(1)
-    played = GenerationGame(*players, objectives.create("minimax"), [regularizers.create("clip", limit=0.2)])
+    played = GenerationGame(
+        ModuleFactory(*players, objectives.create("minimax"), [regularizers.create("clip", limit=0.2)])
+    )
     algorithm = Unrolled(played, adam, unroll_steps=2, inner_optimizer="sgd")
     algorithm.optimizers["critic"].param_groups[0]["lr"] = 1.0
     weight = next(played.generator.parameters())
     (gradient,) = torch.autograd.grad(
-        algorithm.answer(batch, played.generator(played.latents(batch).double())).total, weight
+        algorithm.generator_loss(batch, played.generator(played.latents(batch).double())).total, weight
     )
 
     def after_two_steps(change: float) -> float:
@@ -157,10 +162,10 @@ def test_an_adaptive_objective_hears_of_the_real_step_alone() -> None:
     algorithm = Unrolled(played, adam, unroll_steps=2)
     batch = FixedBatch(1)
     generated = played.generate(batch)
-    algorithm.move("critic", played.critic_loss(batch, generated))
-    heard = played._last
-    algorithm.answer(batch, generated)
-    assert played._last is heard
+    algorithm.optimizer_step("critic", played.critic_loss(batch, generated))
+    outputs = played._last_outputs
+    algorithm.generator_loss(batch, generated)
+    assert played._last_outputs is outputs
 
 
 def test_no_negative_look_ahead_and_no_unknown_steps() -> None:

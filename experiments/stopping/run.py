@@ -25,6 +25,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from twoplayer.training.stopping_rule import Judgement, PatienceRule, best, counted
+
 from twoplayer.core.device import place
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import read_json, write_atomic, write_json
@@ -33,7 +35,6 @@ from twoplayer.runs.dataset import reopen
 from twoplayer.runs.run_dir import RunFolder
 from twoplayer.training.assemble import restored
 from twoplayer.training.stopping import CRITERIA
-from twoplayer.training.stopping_rule import Judgement, PatienceRule, best, counted
 
 HERE = Path(__file__).parent
 METHODS = ("default", "gan1", "lsgan", "wgan-gp", "sngan", "r3gan")

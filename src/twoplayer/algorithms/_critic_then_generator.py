@@ -1,55 +1,63 @@
-"""What alternating and unrolled games share: k critic steps, then one answer of the generator."""
+"""What alternating and unrolled games share: k critic steps, then one generator step."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from torch import nn
 
-from twoplayer.algorithms._base import Algorithm, OptimizerFactory, StepRecord
+from twoplayer.algorithms._base import AdversarialAlgorithm, OptimizerFactory, StepRecord
 from twoplayer.core.ranges import at_least
-from twoplayer.games._base import Batch, Game, Loss
+from twoplayer.games._problem import Batch, BatchStream, Loss, TrainingProblem
 
 __all__ = ["CriticThenGenerator"]
 
 
-class CriticThenGenerator(Algorithm):
+class CriticThenGenerator(AdversarialAlgorithm):
     """The critic moves `critic_steps` times, then the generator once.
 
-    With `reuse_samples` the generator answers on the samples that the last critic step saw, so that one pass of the
-    generator serves both players, as in DCGAN's own code. Without it the generator draws new latents, as
+    With `reuse_samples` the generator's loss is taken on the samples that the last critic step saw, so that one pass of
+    the generator serves both players, as in DCGAN's own code. Without it the generator draws new latents, as
     Algorithm 1 is printed.
     """
 
-    def __init__(self, game: Game, make_optimizer: OptimizerFactory, *, critic_steps: int, reuse_samples: bool) -> None:
+    schedulable: ClassVar[frozenset[str]] = frozenset({"critic_steps"})
+
+    def __init__(
+        self, problem: TrainingProblem, make_optimizer: OptimizerFactory, *, critic_steps: int, reuse_samples: bool
+    ) -> None:
         at_least(1, critic_steps=critic_steps)
-        super().__init__(game, make_optimizer)
+        super().__init__(problem, make_optimizer)
         self.critic_steps, self.reuse_samples = critic_steps, reuse_samples
 
-    @property
-    def sampler(self) -> nn.Module:
-        return self.game.sampler
-
     @abstractmethod
-    def answer(self, batch: Batch, generated: Any) -> Loss:
-        """What the generator minimizes, given the critic as it is now."""
+    def generator_loss(self, batch: Batch, generated: Any) -> Loss:
+        """What the generator minimizes against the critic as it is now."""
 
-    def round(self, batches: Iterator[Batch]) -> StepRecord:
+    def step(self, batches: BatchStream) -> StepRecord:
         record = StepRecord()
-        for step in range(self.critic_steps):  # Goodfellow et al. 2014, Algorithm 1
-            shared = self.reuse_samples and step == self.critic_steps - 1
+        for k in range(self.critic_steps):  # Goodfellow et al. 2014, Algorithm 1
+            shared = self.reuse_samples and k == self.critic_steps - 1
             batch = next(batches)
             with torch.set_grad_enabled(shared):
                 generated = self.game.generate(batch)
-            record.add(self.move("critic", self.game.critic_loss(batch, generated)))
+            record.add(self.optimizer_step("critic", self.game.critic_loss(batch, generated)))
             self.game.after_critic_step()
+            lazy = self.game.lazy_critic_loss(batch, generated)
+            if lazy is not None:
+                self.optimizer_step("critic", lazy)
+                record.add(lazy.parts)
+                self.game.after_critic_step()
         if not self.reuse_samples:
-            batch = next(batches)
-            batch.for_critic = False
+            batch = batches.without_critic(reads_data=self.game.generator_reads_data)
             generated = self.game.generate(batch)
-        record.add(self.move("generator", self.answer(batch, generated)))
-        self.game.end_round()
+        loss = self.generator_loss(batch, generated)
+        penalty = self.game.generator_penalty(batch, lazy=False)
+        record.add(self.optimizer_step("generator", loss if penalty is None else loss + penalty))
+        lazy = self.game.generator_penalty(batch, lazy=True)
+        if lazy is not None:
+            self.optimizer_step("generator", lazy)
+            record.add(lazy.parts)
+        self.game.end_step()
         return record

@@ -30,33 +30,35 @@ class Lookahead:
         self.beta1, self.beta2 = group.get("betas", (0.5, 0.999))
         self.eps = group.get("eps", 1e-8)
         own = isinstance(optimizer, Adam)
-        kept = {n: optimizer.state[p] if own and p in optimizer.state else {} for n, p in module.named_parameters()}
-        self.count = max((int(s["step"]) for s in kept.values() if s), default=0)
+        states = {n: optimizer.state[p] if own and p in optimizer.state else {} for n, p in module.named_parameters()}
+        self.count = max((int(s["step"]) for s in states.values() if s), default=0)
         moments = ("exp_avg", "exp_avg_sq")
         self.mean, self.square = (
-            {n: kept[n].get(moment, torch.zeros_like(p)).clone() for n, p in self.weights.items()} for moment in moments
+            {n: states[n].get(moment, torch.zeros_like(p)).clone() for n, p in self.weights.items()}
+            for moment in moments
         )
 
     @property
-    def held(self) -> dict[str, Tensor]:
+    def tensors(self) -> dict[str, Tensor]:
         """Weights, with their graph, and buffers, which passes may write to."""
         return {**self.weights, **self.buffers}
 
     def step(self, loss: Tensor) -> None:
         """One more step down `loss`."""
-        found = torch.autograd.grad(loss, list(self.weights.values()), create_graph=True, allow_unused=True)
-        gradients = {n: g for n, g in zip(self.weights, found, strict=True) if g is not None}
+        all_gradients = torch.autograd.grad(loss, list(self.weights.values()), create_graph=True, allow_unused=True)
+        gradients = {n: g for n, g in zip(self.weights, all_gradients, strict=True) if g is not None}
         self.count += 1
         for name, gradient in _over_processes(gradients).items():
             self.weights = {**self.weights, name: self.weights[name] - self.rate * self._direction(name, gradient)}
 
     def constrain(self, enforce: Callable[[dict[str, Tensor]], object]) -> None:
         """Hold the weights where `enforce` puts copies of them; one that it moves depends on nothing any more."""
-        held = {name: weight.detach().clone() for name, weight in self.weights.items()}
-        enforce({**held, **self.buffers})
+        constrained = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        enforce({**constrained, **self.buffers})
         for name, weight in self.weights.items():
-            if not torch.equal(held[name], weight):
-                self.weights = {**self.weights, name: torch.where(held[name] == weight, weight, held[name])}
+            if not torch.equal(constrained[name], weight):
+                merged = torch.where(constrained[name] == weight, weight, constrained[name])
+                self.weights = {**self.weights, name: merged}
 
     def _direction(self, name: str, gradient: Tensor) -> Tensor:
         if self.rule == "sgd":

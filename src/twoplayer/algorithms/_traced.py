@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from torch.fx import GraphModule
 from torch.nn import functional as F
 
-from twoplayer.algorithms._refined_generator import FunctionalSteps, RefinedGenerator, beside
+from twoplayer.algorithms._refined_generator import FunctionalSteps, RefinedGenerator, conditions_in
 
 __all__ = ["TracedRefinedGenerator"]
 
 
 @final
 class TracedRefinedGenerator(nn.Module):
-    """The first `functional_steps` steps of a `RefinedGenerator` for samples of that shape, without autograd.
+    """The first `functional_steps` steps of a `RefinedGenerator` without autograd, for samples of that shape.
 
     One step is traced with autograd running inside it, for any number of samples. All steps share that trace, each
     with its own row of weights. Stays on the device of `refined`.
@@ -30,39 +30,39 @@ class TracedRefinedGenerator(nn.Module):
     def __init__(self, refined: RefinedGenerator, functional_steps: int, shape: tuple[int, ...]) -> None:
         super().__init__()
         steps = refined.steps
-        self.base, self.told_from = refined.base, refined.told_from
+        self.base, self.conditions_from = refined.base, refined.conditions_from
         self.register_buffer("weights", steps.weights[:functional_steps].clone())
         self.register_buffer("rates", steps.rates[:functional_steps].clone())
-        width = 0 if refined.told_from is None else int(refined.latent_dim) - refined.told_from
+        width = 0 if refined.conditions_from is None else int(refined.latent_dim) - refined.conditions_from
         self.step = _trace(steps, shape, width)
 
     def forward(self, inputs: Tensor) -> Tensor:
         samples: Tensor = self.base(inputs)
-        told = beside(inputs, self.told_from)
+        conditions = conditions_in(inputs, self.conditions_from)
         for weights, rate in zip(self.weights.unbind(), self.rates.unbind(), strict=True):
-            samples = self.step(samples, rate, weights, *told)
+            samples = self.step(samples, rate, weights, *conditions)
         return samples
 
 
 def _trace(steps: FunctionalSteps, shape: tuple[int, ...], width: int) -> GraphModule:
-    """A step as a graph of samples, η, a snapshot's row, and, where `width` is not 0, what its critic is told."""
+    """A step as a graph of samples, η, a snapshot's row, and, where `width` is not 0, its critic's conditions."""
     from torch.fx.experimental.proxy_tensor import make_fx
 
-    def step(samples: Tensor, rate: Tensor, weights: Tensor, *told: Tensor) -> Tensor:
+    def step(samples: Tensor, rate: Tensor, weights: Tensor, *conditions: Tensor) -> Tensor:
         # Views of known sizes: a trace that leaves more open than the number of samples takes ten times as long.
         samples = samples.view(samples.shape[0], *shape)
-        beside = [given.view(given.shape[0], width) for given in told]
-        return steps.step(samples, rate, steps.pieces(weights), *beside)
+        sized = [c.view(c.shape[0], width) for c in conditions]
+        return steps.step(samples, rate, steps.pieces(weights), *sized)
 
     weights = torch.zeros_like(steps.weights[0])
     rows = next(n for n in count(2) if n not in (*shape, width, len(weights)))  # equal sizes are taken for one
-    told = [weights.new_zeros(rows, width)] if width else []
+    conditions = [weights.new_zeros(rows, width)] if width else []
     samples, rate = weights.new_zeros(rows, *shape), weights.new_ones(())
     table: dict[Any, Callable[..., Any]] = {
         torch.ops.aten.convolution_backward.default: _slope_of_convolution,
         torch.ops.aten.avg_pool2d_backward.default: _slope_of_means,
     }
-    return make_fx(step, table, tracing_mode="symbolic")(samples, rate, weights, *told)
+    return make_fx(step, table, tracing_mode="symbolic")(samples, rate, weights, *conditions)
 
 
 def _slope_of_convolution(

@@ -10,7 +10,7 @@ from typing import Any, final
 from twoplayer.algorithms._base import OptimizerFactory
 from twoplayer.algorithms._critic_then_generator import CriticThenGenerator
 from twoplayer.core.ranges import Count
-from twoplayer.games._base import Batch, Game, Loss
+from twoplayer.games._problem import Batch, Loss, TrainingProblem
 
 __all__ = ["Alternating"]
 
@@ -19,13 +19,21 @@ __all__ = ["Alternating"]
 class Alternating(CriticThenGenerator):
     """`critic_steps` critic steps, then one of the generator against the critic as it is.
 
-    With `reuse_samples` the generator answers on the samples that the last critic step saw, else on new ones.
+    Args:
+        critic_steps: critic steps for each generator step, k in the paper.
+        reuse_samples: whether the generator's loss is taken on the samples that the last critic step saw, as in DCGAN's
+            own code, or on new ones, as the algorithm is printed.
     """
 
     def __init__(
-        self, game: Game, make_optimizer: OptimizerFactory, *, critic_steps: Count = 1, reuse_samples: bool = True
+        self,
+        problem: TrainingProblem,
+        make_optimizer: OptimizerFactory,
+        *,
+        critic_steps: Count = 1,
+        reuse_samples: bool = True,
     ) -> None:
-        super().__init__(game, make_optimizer, critic_steps=critic_steps, reuse_samples=reuse_samples)
+        super().__init__(problem, make_optimizer, critic_steps=critic_steps, reuse_samples=reuse_samples)
 
-    def answer(self, batch: Batch, generated: Any) -> Loss:
+    def generator_loss(self, batch: Batch, generated: Any) -> Loss:
         return self.game.generator_loss(batch, generated)

@@ -18,7 +18,7 @@ from twoplayer.algorithms._refined_generator import Scaling
 from twoplayer.algorithms._step_size import StepSize
 from twoplayer.core import distributed
 from twoplayer.core.ranges import Count, Positive, Share, at_least
-from twoplayer.games._base import Batch, Game
+from twoplayer.games._problem import Batch, TrainingProblem
 
 __all__ = ["CFG"]
 
@@ -30,20 +30,27 @@ PATIENCE = 2
 
 @final
 class CFG(GrowingGenerator):
-    """Each of `functional_steps` (T) rounds fits the critic and moves the pool of `pool_size` samples once.
+    """Each step fits the critic and then moves the pool once; after `functional_steps` steps training is done.
 
-    The critic moves until the mean loss of 20 steps was no lower than the least so far twice in a row, and
-    `critic_steps` times at most. It starts from the last round's weights, or with `reset_critic` from its first ones.
-    `scaling` is s(x): one, gan0 or gan1. `step_size` is η; left out, the first step moves samples by `step_share` of
-    the data's standard deviation, all others take its η, and what a step may move falls linearly to 0.
+    The critic's fit ends when the mean loss of 20 critic steps was no lower than the lowest so far twice in a row.
 
-    Departures from Algorithm 1: one pool throughout instead of new z, near-optimality told by the training loss of a
-    moving critic, a warm start unless `reset_critic`, and η as above.
+    Departures from Algorithm 1: one pool throughout instead of new z, near-optimality judged by the training loss of a
+    moving critic, a warm start unless `reset_critic`, and η as described.
+
+    Args:
+        functional_steps: functional gradient steps, T in the paper.
+        critic_steps: critic steps before each of them, at most.
+        reset_critic: whether the critic starts from its first weights each time, or from the last step's.
+        pool_size: samples that are moved.
+        scaling: s(x): ``one``, ``gan0`` or ``gan1``.
+        step_size: η; None chooses it so that the first step moves samples by `step_share` of the data's standard
+            deviation; all others take its η, and the largest move falls linearly to 0.
+        step_share: largest move of a step, as a share of the data's standard deviation, in (0, 1].
     """
 
     def __init__(
         self,
-        game: Game,
+        problem: TrainingProblem,
         make_optimizer: OptimizerFactory,
         *,
         functional_steps: Count = 200,
@@ -57,7 +64,7 @@ class CFG(GrowingGenerator):
         at_least(1, critic_steps=critic_steps)
         size = StepSize(step_size, step_share, 1)
         super().__init__(
-            game,
+            problem,
             make_optimizer,
             functional_steps=functional_steps,
             pool_size=pool_size,
@@ -66,7 +73,7 @@ class CFG(GrowingGenerator):
         )
         self.critic_steps, self.reset_critic = critic_steps, reset_critic
         if reset_critic:
-            self.memories["first critic"] = self.first = copy.deepcopy(self.game.critic)
+            self.extra_state["first critic"] = self.first = copy.deepcopy(self.game.critic)
 
     def fit_critic(self, batches: Iterator[Batch], rows: Iterator[Tensor]) -> StepRecord:
         if self.reset_critic:

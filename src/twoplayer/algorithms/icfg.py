@@ -16,25 +16,32 @@ from twoplayer.algorithms._growing_generator import GrowingGenerator
 from twoplayer.algorithms._refined_generator import Scaling
 from twoplayer.algorithms._step_size import StepSize
 from twoplayer.core.ranges import Count, Positive, Share, at_least
-from twoplayer.games._base import Batch, Game
+from twoplayer.games._problem import Batch, TrainingProblem
 
 __all__ = ["ICFG"]
 
 
 @final
 class ICFG(GrowingGenerator):
-    """Each of `functional_steps` (T) rounds moves the critic `critic_steps` (U) times, then the `pool_size` samples.
+    """Each step moves the critic `critic_steps` times and the pool once, until `functional_steps` are taken.
 
-    `scaling` is s(x): one, gan0 or gan1. `step_size` is η; left out, each of the first `step_size_trials` steps moves
-    samples by `step_share` of the data's standard deviation, the median η of the later half of them is kept, and what a
-    step may move falls linearly to 0.
+    Departures from Algorithm 2: one pool throughout instead of new z, and η as described.
 
-    Departures from Algorithm 2: one pool throughout instead of new z, and η as above.
+    Args:
+        functional_steps: functional gradient steps, T in the paper.
+        critic_steps: critic steps before each of them, U in the paper.
+        pool_size: samples that are moved.
+        scaling: s(x): ``one``, ``gan0`` or ``gan1``.
+        step_size: η; None chooses it: each of the first `step_size_trials` steps moves samples by `step_share` of the
+            data's standard deviation, the median η of the later half of them is used from then on, and the largest move
+            falls linearly to 0.
+        step_share: largest move of a step, as a share of the data's standard deviation, in (0, 1].
+        step_size_trials: steps after which η is settled.
     """
 
     def __init__(
         self,
-        game: Game,
+        problem: TrainingProblem,
         make_optimizer: OptimizerFactory,
         *,
         functional_steps: Count = 200,
@@ -48,7 +55,7 @@ class ICFG(GrowingGenerator):
         at_least(1, critic_steps=critic_steps)
         size = StepSize(step_size, step_share, step_size_trials)
         super().__init__(
-            game,
+            problem,
             make_optimizer,
             functional_steps=functional_steps,
             pool_size=pool_size,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from twoplayer.algorithms._refined_generator import Scaling
 from twoplayer.algorithms._step_size import StepSize
 from twoplayer.core import distributed
 from twoplayer.core.ranges import Count, Positive, Share, at_least, within
-from twoplayer.games._base import Batch, Game, Loss
+from twoplayer.games._problem import Batch, BatchStream, Loss, TrainingProblem
 
 __all__ = ["XICFG"]
 
@@ -32,34 +32,41 @@ filters, 32x32, comes there in 20 epochs, and to 0.5 for other latents; at the r
 
 @final
 class XICFG(FunctionalGradientAlgorithm):
-    """A round is a stage: `pool_size` samples of the approximator G̃, `functional_steps` (T) functional gradient
-    steps on them, then G̃ fitted to the result.
+    """A step is a stage: functional gradient steps on `pool_size` samples of the approximator G̃, then a new fit of G̃.
 
-    Before each step the critic moves `critic_steps` (U) times; it and its optimizer persist. G̃ takes `fit_epochs`
-    over the pool, its rate cut tenfold whenever its loss rises, from a new optimizer in each stage with
-    `reset_optimizer`, as published. The same pool is refined further in `pool_stages` stages before a new one is
-    drawn. `scaling` is s(x): one, gan0 or gan1. `step_size` is η; left out, each of the first `step_size_trials` steps
-    moves samples by `step_share` of the data's standard deviation, the median η of the later half of them is kept, and
-    no step moves them farther than that share. Training is done when a stage's mean |D(real) − D(fake)| exceeds
-    `gap_limit` (None: never) and `gap_stages` stages are over. On images G̃ begins as a random linear map of the
-    latents, fitted until its error is 0.4 of the variance, for 40 epochs at most.
+    What is sampled is the paper's G_T: the G̃ that the last stage began with, and that stage's T functional steps. With
+    `pool_stages` above 1 this holds for the first stage of a pool. In the others the samples of the pool go on from
+    where the last stage left them, not from what G̃ made of that, and the T steps are those made for them. G̃ then stands
+    for all earlier steps, and what is sampled is as near to the pool as G̃ was fitted. On images G̃ begins as a random
+    linear map of the latents, fitted until its error is 0.4 of the variance, for 40 epochs at most.
 
-    What is sampled is the paper's G_T: the G̃ that the last stage began with, and that stage's T steps. With
-    `pool_stages` above 1 this holds for the first stage of a pool. In the others the pool keeps its level: its
-    samples go on from where the last stage left them, not from what G̃ made of that, and the T steps are those made
-    for them. G̃ then stands for all earlier steps, and what is sampled is as near to the pool as G̃ was fitted.
+    Departures from Algorithm 3 and the authors' code: the fit keeps its optimizer's state unless `reset_optimizer`, for
+    3 epochs instead of 10 (in the preset `xicfg` at 5e-4, twice the published rate); the beginning has epochs and a
+    rate of its own; η as described; a gap counts after 500 stages and on a stage's average, where the code waits for
+    2,000 stages, more than the presets have, and looks at the last step's minibatch.
 
-    Departures from Algorithm 3 and the authors' code: the fit goes on with its optimizer's state unless
-    `reset_optimizer`, for 3 epochs instead of 10 (in the preset `xicfg` at 5e-4, twice the published rate); the
-    beginning has epochs and a rate of its own; η as above; a gap counts after 500 stages and on a stage's average,
-    where the code waits for 2,000 stages, more than the presets have, and looks at the last step's minibatch.
+    Args:
+        functional_steps: functional gradient steps of a stage, T in the paper.
+        critic_steps: critic steps before each of them, U in the paper; the critic and its optimizer persist.
+        pool_size: samples that are moved.
+        pool_stages: stages in which the same pool is refined further before a new one is drawn.
+        fit_epochs: epochs over the pool in each fit of G̃; the rate is cut tenfold whenever the loss rises.
+        reset_optimizer: whether each stage fits G̃ with a new optimizer, as published.
+        scaling: s(x): ``one``, ``gan0`` or ``gan1``.
+        step_size: η; None chooses it: each of the first `step_size_trials` steps moves samples by `step_share` of the
+            data's standard deviation, the median η of the later half of them is used from then on, and no step moves
+            them farther than that share.
+        step_share: largest move of a step, as a share of the data's standard deviation, in (0, 1].
+        step_size_trials: functional steps after which η is settled.
+        gap_limit: a stage's mean |D(real) − D(fake)| above which training ends; None for never.
+        gap_stages: stages before which the gap is not looked at.
     """
 
-    averageable = False
+    ema_applies: ClassVar[bool] = False
 
     def __init__(
         self,
-        game: Game,
+        problem: TrainingProblem,
         make_optimizer: OptimizerFactory,
         *,
         functional_steps: Count = 15,
@@ -80,7 +87,7 @@ class XICFG(FunctionalGradientAlgorithm):
         within(Positive | None, gap_limit=gap_limit)
         size = StepSize(step_size, step_share, step_size_trials)
         super().__init__(
-            game,
+            problem,
             make_optimizer,
             functional_steps=functional_steps,
             pool_size=pool_size,
@@ -91,20 +98,20 @@ class XICFG(FunctionalGradientAlgorithm):
         self.reset_optimizer, self.gap_limit, self.gap_stages = reset_optimizer, gap_limit, gap_stages
         self.fit_rate = float(self.optimizers["generator"].param_groups[0]["lr"])
 
-    def round(self, batches: Iterator[Batch]) -> StepRecord:
+    def step(self, batches: BatchStream) -> StepRecord:
         first = next(batches)
         if not self.updates["generator"] and first.real.dim() > 2:
             self._begin(first)
         self._draw_pool(first)  # Algorithm 3: an input pool, and G_0 = G̃
         record = self._refine(chain([first], batches), self.minibatches(first))  # ICFG on it
-        rate = self.share * self.fit_rate
+        rate = self.lr_scale["generator"] * self.fit_rate
         fit = self._fit(self.rows.latents, self.rows.samples, first, self.fit_epochs, rate)  # G̃ to G_T
         record.add({"fit_loss": fit})
-        self.game.end_round()
+        self.game.end_step()
         self.rows.age += 1
         if self.rows.age >= self.pool_stages:
             self.rows.clear()
-        self._judge(record, first.rounds + 1)
+        self._judge(record, first.step + 1)
         return record
 
     def _judge(self, record: StepRecord, stages: int) -> None:
@@ -113,11 +120,11 @@ class XICFG(FunctionalGradientAlgorithm):
         if self.gap_limit is None or stages < self.gap_stages or not gap > self.gap_limit:
             return
         self.done = True
-        self.reason = (
+        self.end_reason = (
             f"ended after stage {stages:,}: |D(real) − D(fake)| was {gap:.3g} in it on average, above gap_limit "
             f"{self.gap_limit:g}"
         )
-        record.notes.append(self.reason)
+        record.notes.append(self.end_reason)
 
     def _begin(self, batch: Batch) -> None:
         """Regress G̃ onto a random linear map (σ 0.01), clamped to [−1, 1], on latents of no later use."""
@@ -174,7 +181,7 @@ class XICFG(FunctionalGradientAlgorithm):
         with self.game.autocast():
             samples = self.game.generator(latents)
         squares = (samples - targets).square().flatten(1)
-        self.move("generator", Loss(squares.sum(1).mean() / 2))
+        self.optimizer_step("generator", Loss(squares.sum(1).mean() / 2))
         error: Tensor = squares.detach().mean()
         return error
 
@@ -187,7 +194,7 @@ class _Beginning(Batch):
     """A batch whose randomness is that of the beginning alone."""
 
     def __init__(self, batch: Batch) -> None:
-        self.batch, self.size, self.rounds = batch, batch.size, batch.rounds
+        self.batch, self.size, self.step = batch, batch.size, batch.step
 
     @property
     def real(self) -> Tensor:  # type: ignore[override]
@@ -197,8 +204,8 @@ class _Beginning(Batch):
     def labels(self) -> Tensor:  # type: ignore[override]
         return self.batch.labels
 
-    def others(self, times: int) -> Tensor:  # type: ignore[override]
-        return self.batch.others(times)
+    def random_conditions(self, times: int) -> Tensor:  # type: ignore[override]
+        return self.batch.random_conditions(times)
 
     def random(self, purpose: str) -> torch.Generator:
         return self.batch.random(f"beginning {purpose}")

@@ -94,9 +94,9 @@ def _train_in(
         raise UserError(f"the data of {folder.path} have changed since it began: give another --run folder")
     heard = [*listeners, *_events(config)] if main else []
     trainer = assemble(folder, config, dataset, placement, heard)
-    if wished is not None and trainer.algorithm.rounds is not None and wished > trainer.algorithm.rounds:
+    if wished is not None and trainer.algorithm.max_steps is not None and wished > trainer.algorithm.max_steps:
         warnings.warn(
-            f"{config.algorithm['name']} is done after {trainer.algorithm.rounds:,} rounds, when all its functional "
+            f"{config.algorithm['name']} is done after {trainer.algorithm.max_steps:,} steps, when all its functional "
             f"steps are taken: for {wished:,} set algorithm.functional_steps to as many",
             stacklevel=3,
         )
@@ -107,7 +107,7 @@ def _train_in(
     for listener in heard:
         listener.on_start(folder, config, dataset, placement)
     if main:
-        trainer.watch = _watch(folder, config, dataset, heard)
+        trainer.monitor = _watch(folder, config, dataset, heard)
     try:
         with _global_random_state(placement.device):
             trainer.run()
@@ -136,8 +136,8 @@ def _begin(folder: RunFolder, config: Config, dataset: Dataset, placement: Any, 
         environment |= {"command": before["command"], "started": before["started"], "resumed": resumed}
     else:
         folder.claim()
-        if trainer.knowledge.kept is not None:
-            folder.keep(trainer.knowledge.kept)
+        if trainer.conditioning.stored is not None:
+            folder.store_conditions(trainer.conditioning.stored)
         folder.write("data", _describe(dataset, trainer))
         # config.yaml comes last: with it the folder is a run.
         folder.write("status", {"state": "running", "step": 0, "images_seen": 0, "seconds": 0.0, "message": None})
@@ -227,7 +227,7 @@ def _describe(dataset: Dataset, trainer: Trainer) -> dict[str, Any]:
         "classes": list(dataset.class_names),
         "partner_shape": dataset.partner_shape,
         "paired": dataset.paired,
-        "given": trainer.knowledge.given,
+        "conditioning": trainer.conditioning.summary,
         "columns": trainer.columns,
         "centre": dataset.centre,
         "scale": dataset.scale,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,19 +15,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from twoplayer.core.registry import family
+
 __all__ = ["Console"]
 
 PLAIN_SECONDS = 15.0
 """How often a line is printed where there is no terminal."""
 NUMBER = re.compile(r"[\d.,%]+(e[+-]?\d+)?")
-SHOWN = {
-    "critic_loss": "critic",
-    "generator_loss": "generator",
-    "real_score": "D(real)",
-    "fake_score": "D(fake)",
-    "critic_gradient_norm": "‖∇critic‖",
-    "generator_gradient_norm": "‖∇generator‖",
-}
 
 
 class Console:
@@ -41,6 +35,8 @@ class Console:
         self.noted: dict[str, float] = {}
         self.judged = ""
         self.samples = "images"
+        self.labels: dict[str, str] = {}
+        """Labels of the logged values that are shown, in their order."""
 
     def __enter__(self) -> Console:
         return self
@@ -51,6 +47,8 @@ class Console:
         self.close()
 
     def on_start(self, folder: Any, config: Any, dataset: Any, placement: Any) -> None:
+        curves = family("games").find(config.game["name"]).curves
+        self.labels = {name: curve.label for name, curve in curves.items()}
         status = f"on {placement}"
         self.samples = dataset.kind
         held_out = f", {len(dataset.held_out):,} held out" if len(dataset.held_out) else ""
@@ -71,10 +69,10 @@ class Console:
 
     def on_progress(self, progress: Any) -> None:
         if self.live is not None:
-            self.live.update(_panel(progress, self.samples))
+            self.live.update(_panel(progress, self.samples, self.labels))
         elif not self.quiet and (time.monotonic() - self.printed > PLAIN_SECONDS or progress.fraction >= 1):
             self.printed = time.monotonic()
-            self._say(_line(progress, self.samples))
+            self._say(_line(progress, self.samples, self.labels))
 
     def on_note(self, text: str) -> None:
         """Say it; of one sentence with other numbers again and again, only the latest now and then."""
@@ -87,7 +85,7 @@ class Console:
 
     def on_figures(self, step: int, figures: Sequence[Any], note: str) -> None:
         if figures:
-            self._say(f"round {step:,}: " + ", ".join(_figure(f) for f in figures))
+            self._say(f"step {step:,}: " + ", ".join(_figure(f) for f in figures))
         if note != self.judged:  # the same judge measures again and again
             self.judged = note
             self._say(note)
@@ -129,22 +127,22 @@ def _figure(figure: Any) -> str:
     return f"{figure.name} {figure.value:.4g}{real}"
 
 
-def _line(progress: Any, samples: str) -> str:
+def _line(progress: Any, samples: str, labels: Mapping[str, str]) -> str:
     left = _left(progress)
-    values = "  ".join(f"{word} {progress.values[k]:.3g}" for k, word in SHOWN.items() if k in progress.values)
+    values = "  ".join(f"{word} {progress.values[k]:.3g}" for k, word in labels.items() if k in progress.values)
     return (
-        f"{progress.fraction:4.0%}  round {progress.step:,}  {progress.images_seen:,} {samples}  "
+        f"{progress.fraction:4.0%}  step {progress.step:,}  {progress.images_seen:,} {samples}  "
         f"{progress.images_per_second:,.0f}/s  {left}  {values}"
     )
 
 
-def _panel(progress: Any, samples: str) -> Table:
+def _panel(progress: Any, samples: str, labels: Mapping[str, str]) -> Table:
     table = Table.grid(padding=(0, 2))
     row: list[Any] = [ProgressBar(total=1.0, completed=progress.fraction, width=24), f"{progress.fraction:.0%}"]
-    row += [f"round {progress.step:,}", f"{progress.images_per_second:,.0f} {samples}/s", _left(progress)]
+    row += [f"step {progress.step:,}", f"{progress.images_per_second:,.0f} {samples}/s", _left(progress)]
     table.add_row(*row)
     values = Table.grid(padding=(0, 2))
-    shown = [(word, progress.values[k]) for k, word in SHOWN.items() if k in progress.values]
+    shown = [(word, progress.values[k]) for k, word in labels.items() if k in progress.values]
     values.add_row(*[Text.assemble((f"{word} ", "dim"), f"{value:.3g}") for word, value in shown])
     whole = Table.grid()
     whole.add_row(table)

@@ -98,7 +98,7 @@ def _open(run: MeasuredRun) -> TrainedRun:
 
 
 def _sample_panel(row: ComparisonRow, run: MeasuredRun, trained: TrainedRun, kind: str) -> SamplePanel:
-    caption = f"{run.replicate}; {run.config.prior} latents of {run.config.latent_dim} dimensions"
+    caption = f"{run.replicate}; {run.config.prior['name']} latents of {run.config.latent_dim} dimensions"
     return SamplePanel(row.label, caption, _picture(trained.draw(SAMPLES[kind], SEED, "comparison"), trained))
 
 
@@ -114,13 +114,13 @@ def _real_panel(run: MeasuredRun, kind: str) -> Iterator[SamplePanel]:
     """Real data in the style of the samples; if the data cannot be opened, the run's own picture of them."""
     from PIL import Image
 
-    from twoplayer.games._inputs import shown
+    from twoplayer.games._inputs import reference_part
     from twoplayer.runs.dataset import reopen
     from twoplayer.training.build import target
 
     trained, own_picture = _open(run), run.path / "samples" / "real.png"
     try:
-        real = shown(target(run.config, reopen(trained.folder)))[: SAMPLES[kind]]
+        real = reference_part(target(run.config, reopen(trained.folder)))[: SAMPLES[kind]]
         yield SamplePanel("Real data", "for comparison", _picture(real, trained))
     except UserError:
         if own_picture.is_file():

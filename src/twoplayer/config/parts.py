@@ -12,5 +12,7 @@ PART_FAMILIES: Mapping[str, str] = {
     "generator": "networks",
     "critic": "networks",
     "algorithm": "algorithms",
+    "optimizer": "optimizers",
+    "prior": "priors",
 }
 """Fields that hold one part, and the families of those parts."""

@@ -28,7 +28,7 @@ FIELDS: Mapping[str, str] = {
 """Fields of the config: the old name and the new one."""
 
 OPTIONS: Mapping[str, Mapping[str, str]] = {
-    "optimizer": {"decay_from": "lr_decay_start", "smoothing": "alpha"},
+    "optimizers": {"decay_from": "lr_decay_start", "smoothing": "alpha"},
     "algorithms": {
         "levels": "functional_steps",
         "pool": "pool_size",
@@ -83,6 +83,15 @@ MEMBERS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Members of a family: the old name and the new one."""
+
+
+OPTIMIZER_OPTIONS: Mapping[str, frozenset[str]] = {
+    "adam": frozenset({"beta1", "beta2"}),
+    "rmsprop": frozenset({"alpha", "momentum"}),
+    "sgd": frozenset({"momentum"}),
+}
+"""Options of the optimizers of release 0.1, which wrote all of them for any optimizer."""
+OPTIONS_OF_ALL_OPTIMIZERS = frozenset[str]().union(*OPTIMIZER_OPTIONS.values())
 
 
 class Renames:
@@ -170,12 +179,21 @@ def current_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     >>> current_settings({"batch": 64, "regularizers": {"instance-noise": {"fade": 100}}})
     {'batch_size': 64, 'regularizers': {'instance-noise': {'fade_steps': 100}}}
     """
-    return Renames().settings(settings)
+    current = Renames().settings(settings)
+    optimizer = current.get("optimizer")
+    if isinstance(optimizer, Mapping):  # release 0.1 wrote the options of all optimizers
+        foreign = OPTIONS_OF_ALL_OPTIMIZERS - OPTIMIZER_OPTIONS.get(
+            str(optimizer.get("name")), OPTIONS_OF_ALL_OPTIMIZERS
+        )
+        current["optimizer"] = {name: value for name, value in optimizer.items() if name not in foreign}
+    if isinstance(current.get("prior"), str):
+        current["prior"] = {"name": current["prior"]}
+    return current
 
 
 def _family_at(path: str) -> str:
-    """The family of the part at a path; an optimizer's options are listed beside the families."""
+    """The family of the part at a path."""
     path = path.replace("-", "_")
     if path == "networks":
         return "networks"
-    return path if path in ("optimizer", "data") else PART_FAMILIES.get(path, "regularizers")
+    return path if path == "data" else PART_FAMILIES.get(path, "regularizers")

@@ -20,6 +20,7 @@ from twoplayer.config.renamed import OPTIONS, Renames
 from twoplayer.config.schema import STOP_FIELDS, Config, Optimizer, Part
 from twoplayer.core.errors import UserError, did_you_mean
 from twoplayer.core.registry import Option, family
+from twoplayer.schedules._base import Schedule, is_schedule
 
 __all__ = ["merge_layers"]
 
@@ -80,7 +81,8 @@ def _defaults(kind: str) -> dict[str, Any]:
         "critic": dict(network),
         "algorithm": {"name": "alternating"},
         "regularizers": {},
-        "optimizer": {},
+        "optimizer": {"name": "adam"},
+        "prior": {"name": "normal"},
     }
 
 
@@ -113,12 +115,14 @@ def _merge(tree: dict[str, Any], layer: Settings, mistakes: list[str]) -> list[t
         mistakes.append(f"{' and '.join(given)} each say when to stop: give one of them")
     for key, value in sorted(layer.items(), key=lambda item: (-item[0].startswith("networks"), item[0] == "augment")):
         name = key.replace("-", "_") if "." not in key else key
-        if name in (*PARTS, "data", "networks", "optimizer"):
+        if name in (*PARTS, "data", "networks"):
             if not _is_part(value):
                 mistakes.append(f"{name} must be a name, or settings such as {{name: ...}}, not {value!r}")
                 continue
             for place in ("generator", "critic") if name == "networks" else (name,):
-                tree[place] = _part(tree.get(place), value, keep=name == "optimizer")
+                tree[place] = _part(
+                    tree.get(place), value, keep=tuple(Optimizer.model_fields) if name == "optimizer" else ()
+                )
         elif name == "regularizers":
             tree[name] = _regularizers(tree.get(name, {}), value, mistakes)
         elif name == "augment":
@@ -136,12 +140,14 @@ def _is_part(value: Any) -> bool:
     return isinstance(value, str) or _is_options(value)
 
 
-def _part(old: Part | None, new: str | Mapping[str, Any], *, keep: bool = False) -> Part:
-    """A part laid over another: options survive only while the name stays, unless all are to be kept."""
+def _part(old: Part | None, new: str | Mapping[str, Any], *, keep: Sequence[str] = ()) -> Part:
+    """A part laid over another: options survive only while the name stays, but for those to `keep`."""
     if isinstance(new, str):
         new = {"name": new}
-    if old is None or (not keep and "name" in new and new["name"] != old.get("name")):
+    if old is None:
         return dict(new)
+    if "name" in new and new["name"] != old.get("name"):
+        return {**{name: old[name] for name in keep if name in old}, **new}
     return {**old, **new}
 
 
@@ -186,16 +192,11 @@ def _schemas(
     schemas: dict[str, Mapping[str, Option]] = {"data": data_options} if "data" in tree else {}
     for path, (label, name) in wanted.items():
         try:
-            schemas[path] = {
-                k: o
-                for k, o in family(label).options(name if isinstance(name, str) else str(name)).items()
-                if k != "prior"
-            }
+            schemas[path] = dict(family(label).options(name if isinstance(name, str) else str(name)))
         except UserError as error:
             mistakes.append(f"{path}: {error}" if path in PARTS else str(error))
-    schemas["optimizer"] = {
-        n: Option(n, f.annotation, f.default) for n, f in Optimizer.model_fields.items() if n != "name"
-    }
+    common = {n: Option(n, f.annotation, f.default) for n, f in Optimizer.model_fields.items() if n != "name"}
+    schemas["optimizer"] = {**common, **schemas.get("optimizer", {})}
     return schemas
 
 
@@ -278,11 +279,9 @@ def _paths(schemas: Mapping[str, Mapping[str, Option]]) -> list[str]:
 def _check_options(tree: dict[str, Any], schemas: Mapping[str, Mapping[str, Option]], mistakes: list[str]) -> None:
     """Coerce every option to its annotation, and complain of those that no part takes."""
     for path, options in schemas.items():
-        if path == "optimizer":
-            continue
         home = _home(tree, path)
         for name, value in list(home.items()):
-            if name == "name":
+            if name == "name" or (path == "optimizer" and name in Optimizer.model_fields):
                 continue
             if name not in options:
                 mistakes.append(f"{path} has no option {name!r}: {did_you_mean(name, options)}")
@@ -291,10 +290,22 @@ def _check_options(tree: dict[str, Any], schemas: Mapping[str, Mapping[str, Opti
                 home[name] = _coerce(options[name].annotation, value)
             except ValidationError as error:
                 mistakes += [f"{path}.{name}: {_in_words(e, bare=True)}" for e in error.errors()[:1]]
+            except UserError as error:
+                mistakes.append(f"{path}.{name}: {error}")
 
 
 def _coerce(annotation: Any, value: Any) -> Any:
-    """`value` as the annotation wants it; text may spell none, a list by commas, or any scalar."""
+    """`value` as the annotation wants it; text may spell none, a list by commas, or any scalar.
+
+    A number may also be a schedule, whose ends are coerced.
+    """
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        import yaml
+
+        value = yaml.safe_load(value)
+    if is_schedule(value):
+        Schedule.of("a number", value)
+        return {**value, **{end: _coerce(annotation, value[end]) for end in ("from", "to")}}
     if isinstance(value, str):
         arms = [_bared(arm) for arm in (typing.get_args(annotation) if _is_union(annotation) else (annotation,))]
         words = {str(w): w for arm in arms if typing.get_origin(arm) is Literal for w in typing.get_args(arm)}

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from twoplayer.core.errors import UserError
 
-__all__ = ["Count", "NonNegative", "NonNegativeCount", "OpenShare", "Positive", "Share", "at_least", "within"]
+__all__ = ["Count", "Decay", "NonNegative", "NonNegativeCount", "OpenShare", "Positive", "Share", "at_least", "within"]
 
 
 Positive = Annotated[float, Field(gt=0)]
@@ -16,6 +16,7 @@ NonNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 NonNegativeCount = Annotated[int, Field(ge=0)]
 
 

@@ -12,9 +12,13 @@ from __future__ import annotations
 
 import ast
 import copy
+import contextlib
+import dataclasses
 import importlib
 import importlib.util
 import inspect
+import re
+import typing
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +30,7 @@ from twoplayer.core.errors import UserError, did_you_mean
 from twoplayer.core.objects import ObjectName, installed_class, is_object_name
 from twoplayer.core.plugins import Plugin, plugins, read_plugin_source
 
-__all__ = ["FAMILIES", "Description", "Family", "Option", "family", "lazy_attributes"]
+__all__ = ["FAMILIES", "Description", "Family", "Option", "family", "lazy_attributes", "member_name"]
 
 FAMILIES: Mapping[str, str] = {
     "data": "twoplayer.data",
@@ -39,6 +43,10 @@ FAMILIES: Mapping[str, str] = {
     "evaluation-tasks": "twoplayer.evaluation.tasks",
     "two-sample-tests": "twoplayer.two_sample.statistics",
     "algorithms": "twoplayer.algorithms",
+    "optimizers": "twoplayer.optimizers",
+    "priors": "twoplayer.priors",
+    "schedules": "twoplayer.schedules",
+    "stopping-criteria": "twoplayer.training.stopping",
     "games": "twoplayer.games",
 }
 """Packages of the families that ``twoplayer list`` shows, by label, in the order in which they are listed."""
@@ -154,8 +162,10 @@ class Family:
         module = importlib.import_module(about.module)
         classes = [getattr(module, public) for public in module.__all__]
         classes = [c for c in classes if inspect.isclass(c)]
+        if len(classes) > 1:  # beside the member there may be its options
+            classes = [c for c in classes if issubclass(c, self.root)]
         if len(classes) != 1:
-            raise TypeError(f"{module.__name__}.__all__ must hold exactly one class, not {len(classes)}")
+            raise TypeError(f"{module.__name__}.__all__ must hold exactly one member, not {len(classes)}")
         return classes[0]  # type: ignore[no-any-return]
 
     def _object_class(self, name: str) -> type[Any]:
@@ -208,13 +218,18 @@ class Family:
             return {}  # an object has its options already
         cls = self.find(name)
         preset = {} if is_object_name(name) else self.describe(name).preset
-        parameters = inspect.signature(cls, eval_str=True).parameters.values()
         if is_object_name(name) and not issubclass(cls, self.root):  # such as a torch module's class
+            parameters = inspect.signature(cls, eval_str=True).parameters.values()
             options = [p for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
             return {p.name: Option(p.name, _annotation(p), p.default) for p in options}
+        # games declare their options as a dataclass, other members as keyword arguments
+        declared = getattr(cls, "Options", None)
+        if declared is not None:
+            types, fields = typing.get_type_hints(declared, include_extras=True), dataclasses.fields(declared)
+            return {f.name: Option(f.name, types[f.name], preset.get(f.name, f.default)) for f in fields}
         return {
             p.name: Option(p.name, p.annotation, preset.get(p.name, p.default))
-            for p in parameters
+            for p in inspect.signature(cls, eval_str=True).parameters.values()
             if p.kind is inspect.Parameter.KEYWORD_ONLY
         }
 
@@ -227,7 +242,12 @@ class Family:
         for option in options:
             if option not in known:
                 raise UserError(f"{name} has no option {option!r}: {did_you_mean(option, known)}")
-        return cls(*arguments, **{**preset, **options})
+        options = {**preset, **options}
+        declared = getattr(cls, "Options", None)
+        member = cls(*arguments, **options) if declared is None else cls(*arguments, declared(**options))
+        with contextlib.suppress(AttributeError):  # a class with slots keeps the name of its class
+            object.__setattr__(member, "member_name", name)
+        return member
 
     @property
     def singular(self) -> str:
@@ -340,6 +360,17 @@ def lazy_attributes(package: str, homes: Mapping[str, str]) -> Callable[[str], A
         return getattr(importlib.import_module(f"{package}.{homes[name]}"), name)
 
     return attribute
+
+
+def member_name(member: object) -> str:
+    """The name under which a family knows an object; for objects from outside, the class's name with dashes.
+
+    >>> class InstanceNoise: ...
+    >>> member_name(InstanceNoise())
+    'instance-noise'
+    """
+    known = getattr(member, "member_name", None)
+    return known if isinstance(known, str) else re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", type(member).__name__).lower()
 
 
 def family(label: str) -> Family:

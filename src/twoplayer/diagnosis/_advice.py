@@ -13,6 +13,7 @@ from twoplayer.config.schema import Config
 from twoplayer.core.registry import family
 from twoplayer.diagnosis._base import Advice, Unavailable
 from twoplayer.diagnosis._run_context import RunContext
+from twoplayer.schedules._base import initial
 
 __all__ = ["GENTLE_LEARNING_RATE", "add_regularizers", "command", "critic_steps", "more_critic_steps", "stabilize",
            "strengthen_critic"]  # fmt: skip
@@ -60,14 +61,15 @@ def command(context: RunContext, advice: Advice, failure_mode: str) -> str:
 def stabilize(config: Config) -> Advice:
     """The first change of settings worth a try against unstable training."""
     optimizer, objective = config.optimizer, config.objective["name"]
-    rate = optimizer.learning_rate
+    rate = initial(optimizer.learning_rate)
     max_rate, gentle_rate = MAX_LEARNING_RATE, GENTLE_LEARNING_RATE
     if optimizer.name == "sgd":
         max_rate, gentle_rate = SGD_MAX_LEARNING_RATE, SGD_GENTLE_LEARNING_RATE
     if rate > max_rate:
         return Advice(f"a learning rate of {rate:g} is far above what is usual", {"learning-rate": f"{gentle_rate:g}"})
-    if optimizer.name == "adam" and optimizer.beta1 > USUAL_BETA1:
-        return Advice(f"a beta1 of {optimizer.beta1:g} keeps the game oscillating", {"beta1": f"{USUAL_BETA1:g}"})
+    beta1 = initial(optimizer.options.get("beta1", USUAL_BETA1)) if optimizer.name == "adam" else 0.0
+    if beta1 > USUAL_BETA1:
+        return Advice(f"a beta1 of {beta1:g} keeps the game oscillating", {"beta1": f"{USUAL_BETA1:g}"})
     if not config.regularizers:
         if objective == "wasserstein":
             return add_regularizers(config, "gradient-penalty", reason="nothing bounds the critic's gradient")
@@ -81,7 +83,7 @@ def stabilize(config: Config) -> Advice:
 
 def strengthen_critic(config: Config) -> Advice:
     """The first change of settings worth a try against a critic that is too weak."""
-    rate, critic_rate = config.optimizer.learning_rate, config.optimizer.critic_learning_rate
+    rate, critic_rate = initial(config.optimizer.learning_rate), config.optimizer.critic_learning_rate
     if critic_rate is not None and critic_rate < rate:
         return Advice(
             f"the critic's learning rate is {rate / critic_rate:.3g} times smaller than the generator's",

@@ -17,7 +17,7 @@ from twoplayer.diagnosis._signals import roc_auc
 from twoplayer.diagnosis._time_series import Array
 
 if TYPE_CHECKING:
-    from twoplayer.games._base import SampleGame
+    from twoplayer.games._adversarial import UnconditionalGame
     from twoplayer.objectives._base import Objective
 
 __all__ = [
@@ -74,7 +74,7 @@ def in_training_mode(module: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def draw_fakes(game: SampleGame, sampler: nn.Module, batches: Iterator[Any], count: int) -> Tensor:
+def draw_fakes(game: UnconditionalGame, sampler: nn.Module, batches: Iterator[Any], count: int) -> Tensor:
     """Draw samples from the latents of the next batches.
 
     Args:

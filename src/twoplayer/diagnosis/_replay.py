@@ -106,13 +106,13 @@ def _failed_step(status: Mapping[str, Any]) -> int | None:
 
 def _repeat_step(trainer: Trainer, result: Replay) -> None:
     """One step as the trainer takes it, without a trace in the run folder."""
-    trainer.batches.rounds = trainer.step
+    trainer.batches.step = trainer.step
     torch.manual_seed(derive(trainer.config.seed, "round", trainer.step))
     for values in result.norms.values():
         values.append(0.0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        trainer.algorithm.round(trainer.batches)
+        trainer.algorithm.step(trainer.batches)
     trainer.step += 1
     for player, name, parameter in _parameters(trainer):
         if result.broken_layer is None and not bool(torch.isfinite(parameter).all()):
@@ -127,7 +127,7 @@ def _record_broken(result: Replay, trainer: Trainer, layer: str, tensor: str) ->
 
 
 def _parameters(trainer: Trainer) -> Iterator[tuple[str, str, nn.Parameter]]:
-    for player, module in trainer.game.players.items():
+    for player, module in trainer.problem.players.items():
         for name, parameter in module.named_parameters():
             yield player, name, parameter
 
@@ -147,7 +147,7 @@ def _observed(trainer: Trainer, result: Replay) -> Iterator[None]:
             _record_broken(result, trainer, layer, GRADIENT)
         result.norms[layer][-1] = max(result.norms[layer][-1], norm)
 
-    for player, module in trainer.game.players.items():
+    for player, module in trainer.problem.players.items():
         for name, part in leaf_modules(module).items():
             handles.append(part.register_forward_hook(partial(check_output, player, name)))
     for player, name, parameter in _parameters(trainer):

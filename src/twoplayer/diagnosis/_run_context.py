@@ -22,7 +22,7 @@ from twoplayer.diagnosis import _probes as probes
 from twoplayer.diagnosis._base import Unavailable
 from twoplayer.diagnosis._diversity import MIN_STEPS, lost_diversity, was_diverse, width_medians
 from twoplayer.diagnosis._time_series import Array, TimeSeries
-from twoplayer.games._base import SampleGame
+from twoplayer.games._adversarial import UnconditionalGame
 from twoplayer.inference.trained_run import TrainedRun
 from twoplayer.runs.run_dir import RunFolder
 from twoplayer.training.batches import to_network
@@ -216,8 +216,8 @@ class RunContext:
     def trainer(self) -> Trainer:
         """The run's players at the newest checkpoint, in full precision."""
         trainer = self.restored()
-        trainer.game.autocast = contextlib.nullcontext  # type: ignore[method-assign]
-        for player in trainer.game.players.values():
+        trainer.problem.autocast = contextlib.nullcontext  # type: ignore[method-assign]
+        for player in trainer.problem.players.values():
             probes.in_training_mode(player)
         return trainer
 
@@ -232,10 +232,10 @@ class RunContext:
             return restored(self.folder, self.training_data, self.run.placement)
 
     @property
-    def game(self) -> SampleGame:
+    def game(self) -> UnconditionalGame:
         """The game, if its critic judges single samples."""
-        game = self.trainer.game
-        if not isinstance(game, SampleGame):
+        game = self.trainer.problem
+        if not isinstance(game, UnconditionalGame):
             raise Unavailable("this game's critic judges more than samples")
         return game
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from twoplayer.config.schema import Config
     from twoplayer.diagnosis._run_context import RunContext
     from twoplayer.objectives._base import Objective
+from twoplayer.schedules._base import initial
 
 __all__ = ["StrongCritic"]
 
@@ -110,7 +111,7 @@ def constant_critic_loss(objective: Objective) -> float:
 def _advice(config: Config) -> Advice:
     """The first change of settings worth a try against a critic that is too strong."""
     steps, default_steps = critic_steps(config)
-    rate, critic_rate = config.optimizer.learning_rate, config.optimizer.critic_learning_rate
+    rate, critic_rate = initial(config.optimizer.learning_rate), config.optimizer.critic_learning_rate
     if config.objective["name"] == "minimax":
         reason = "the saturating loss is flat for samples that the critic rejects, and the non-saturating loss is not"
         return Advice(reason, {"objective": "non-saturating"})

@@ -102,7 +102,7 @@ def caption_ranks(
     dataset = reopen(run.folder) if dataset is None else dataset
     captions, images = _held_out(dataset)
     model = _ranking_model(dataset, cache_root(cache) / "texts", progress)
-    conditions = inputs.told(inputs.encoder().encode(captions), seed, "matching")
+    conditions = inputs.with_vectors(inputs.encoder().encode(captions), seed, "matching")
     generated = draw(run.generator, conditions, SampleFormat.of(run.data), run.placement)
     return CaptionRanks(*(ranks_of(model.similarity(captions, each), captions, seed) for each in (generated, images)))
 

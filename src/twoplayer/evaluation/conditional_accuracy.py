@@ -100,7 +100,7 @@ def conditional_accuracies(
     conditions = drawn[:, inputs.dimension :].numpy()
     return tuple(
         _attribute_accuracy(each, samples, conditions, _classifier(each.data, run.placement.device, cache, progress))
-        for each in _attribute_classes(inputs.traits, dataset)
+        for each in _attribute_classes(inputs.attributes, dataset)
         if len(set(_train_labels(each.data).tolist())) > 1
     )
 

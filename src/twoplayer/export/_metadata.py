@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twoplayer.core.pixels import HALF_RANGE
+from twoplayer.core.registry import member_name
 from twoplayer.core.version import __version__
 from twoplayer.data._attributes import Attribute, attribute_slices
 from twoplayer.games._conditioned_inputs import ConditionedInputs
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["how_to_open", "metadata"]
 
-PRIORS = {
-    "normal": "independent draws from N(0, 1), such as torch.randn(N, {})",
-    "uniform": "independent draws from U(-1, 1), such as 2 * torch.rand(N, {}) - 1",
-}
 MAX_CAPTIONS = 16
 """Captions whose vectors a file holds."""
 MAX_LISTED_VALUES = 12
@@ -95,8 +92,11 @@ def _input(run: TrainedRun) -> dict[str, Any]:
 
 
 def _latents(inputs: LatentInputs | ConditionedInputs | SentenceInputs) -> dict[str, Any]:
-    meaning = PRIORS[inputs.prior].format(inputs.dimension)
-    return {"name": "latents", "columns": [0, inputs.dimension], "prior": inputs.prior, "meaning": meaning}
+    prior = inputs.prior
+    meaning = f"independent draws from {prior.notation}, such as {prior.draw_in_torch.format(dim=inputs.dimension)}"
+    columns = [0, inputs.dimension]
+    return {"name": "latents", "columns": columns, "prior": member_name(prior), "meaning": meaning}
+
 
 
 def _attribute(attribute: Attribute, first_column: int) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def _attribute(attribute: Attribute, first_column: int) -> dict[str, Any]:
 
 
 def _text(inputs: SentenceInputs) -> dict[str, Any]:
-    vectors, captions = inputs.kept.tensors["vectors"], inputs.kept.words[:MAX_CAPTIONS]
+    vectors, captions = inputs.stored.tensors["vectors"], inputs.stored.texts[:MAX_CAPTIONS]
     return {
         "name": "text",
         "columns": [inputs.dimension, inputs.dimension + int(vectors.shape[1])],

@@ -1,4 +1,4 @@
-"""A critic of samples and conditions, made a critic of samples alone, so that rules need not know of conditions."""
+"""A conditional critic with its conditions bound, so that regularizers need not know of conditions."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ __all__ = ["BoundCritic"]
 class BoundCritic(nn.Module):
     """`critic` with the conditions ``(B, width)`` of one batch; several batches of B samples at once have them again.
 
-    It keeps the features of every pass, in order, for whoever shares them.
+    It keeps the features of every pass, in order, for a classifier that shares them.
     """
 
-    def __init__(self, critic: ConditionalCritic, given: Tensor) -> None:
+    def __init__(self, critic: ConditionalCritic, conditions: Tensor) -> None:
         super().__init__()
         self.critic = critic
         self.output = critic.output
-        self.given = given
+        self.conditions = conditions
         self.features: list[Tensor] = []
 
     def forward(self, samples: Tensor) -> Tensor:
-        result = self.critic.score_and_features(samples, self.given.repeat(len(samples) // len(self.given), 1))
-        self.features.append(result.features)
-        return result.score
+        repeats = len(samples) // len(self.conditions)
+        outputs = self.critic.score_and_features(samples, self.conditions.repeat(repeats, 1))
+        self.features.append(outputs.features)
+        return outputs.score

@@ -1,4 +1,4 @@
-"""What a text game knows of the captions: their vectors, by an encoder that is fitted once and kept."""
+"""Captions of a text game: their vectors, by an encoder that is fitted once and cached."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from twoplayer import text_encoders
 from twoplayer.core.cache import cache_root
 from twoplayer.core.errors import UserError
 from twoplayer.core.rng import numpy_generator
-from twoplayer.games._factory import KEPT, StoredConditions
+from twoplayer.games._factory import MAX_STORED_ROWS, StoredConditions
 from twoplayer.text_encoders._base import EncoderState, TextEncoder
 from twoplayer.text_encoders._cache import load_cached, save_cached
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
 
-__all__ = ["CaptionVectors", "encoder_of", "fitted", "kept_captions", "restored"]
+__all__ = ["CaptionVectors", "fitted_encoder", "restored_encoder", "stored_captions", "text_encoder_spec"]
 
 RECIPE = 1
 """Change it with anything that changes what an encoder learns."""
 DIGITS = 3
 """After the point, of vectors whose numbers are about 1, by which captions are told apart."""
-DRAWS = 20
-"""Captions that are drawn in search of a wrong one before all wrong ones are listed."""
-WEIGHTS = "encoder."
-"""How the encoder's tensors are called among what a run keeps."""
+MAX_DRAWS = 20
+"""Captions drawn at random in search of a mismatched one before all mismatched ones are listed."""
+ENCODER_PREFIX = "encoder."
+"""Prefix of the encoder's tensors among those that a run stores."""
 
 
 class TextEncoderSpec(NamedTuple):
@@ -42,7 +42,7 @@ class TextEncoderSpec(NamedTuple):
 
 
 class CaptionVectors:
-    """Vectors of every sample's captions; in each batch a sample speaks through one of its own.
+    """Vectors of every sample's captions; in each batch one of a sample's own captions is drawn.
 
     Captions that the encoder cannot tell apart, such as the same words in another order to a bag of words, say the
     same. Raises `UserError` where a sample has all that there are, so that none is wrong.
@@ -69,7 +69,7 @@ class CaptionVectors:
         chosen = (random.random(len(rows)) * self.counts[rows]).astype(np.int64)
         return self._vectors(self.first[rows] + chosen)
 
-    def wrong(self, rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    def mismatched(self, rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """Float32 ``(B, dimension)``: for each of those samples a caption of another, drawn from all the data, that
         says what none of its own does.
         """
@@ -77,7 +77,7 @@ class CaptionVectors:
 
     def _another(self, row: int, random: np.random.Generator) -> int:
         own = self._own(row)
-        for _ in range(DRAWS):
+        for _ in range(MAX_DRAWS):
             other = random.integers(len(self.counts))
             caption = int(self.first[other] + random.integers(self.counts[other]))
             if self.meanings[caption] not in own:
@@ -92,7 +92,7 @@ class CaptionVectors:
         return np.asarray(self.vectors[self.numbers[captions]])
 
 
-def encoder_of(encoder: str, model: str | None, dimension: int) -> TextEncoderSpec:
+def text_encoder_spec(encoder: str, model: str | None, dimension: int) -> TextEncoderSpec:
     """The encoder that a game's options name; `model` is for one that is loaded, `dimension` for those that learn."""
     if encoder == "sentence-transformers":
         return TextEncoderSpec(encoder, {} if model is None else {"model": _spelled(model)})
@@ -103,7 +103,7 @@ def encoder_of(encoder: str, model: str | None, dimension: int) -> TextEncoderSp
     return TextEncoderSpec(encoder, {"dimension": dimension})
 
 
-def fitted(named: TextEncoderSpec, dataset: Dataset, seed: int = 0) -> TextEncoder:
+def fitted_encoder(spec: TextEncoderSpec, dataset: Dataset, seed: int = 0) -> TextEncoder:
     """The encoder, fitted to the training part of `dataset`, or as the cache has kept it.
 
     Raises `UserError` where the data have no captions.
@@ -113,9 +113,9 @@ def fitted(named: TextEncoderSpec, dataset: Dataset, seed: int = 0) -> TextEncod
             f"{dataset.name} has no captions, or not one for each image: put a table beside the images, captions.csv "
             "or captions.jsonl, with a column file and a column caption, or name the columns (data.captions)"
         )
-    encoder: TextEncoder = text_encoders.create(named.name, **named.options)
+    encoder: TextEncoder = text_encoders.create(spec.name, **spec.options)
     folder = cache_root() / "texts"
-    key = _key(named, dataset, seed)
+    key = _key(spec, dataset, seed)
     known = load_cached(folder, key)
     if known is not None:
         encoder.restore(known)
@@ -126,28 +126,28 @@ def fitted(named: TextEncoderSpec, dataset: Dataset, seed: int = 0) -> TextEncod
     return encoder
 
 
-def kept_captions(encoder: TextEncoder, dataset: Dataset) -> StoredConditions:
+def stored_captions(encoder: TextEncoder, dataset: Dataset) -> StoredConditions:
     """Different captions with their vectors and how often each is given, relative to others, and the encoder itself, so
     that new texts can be read without the data.
     """
     assert dataset.train_captions is not None
-    given: defaultdict[str, float] = defaultdict(float)
+    frequency: defaultdict[str, float] = defaultdict(float)
     for several in dataset.train_captions:
         for sentence in several:
-            given[sentence] += 1 / len(several)
-    sentences = sorted(given)
-    order = numpy_generator(0, "kept captions").permutation(len(sentences))[:KEPT]
-    words = tuple(sentences[row] for row in order)
-    weights = torch.tensor([given[word] for word in words], dtype=torch.float64)
-    tensors = {"vectors": torch.from_numpy(encoder.encode(words)), "weights": weights}
-    return StoredConditions({**tensors, **{WEIGHTS + k: v for k, v in encoder.state().tensors.items()}}, words)
+            frequency[sentence] += 1 / len(several)
+    sentences = sorted(frequency)
+    order = numpy_generator(0, "kept captions").permutation(len(sentences))[:MAX_STORED_ROWS]
+    texts = tuple(sentences[row] for row in order)
+    weights = torch.tensor([frequency[text] for text in texts], dtype=torch.float64)
+    tensors = {"vectors": torch.from_numpy(encoder.encode(texts)), "weights": weights}
+    return StoredConditions({**tensors, **{ENCODER_PREFIX + k: v for k, v in encoder.state().tensors.items()}}, texts)
 
 
-def restored(given: Mapping[str, Any], kept: StoredConditions) -> TextEncoder:
-    """The encoder that `kept_captions` kept; `given` is what the game noted of it."""
-    encoder: TextEncoder = text_encoders.create(given["encoder"], **given["options"])
-    tensors = {k.removeprefix(WEIGHTS): v for k, v in kept.tensors.items() if k.startswith(WEIGHTS)}
-    encoder.restore(EncoderState(tensors, dict(given["state"])))
+def restored_encoder(summary: Mapping[str, Any], stored: StoredConditions) -> TextEncoder:
+    """The encoder that `stored_captions` stored; `summary` is what the game recorded of it."""
+    encoder: TextEncoder = text_encoders.create(summary["encoder"], **summary["options"])
+    tensors = {k.removeprefix(ENCODER_PREFIX): v for k, v in stored.tensors.items() if k.startswith(ENCODER_PREFIX)}
+    encoder.restore(EncoderState(tensors, dict(summary["state"])))
     return encoder
 
 
@@ -157,5 +157,5 @@ def _spelled(model: str) -> str:
     return str(path.resolve()) if path.is_dir() else model
 
 
-def _key(named: TextEncoderSpec, dataset: Dataset, seed: int) -> str:
-    return hashlib.sha256(repr((RECIPE, *named, dataset.key, seed)).encode()).hexdigest()[:32]
+def _key(spec: TextEncoderSpec, dataset: Dataset, seed: int) -> str:
+    return hashlib.sha256(repr((RECIPE, *spec, dataset.key, seed)).encode()).hexdigest()[:32]

@@ -1,94 +1,113 @@
-"""How a game that settings name comes about: it studies the data, and is assembled from a kit of parts."""
+"""What a problem is built from: the data's specification, what it learned from them, and a factory of networks."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
-from twoplayer.games._base import Game
-from twoplayer.games._inputs import SamplerInputs
+from twoplayer.core.errors import UserError
 
 if TYPE_CHECKING:
-    from twoplayer.data._base import Dataset
     from twoplayer.networks._base import Critic, Encoder, Generator
     from twoplayer.networks._translation import Translator
     from twoplayer.objectives._base import Objective
+    from twoplayer.priors._base import Prior
     from twoplayer.regularizers._base import Regularizer
 
-__all__ = ["ConditioningData", "Conditions", "ConfigurableGame", "DataSpec", "GameFactory", "StoredConditions"]
+__all__ = [
+    "MAX_STORED_ROWS",
+    "ConditioningData",
+    "Conditions",
+    "DataSpec",
+    "GameFactory",
+    "ModuleFactory",
+    "StoredConditions",
+]
 
 Conditions = Callable[[np.ndarray, np.random.Generator], np.ndarray]
-"""Row indices of the training data ``(B,)`` to what is given with those samples, float32 ``(B, width)``.
+"""Row indices of the training data ``(B,)`` to the conditions of those samples, float32 ``(B, width)``.
 
-It is asked for a whole batch at once, over all processes; what it draws comes from the generator alone.
+It is called for a whole batch at once, over all processes; random numbers come from the generator alone.
 """
 
-KEPT = 10_000
-"""Rows of the training data that a run keeps at most, to draw its sampler's inputs from."""
+MAX_STORED_ROWS = 10_000
+"""Rows of the training data that a run stores at most, to draw its sampler's conditions from."""
 
 
 @dataclass(frozen=True)
 class DataSpec:
-    """What is known of the data where networks are built, from a data set or from a run's ``data.json``."""
+    """Shape, partner shape and conditioning of the data, from a data set or from a run's ``data.json``.
+
+    Args:
+        shape: of one sample as networks see it.
+        partner_shape: of one sample of a translation's other side.
+        paired: whether the two sides belong together row by row.
+        conditioning: what the problem's `study` recorded, as JSON holds it.
+    """
 
     shape: tuple[int, ...]
-    """Of one sample as networks see it."""
     partner_shape: tuple[int, ...] | None = None
-    """Of one sample of a translation's other side."""
     paired: bool = False
-    given: Mapping[str, Any] = field(default_factory=dict)
-    """What the game's `study` noted, as JSON holds it."""
+    conditioning: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> DataSpec:
-        """The facts in a run's ``data.json``."""
+        """The specification in a run's ``data.json``."""
         partner = document.get("partner_shape")
         return cls(
             tuple(document["shape"]),
             None if partner is None else tuple(partner),
             bool(document.get("paired", False)),
-            document.get("given") or {},
+            document.get("conditioning") or document.get("given") or {},  # "given" until release 0.1
         )
 
 
 @dataclass(frozen=True)
 class StoredConditions:
-    """Rows of the data that a run keeps as ``inputs.safetensors``, so that sampling needs no data."""
+    """Rows of the data that a run stores as ``inputs.safetensors``, so that sampling needs no data.
+
+    Args:
+        tensors: by name, one row per stored sample.
+        texts: one text for each row, where rows have texts.
+    """
 
     tensors: Mapping[str, Tensor]
-    words: tuple[str, ...] = ()
-    """One text for each row, where rows have words."""
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class ConditioningData:
-    """What a game takes from the data beside the samples; nothing by default."""
+    """What a problem learned from the data beside the samples; nothing by default.
+
+    Args:
+        conditions: the conditions of every training sample: a batch's `conditions`.
+        summary: what to record of them, as JSON holds it: the `conditioning` of `DataSpec`.
+        stored: what a run stores for sampling.
+        shuffle_partners: whether the other side's rows follow an order of their own even where the data are paired.
+        mismatched: conditions of other samples: a batch's `mismatched_conditions`.
+    """
 
     conditions: Conditions | None = None
-    """What comes with every training sample: a batch's `given`."""
-    given: Mapping[str, Any] = field(default_factory=dict)
-    """What to note of it, as JSON holds it: the facts' `given`."""
-    kept: StoredConditions | None = None
-    apart: bool = False
-    """Whether the other side's rows follow an order of their own even where the data say which belong together."""
-    wrong: Conditions | None = None
-    """What comes with other samples and does not hold of these: a batch's `mismatched`."""
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    stored: StoredConditions | None = None
+    shuffle_partners: bool = False
+    mismatched: Conditions | None = None
 
 
 class GameFactory(ABC):
-    """The parts that a config names, built at the shapes a game asks for, on their device.
+    """Builds networks at the shapes that a problem asks for, on their device, and holds the other parts.
 
-    Weights are drawn as parts are asked for: a game must always ask in the same order.
+    Weights are drawn as networks are asked for: a problem must always ask in the same order.
     """
 
-    facts: DataSpec
+    data_spec: DataSpec
     latent_dim: int
-    prior: Literal["normal", "uniform"]
+    prior: Prior
     objective: Objective
     regularizers: Sequence[Regularizer]
 
@@ -104,36 +123,74 @@ class GameFactory(ABC):
     def encoder(
         self, outputs: int, shape: tuple[int, ...], of: Literal["generator", "critic"] = "generator"
     ) -> Encoder:
-        """Samples ``(B, *shape)`` to numbers ``(B, outputs)``, of the architecture that plays as `of`."""
+        """Samples ``(B, *shape)`` to numbers ``(B, outputs)``, of the architecture of the player `of`."""
 
     @abstractmethod
     def translator(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Translator:
         """Images ``(B, *inputs)`` to images ``(B, *outputs)``, of the generator's architecture."""
 
 
-class ConfigurableGame(Game):
-    """A game that settings can name. Options of the game itself are its constructor's keyword arguments."""
+class ModuleFactory(GameFactory):
+    """A factory that hands out modules that exist already, in the order in which they are passed.
 
-    @classmethod
-    @abstractmethod
-    def study(
-        cls, dataset: Dataset, seed: int, before: ConditioningData | None = None, **options: Any
-    ) -> ConditioningData:
-        """What it needs to know of the data; `before` is what a run that goes on noted and kept when it began.
+    Args:
+        generator: the generator, translators or decoders: one module or several.
+        critic: the critic, or several.
+        objective: the objective.
+        regularizers: the regularizers.
+        encoder: encoders, where the problem has some.
+        prior: the prior; N(0, I) by default.
+        data_spec: by default the shape that the generator declares.
+        latent_dim: by default the one that the generator declares.
+    """
 
-        Raises `UserError` where they lack what it plays with.
-        """
+    def __init__(
+        self,
+        generator: nn.Module | Sequence[nn.Module],
+        critic: nn.Module | Sequence[nn.Module] = (),
+        objective: Objective | None = None,
+        regularizers: Sequence[Regularizer] = (),
+        *,
+        encoder: nn.Module | Sequence[nn.Module] = (),
+        prior: Prior | None = None,
+        data_spec: DataSpec | None = None,
+        latent_dim: int | None = None,
+    ) -> None:
+        from twoplayer.priors.normal import Normal
 
-    @classmethod
-    @abstractmethod
-    def assemble(cls, kit: GameFactory, **options: Any) -> ConfigurableGame:
-        """The game, from parts; weights are drawn from torch's global generator."""
+        self._modules = {
+            "generator": _in_turn(generator),
+            "critic": _in_turn(critic),
+            "encoder": _in_turn(encoder),
+        }
+        first = generator if isinstance(generator, nn.Module) else next(iter(generator))
+        self.data_spec = data_spec or DataSpec(tuple(getattr(first, "shape", ())))
+        self.latent_dim = int(getattr(first, "latent_dim", 0) if latent_dim is None else latent_dim)
+        self.prior = Normal() if prior is None else prior
+        if objective is not None:
+            self.objective = objective
+        self.regularizers = list(regularizers)
 
-    @classmethod
-    @abstractmethod
-    def target(cls, dataset: Dataset, **options: Any) -> Dataset:
-        """The data that its samples are to be like: what they are measured against."""
+    def generator(self, latent_dim: int, shape: tuple[int, ...]) -> Generator:
+        return self._next("generator")  # type: ignore[return-value]
 
-    @abstractmethod
-    def inputs(self, kept: StoredConditions | None) -> SamplerInputs:
-        """What its sampler is fed with; `kept` is what `study` kept."""
+    def critic(self, shape: tuple[int, ...]) -> Critic:
+        return self._next("critic")  # type: ignore[return-value]
+
+    def encoder(
+        self, outputs: int, shape: tuple[int, ...], of: Literal["generator", "critic"] = "generator"
+    ) -> Encoder:
+        return self._next("encoder")  # type: ignore[return-value]
+
+    def translator(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Translator:
+        return self._next("generator")  # type: ignore[return-value]
+
+    def _next(self, role: str) -> nn.Module:
+        module = next(self._modules[role], None)
+        if module is None:
+            raise UserError(f"this game needs another {role} than those that were passed: pass one more")
+        return module
+
+
+def _in_turn(modules: nn.Module | Sequence[nn.Module]) -> Iterator[nn.Module]:
+    return iter([modules] if isinstance(modules, nn.Module) else modules)

@@ -1,4 +1,4 @@
-"""A history of generated images, so that a critic does not forget what it has seen through.
+"""A pool of earlier generated images, which the critic is shown again so that it does not forget them.
 
 Source: Shrivastava et al. 2017, Learning from Simulated and Unsupervised Images through Adversarial Training
 (arXiv 1612.07828), section 2.3; as CycleGAN uses it (arXiv 1703.10593, section 4).
@@ -20,8 +20,7 @@ __all__ = ["ImagePool"]
 class ImagePool(nn.Module):
     """Up to `size` images ``(C, H, W)``, the same in all processes, kept with the game's state.
 
-    Until it is full, images are kept and handed on. Then each is, with probability ½, exchanged for one that is
-    kept.
+    Until it is full, images are stored and returned. Then each is, with probability ½, exchanged for a stored one.
     """
 
     kept: Tensor
@@ -44,13 +43,13 @@ class ImagePool(nn.Module):
             return images
         whole = distributed.gather(images)
         draws = torch.rand(2, len(whole), generator=random, device=random.device).tolist()
-        given = whole.clone(memory_format=torch.preserve_format)
+        returned = whole.clone(memory_format=torch.preserve_format)
         for row, (keeps, place) in enumerate(zip(*draws, strict=True)):
             if int(self.count) < self.size:
                 self.kept[self.count] = whole[row]
                 self.count += 1
             elif keeps < 0.5:
                 place = int(place * self.size)
-                given[row] = self.kept[place]
+                returned[row] = self.kept[place]
                 self.kept[place] = whole[row]
-        return given.chunk(distributed.process_count())[distributed.process_index()]
+        return returned.chunk(distributed.process_count())[distributed.process_index()]

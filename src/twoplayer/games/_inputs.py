@@ -1,4 +1,4 @@
-"""What samplers are fed with: latents, and what else a game puts beside them or in their place."""
+"""The inputs of samplers: latents, and the conditions that a game puts beside them or in their place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from twoplayer.core.errors import UserError
@@ -16,11 +15,20 @@ from twoplayer.core.rng import torch_generator
 
 if TYPE_CHECKING:
     from twoplayer.data._base import Dataset
+    from twoplayer.priors._base import Prior
 
-__all__ = ["GridInputs", "LatentInputs", "SamplerInputs", "UnconditionalInputs", "first_shown", "latents", "shown"]
+__all__ = [
+    "GridInputs",
+    "LatentInputs",
+    "SamplerInputs",
+    "UnconditionalInputs",
+    "first_reference",
+    "latents",
+    "reference_part",
+]
 
-UNDERSTANDING = {"text": "gan-cls"}
-"""Methods whose generators understand a wish, where those of cgan do not."""
+METHOD_FOR_CONDITION = {"text": "gan-cls"}
+"""Methods whose generators take a condition that those of cgan do not."""
 
 
 @dataclass(frozen=True)
@@ -58,24 +66,24 @@ class SamplerInputs(ABC):
         """Real samples, as they are stored, in the grid's order: what stands beside it."""
 
     @abstractmethod
-    def wanting(self, wishes: Mapping[str, str]) -> SamplerInputs:
-        """Inputs for samples that are as asked, such as ``{"label": "Sneaker"}`` or ``{"text": "a red hat"}``.
+    def with_conditions(self, conditions: Mapping[str, str]) -> SamplerInputs:
+        """Inputs for samples under conditions, such as ``{"label": "Sneaker"}`` or ``{"text": "a red hat"}``.
 
-        Raises `UserError` for a wish that this sampler does not understand.
+        Raises `UserError` for a condition that this sampler does not take.
         """
 
 
 class UnconditionalInputs(SamplerInputs):
-    """Inputs that cannot be asked for anything."""
+    """Inputs of a sampler that takes no conditions."""
 
     refusal: ClassVar[str]
-    """Why not, and what to do, around the name of the wish and of a method that understands it."""
+    """Why not, and what to do, with places for the name of the condition and of a method that takes it."""
 
-    def wanting(self, wishes: Mapping[str, str]) -> SamplerInputs:
-        if not wishes:
+    def with_conditions(self, conditions: Mapping[str, str]) -> SamplerInputs:
+        if not conditions:
             return self
-        wish = next(iter(wishes))
-        raise UserError(self.refusal.format(wish, UNDERSTANDING.get(wish, "cgan")))
+        condition = next(iter(conditions))
+        raise UserError(self.refusal.format(condition, METHOD_FOR_CONDITION.get(condition, "cgan")))
 
 
 @final
@@ -86,7 +94,7 @@ class LatentInputs(UnconditionalInputs):
         "this run's generator cannot be asked for a {}: train one that can, such as with twoplayer train {}"
     )
 
-    def __init__(self, dimension: int, prior: str) -> None:
+    def __init__(self, dimension: int, prior: Prior) -> None:
         self.dimension, self.prior = dimension, prior
 
     def draw(self, count: int, seed: int, purpose: str) -> Tensor:
@@ -96,22 +104,19 @@ class LatentInputs(UnconditionalInputs):
         return GridInputs(self.draw(count, seed, "grid"))
 
     def real(self, dataset: Dataset, count: int) -> np.ndarray:
-        return first_shown(dataset, count)
+        return first_reference(dataset, count)
 
 
-def latents(count: int, dimension: int, prior: str, seed: int, purpose: str) -> Tensor:
-    """`count` latents ``(count, dimension)``, the same on every device."""
-    random = torch_generator(seed, f"latents for {purpose}")
-    if prior == "normal":
-        return torch.randn(count, dimension, generator=random)
-    return torch.rand(count, dimension, generator=random) * 2 - 1
+def latents(count: int, dimension: int, prior: Prior, seed: int, purpose: str) -> Tensor:
+    """Latents ``(count, dimension)`` on the CPU, a function of (seed, purpose), the same for every device."""
+    return prior.sample(count, dimension, torch_generator(seed, f"latents for {purpose}"))
 
 
-def shown(dataset: Dataset) -> np.ndarray:
+def reference_part(dataset: Dataset) -> np.ndarray:
     """The part of the data that stands for real ones in pictures: what was held out, or, without it, the rest."""
     return dataset.held_out if len(dataset.held_out) else dataset.train
 
 
-def first_shown(dataset: Dataset, count: int) -> np.ndarray:
+def first_reference(dataset: Dataset, count: int) -> np.ndarray:
     """The first `count` real samples for pictures, as they come."""
-    return np.asarray(shown(dataset)[:count])
+    return np.asarray(reference_part(dataset)[:count])

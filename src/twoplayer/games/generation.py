@@ -5,63 +5,35 @@ Source: Goodfellow et al. 2014, "Generative Adversarial Networks".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import final
 
 from torch import Tensor, nn
 
-from twoplayer.games._adversarial import AdversarialGame
-from twoplayer.games._base import Batch, Loss, SampleGame, in_precision, prior_rows
-from twoplayer.games._factory import ConditioningData, ConfigurableGame, GameFactory, StoredConditions
+from twoplayer.games._adversarial import UnconditionalGame, generated_by, prior_rows
+from twoplayer.games._factory import GameFactory, StoredConditions
 from twoplayer.games._inputs import LatentInputs, SamplerInputs
-from twoplayer.objectives._base import Objective
-from twoplayer.regularizers._base import Regularizer
-
-if TYPE_CHECKING:
-    from twoplayer.data._base import Dataset
+from twoplayer.games._problem import Batch, Loss, ProblemOptions, in_precision
 
 __all__ = ["GenerationGame"]
 
 
-class GenerationGame(AdversarialGame, SampleGame, ConfigurableGame):
-    """Generator against critic, on latents from `prior` ("normal": N(0, I); "uniform": U(−1, 1)).
+@final
+class GenerationGame(UnconditionalGame):
+    """Generator against critic, on latents from the prior.
 
-    Raises `UserError` where the objective cannot play with the critic, and warns of pairings that are known to
-    fight each other.
+    Raises `UserError` where the objective cannot be combined with the critic, and warns of combinations that are known
+    to fail.
     """
 
-    def __init__(
-        self,
-        generator: nn.Module,
-        critic: nn.Module,
-        objective: Objective,
-        regularizers: Sequence[Regularizer] = (),
-        *,
-        prior: Literal["normal", "uniform"] = "normal",
-    ) -> None:
-        super().__init__(objective, regularizers)
-        self.generator, self.critic, self.prior = generator, critic, prior
-        self.players = {"generator": generator, "critic": critic}
-        self.rule(critic)
+    def __init__(self, factory: GameFactory, options: ProblemOptions | None = None) -> None:
+        super().__init__(factory, options)
+        shape, self.latent_dim, self.prior = factory.data_spec.shape, factory.latent_dim, factory.prior
+        self.generator, self.critic = factory.generator(self.latent_dim, shape), factory.critic(shape)
+        self.players = {"generator": self.generator, "critic": self.critic}
+        self.constrain(self.critic)
 
-    @classmethod
-    def study(
-        cls, dataset: Dataset, seed: int, before: ConditioningData | None = None, **options: Any
-    ) -> ConditioningData:
-        return ConditioningData()
-
-    @classmethod
-    def assemble(cls, kit: GameFactory, **options: Any) -> GenerationGame:
-        shape = kit.facts.shape
-        generator, critic = kit.generator(kit.latent_dim, shape), kit.critic(shape)
-        return cls(generator, critic, kit.objective, kit.regularizers, prior=kit.prior, **options)
-
-    @classmethod
-    def target(cls, dataset: Dataset, **options: Any) -> Dataset:
-        return dataset
-
-    def inputs(self, kept: StoredConditions | None) -> SamplerInputs:
-        return LatentInputs(int(self.generator.latent_dim), self.prior)  # type: ignore[arg-type]
+    def inputs(self, stored: StoredConditions | None) -> SamplerInputs:
+        return LatentInputs(self.latent_dim, self.prior)
 
     @property
     def sampler(self) -> nn.Module:
@@ -69,13 +41,13 @@ class GenerationGame(AdversarialGame, SampleGame, ConfigurableGame):
 
     @in_precision
     def generate(self, batch: Batch) -> Tensor:
-        return self.generator(self.latents(batch))  # type: ignore[no-any-return]
+        return generated_by(self.generator, self.latents(batch), batch)
 
     @in_precision
     def critic_loss(self, batch: Batch, generated: Tensor, *, ahead: bool = False) -> Loss:
         generated = generated if ahead else generated.detach()
         real, fake = self.perturbed(batch.real, batch, "real"), self.perturbed(generated, batch, "fake")
-        return self.judged(self.critic, self.scored(self.critic, real, fake), batch, ahead=ahead)
+        return self.objective_loss(self.critic, self.critic_batch(self.critic, real, fake), batch, ahead=ahead)
 
     def critic_loss_on(self, batch: Batch, samples: Tensor, inputs: Tensor) -> Loss:
         return self.critic_loss(batch, samples)
@@ -90,5 +62,7 @@ class GenerationGame(AdversarialGame, SampleGame, ConfigurableGame):
         return Loss(value, {"generator_loss": value.detach()})
 
     def latents(self, batch: Batch, times: int = 1) -> Tensor:
-        """This process's rows of the whole batch's latents, ``(size·times, latent_dim)``."""
-        return prior_rows(batch, int(self.generator.latent_dim), self.prior, times)  # type: ignore[arg-type]
+        return prior_rows(batch, self.latent_dim, self.prior, times)
+
+    def generator_inputs(self, batch: Batch) -> Tensor:
+        return self.latents(batch)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
+from twoplayer import priors
 from twoplayer.core.pixels import to_pixels
 from twoplayer.core.rng import torch_generator
 from twoplayer.metrics._base import Estimate
@@ -222,7 +223,7 @@ def _ends(run: TrainedRun, count: int, seed: int, purpose: str) -> tuple[Tensor,
 def _path(run: TrainedRun) -> Path:
     """The interpolation that suits the prior, applied to latents; conditions beside them are constant."""
     latent = run.config.latent_dim
-    curve = slerp if run.config.prior == "normal" and latent > 1 else lerp
+    curve = slerp if priors.family.find(run.config.prior["name"]).spherical and latent > 1 else lerp
 
     def path(first: Tensor, second: Tensor, positions: Tensor) -> Tensor:
         return torch.cat([curve(first[:, :latent], second[:, :latent], positions), first[:, latent:]], 1)

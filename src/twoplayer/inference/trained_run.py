@@ -18,8 +18,8 @@ from twoplayer.sampling.samples import Samples
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from twoplayer.games._factory import ConfigurableGame
     from twoplayer.games._inputs import SamplerInputs
+    from twoplayer.games._problem import TrainingProblem
 
 __all__ = ["TrainedRun"]
 
@@ -109,9 +109,9 @@ class TrainedRun:
 
     @property
     def kept(self) -> dict[str, Any] | None:
-        """The checkpoint that ``--early-stopping`` kept as the best: its round, criterion and value; None without
+        """The checkpoint that ``--early-stopping`` kept as the best: its step, criterion and value; None without
         ``--early-stopping``."""
-        kept: dict[str, Any] | None = self.status.get("kept")
+        kept: dict[str, Any] | None = self.status.get("best_checkpoint")
         return kept
 
     @property
@@ -122,32 +122,32 @@ class TrainedRun:
     @property
     def images_seen(self) -> int:
         """Real samples that the critic had consumed by then."""
-        return int(self._state.get("seen", self._state["read"])) * self.config.batch_size
+        return int(self._state["critic_batches"]) * self.config.batch_size
 
     @cached_property
-    def _built(self) -> tuple[ConfigurableGame, nn.Module]:
+    def _built(self) -> tuple[TrainingProblem, nn.Module]:
         """The game, and what its algorithm samples from; without the algorithm, whose optimizers cannot be pickled."""
         from twoplayer.games._factory import DataSpec
         from twoplayer.training.build import build
 
-        players = build(self.config, DataSpec.of(self.data), self.placement)
-        return players.game, players.algorithm.sampler
+        built = build(self.config, DataSpec.of(self.data), self.placement)
+        return built.problem, built.algorithm.sampler
 
     @cached_property
     def generator(self) -> nn.Module:
         """The averaged generator of the checkpoint that is sampled, in eval mode: `inputs` to samples."""
-        return self._loaded(self._built[1], self._state["average"])
+        return self._loaded(self._built[1], self._state["ema"])
 
     @cached_property
     def critic(self) -> nn.Module:
         """The critic of the newest checkpoint, in eval mode."""
-        held = {k.removeprefix("critic."): v for k, v in self._state["game"].items() if k.startswith("critic.")}
+        held = {k.removeprefix("critic."): v for k, v in self._state["problem"].items() if k.startswith("critic.")}
         return self._loaded(self._built[0].players["critic"], held)
 
     @cached_property
     def inputs(self) -> SamplerInputs:
         """Draws the inputs of the generator: latents, conditions, or images."""
-        return self._built[0].inputs(self.folder.kept())
+        return self._built[0].inputs(self.folder.stored_conditions())
 
     def _loaded(self, module: nn.Module, held: Mapping[str, Any]) -> nn.Module:
         try:
@@ -205,7 +205,7 @@ class TrainedRun:
         """What `draw` gives, piece after piece, so that `n` may be larger than what memory holds."""
         from twoplayer.sampling.generate import SampleFormat, refined, stream
 
-        inputs = self.inputs.wanting(wishes or {}).draw(n, seed, purpose)
+        inputs = self.inputs.with_conditions(wishes or {}).draw(n, seed, purpose)
         with refined(self.generator, refine) as generator:
             yield from stream(generator, inputs, SampleFormat.of(self.data), self.placement)
 

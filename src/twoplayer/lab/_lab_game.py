@@ -15,7 +15,8 @@ from twoplayer import theory
 from twoplayer.algorithms._base import Algorithm
 from twoplayer.algorithms.alternating import Alternating
 from twoplayer.core.rng import derive, numpy_generator, torch_generator
-from twoplayer.games._base import Batch
+from twoplayer.games._factory import ModuleFactory
+from twoplayer.games._problem import Batch, BatchStream
 from twoplayer.games.generation import GenerationGame
 from twoplayer.networks._base import Architecture
 from twoplayer.networks.mlp import MLP
@@ -45,22 +46,35 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-class BatchSampler(Batch):
+class DensityBatch(Batch):
     """A fresh batch from a density, a function of (seed, number) alone."""
 
     def __init__(self, density: LabDensity, size: int, seed: int, number: int) -> None:
-        self.density, self.size, self.seed, self.rounds = density, size, seed, number
+        self.density, self.size, self.seed, self.step = density, size, seed, number
 
     @property
     def real(self) -> Tensor:
-        return tensor(self.density.sample(self.size, numpy_generator(self.seed, "real", self.rounds)))
+        return tensor(self.density.sample(self.size, numpy_generator(self.seed, "real", self.step)))
 
     @property
     def labels(self) -> Tensor:
         return torch.zeros(self.size, dtype=torch.int64)
 
     def random(self, purpose: str) -> torch.Generator:
-        return torch_generator(self.seed, purpose, self.rounds)
+        return torch_generator(self.seed, purpose, self.step)
+
+
+class DensityBatches(BatchStream):
+    """Fresh batches from a density without end."""
+
+    def __init__(self, density: LabDensity, size: int, seed: int) -> None:
+        self.density, self.size, self.seed, self.numbers = density, size, seed, count()
+
+    def __next__(self) -> Batch:
+        return DensityBatch(self.density, self.size, self.seed, next(self.numbers))
+
+    def without_critic(self, *, reads_data: bool) -> Batch:
+        return next(self)
 
 
 class LabGame:
@@ -93,22 +107,23 @@ class LabGame:
             players = (generator or MLP()).generator(latent_dim, shape), (critic or MLP()).critic(shape)
         rates = {"generator": rate, "critic": critic_rate or rate}
 
-        def make(player: str, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        def make(player: str, module: nn.Module) -> torch.optim.Optimizer:
+            parameters = list(module.parameters())
             return (
                 optimizer(parameters) if optimizer else torch.optim.Adam(parameters, rates[player], betas=(0.5, 0.999))
             )
 
         self.density, self.seed = density, seed
-        self.game = GenerationGame(*players, objective, regularizers)
+        self.game = GenerationGame(ModuleFactory(*players, objective, regularizers))
         self.algorithm = algorithm(self.game, make)
-        self.batches = (BatchSampler(density, batch, seed, number) for number in count())
+        self.batches = DensityBatches(density, batch, seed)
         self.rounds = 0
 
     @one_thread()
     def play(self, rounds: int) -> None:
         """Play so many rounds more."""
         for _ in range(rounds):
-            self.algorithm.round(self.batches)
+            self.algorithm.step(self.batches)
             self.rounds += 1
 
     def sample(self, n: int = 2500) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -167,7 +182,7 @@ def fit_critic(
 
     `watch` is called with the number of finished steps, before the first and after each.
     """
-    game = GenerationGame(nn.Identity(), critic, objective, rules)
+    game = GenerationGame(ModuleFactory(nn.Identity(), critic, objective, rules))
     parameters = list(critic.parameters())
     optimizer = torch.optim.Adam(parameters, rate)
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
@@ -175,7 +190,7 @@ def fit_critic(
         watch(0)
     for step in range(steps):
         generated = tensor(fake.sample(batch, numpy_generator(seed, "fake", step)))
-        loss = game.critic_loss(BatchSampler(real, batch, seed, step), generated).total
+        loss = game.critic_loss(DensityBatch(real, batch, seed, step), generated).total
         for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
             parameter.grad = gradient
         optimizer.step()

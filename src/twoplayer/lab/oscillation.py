@@ -6,7 +6,7 @@ Source: Mescheder et al. 2018, "Which Training Methods for GANs do actually Conv
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal, final
@@ -16,12 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from twoplayer import theory
-from twoplayer.algorithms._base import Algorithm, StepRecord
+from twoplayer.algorithms._base import AdversarialAlgorithm, StepRecord
 from twoplayer.algorithms.alternating import Alternating
 from twoplayer.core.errors import UserError
 from twoplayer.core.ranges import Count, NonNegative, Share
 from twoplayer.data.ring import Ring
-from twoplayer.games._base import Batch
+from twoplayer.games._problem import BatchStream
 from twoplayer.lab._base import Demonstration
 from twoplayer.lab._lab_game import LabGame
 from twoplayer.lab._result import DemonstrationResult
@@ -327,14 +327,14 @@ class _Dirac(Architecture):
 
 
 @final
-class _Simultaneous(Algorithm):
+class _Simultaneous(AdversarialAlgorithm):
     """Both players move at once, each by its gradient at the same place."""
 
     @property
     def sampler(self) -> nn.Module:
         return self.game.sampler
 
-    def round(self, batches: Iterator[Batch]) -> StepRecord:
+    def step(self, batches: BatchStream) -> StepRecord:
         batch = next(batches)
         generated = self.game.generate(batch)
         losses = {

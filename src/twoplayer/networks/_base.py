@@ -70,9 +70,10 @@ class MappedGenerator(Generator):
         return self.synthesis(self.mapping(latents), noise=noise)
 
 
-def generate(generator: Generator, latents: Tensor, noise: torch.Generator | None = None) -> Tensor:
+def generate(generator: nn.Module, latents: Tensor, noise: torch.Generator | None = None) -> Tensor:
     """Samples of any generator; `noise` is passed on to those that use it."""
-    samples: Tensor = generator(latents, noise=noise) if generator.uses_noise else generator(latents)
+    uses_noise = getattr(type(generator), "uses_noise", False)  # a module from outside declares nothing
+    samples: Tensor = generator(latents, noise=noise) if uses_noise else generator(latents)
     return samples
 
 

@@ -1,4 +1,4 @@
-"""The roots of the regularizer family: three ways of keeping the critic well-behaved."""
+"""The roots of the regularizer family: penalties and constraints of either player, and changes of its inputs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ __all__ = [
     "AdaptivePerturbation",
     "Constraint",
     "CriticBatch",
+    "GeneratorPenalty",
     "Penalty",
     "Perturbation",
     "Regularizer",
@@ -30,15 +31,25 @@ class CriticBatch:
     fake_output: Tensor
 
 
-class Regularizer(ABC):  # noqa: B024 - the root of three kinds that share no method
-    """Anything that keeps the critic well-behaved; every concrete one is one of the three kinds below."""
+class Regularizer(ABC):  # noqa: B024 - the root of kinds that share no method
+    """Anything that keeps a player well-behaved; every concrete one is of one of the kinds below."""
 
     needs_images: ClassVar[bool] = False
     """Whether it makes no sense for points."""
+    schedulable: ClassVar[frozenset[str]] = frozenset()
+    """Options that a schedule may change while training goes on: attributes that every step reads anew."""
 
 
 class Penalty(Regularizer):
-    """A term added to the critic's loss."""
+    """A term added to the critic's loss.
+
+    Args:
+        every: the term acts in every so many steps only, in an optimizer step of its own and with so many times its
+            weight, as the lazy regularization of Karras et al. 2020, "Analyzing and Improving the Image Quality of
+            StyleGAN", appendix B.
+    """
+
+    every: int = 1
 
     needs_input_gradient: ClassVar[bool] = False
     """Whether the samples in `CriticBatch` must have required gradients when the critic saw them."""
@@ -50,8 +61,33 @@ class Penalty(Regularizer):
         """The term, a scalar, with a graph into the critic's parameters."""
 
 
+class GeneratorPenalty(Regularizer):
+    """A term added to the generator's loss, such as path length regularization (Karras et al. 2020, eq. 4).
+
+    Args:
+        every: as for `Penalty`.
+    """
+
+    every: int = 1
+
+    @abstractmethod
+    def penalty(self, generator: nn.Module, inputs: Tensor, random: torch.Generator) -> Tensor:
+        """The term, a scalar, with a graph into the generator's parameters.
+
+        Args:
+            generator: the generator.
+            inputs: the generator's inputs in this step, ``(B, inputs)``.
+            random: for what the term draws.
+        """
+
+
 class Constraint(Regularizer):
     """A restriction of the critic's weights."""
+
+    bounds_weights: ClassVar[bool] = False
+    """Whether it clamps the weights themselves."""
+    normalizes_weights: ClassVar[bool] = False
+    """Whether the critic computes with normalized copies of the weights."""
 
     @abstractmethod
     def install(self, critic: nn.Module) -> None:
@@ -66,8 +102,8 @@ class Perturbation(Regularizer):
     """A change of every sample that the critic sees, real and fake alike."""
 
     @abstractmethod
-    def perturb(self, samples: Tensor, random: torch.Generator, rounds: int, parts: list[int] | None = None) -> Tensor:
-        """The samples as the critic shall see them, differentiably; `rounds` counts finished rounds.
+    def perturb(self, samples: Tensor, random: torch.Generator, step: int, parts: list[int] | None = None) -> Tensor:
+        """The samples as the critic shall see them, differentiably; `step` counts finished steps.
 
         `parts` are the channels of each picture where several lie on each other in a sample.
         """
@@ -83,7 +119,7 @@ class AdaptivePerturbation(Perturbation, nn.Module):
 
     @abstractmethod
     def adapt(self, margin: Tensor) -> None:
-        """Move the strength after a round.
+        """Move the strength after a step.
 
         `margin` are critic outputs on real samples less the output that means "as likely real as fake": a row for each
         sample, ``(B,)``, or ``(B, P)`` where a critic gives several.

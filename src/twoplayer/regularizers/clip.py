@@ -5,6 +5,8 @@ Source: Arjovsky et al. 2017, "Wasserstein GAN", Algorithm 1, line 7.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -16,7 +18,14 @@ __all__ = ["WeightClipping"]
 
 
 class WeightClipping(Constraint):
-    """Clamp every critic parameter to [−limit, limit] after each critic step."""
+    """Clamp every critic parameter to [−limit, limit] after each critic step.
+
+    Args:
+        limit: c in the paper, above 0.
+    """
+
+    bounds_weights: ClassVar[bool] = True
+    schedulable: ClassVar[frozenset[str]] = frozenset({"limit"})
 
     def __init__(self, *, limit: Positive = 0.01) -> None:
         if limit <= 0:

@@ -1,4 +1,4 @@
-"""Differentiable augmentation: the critic sees real and generated images changed alike, so that few images suffice.
+"""Differentiable augmentation: the critic gets real and generated images changed alike, so that few images suffice.
 
 Source: Zhao et al. 2020, "Differentiable Augmentation for Data-Efficient GAN Training", section 3.2; adaptive
 strength: Karras et al. 2020, "Training Generative Adversarial Networks with Limited Data", section 3.
@@ -28,20 +28,24 @@ Change = Callable[[Tensor, Tensor], Tensor]
 """Images ``(B, C, H, W)`` and numbers from U[0, 1) ``(B, k)`` to images."""
 
 INTERVAL = 4
-"""Rounds between changes of the strength, as in Karras et al."""
+"""Steps between changes of the strength, as in Karras et al."""
 
 
 class DiffAugment(AdaptivePerturbation):
     """T(x) in place of x, for both players: a random change of each kind in `policy`, with some probability each.
 
-    Kinds are ``colour`` (brightness, saturation, contrast), ``translation`` (by up to an eighth), ``cutout`` (of a
-    square of half the side) and ``flip`` (left to right). What moves in from outside and what is cut out is gray. Where
-    a sample is several pictures, all are changed by the same numbers, each by its own grays and its own mean. Each kind
-    is applied to an image with `probability`, always by default. With a `target` that probability is only where it
-    begins, by default at 0: every 4 rounds it rises where r_t = E sign D(real) is above the target, the sign that the
-    critic knows the images by heart, and falls where it is below, by as much as takes it from 0 to 1 in `ramp_images`
-    real images. Karras et al. take a target of 0.6 and 500,000 images; r_t and the images are those of the last critic
-    step of each round.
+    What moves in from outside and what is cut out is grey. Where a sample is several pictures, all are changed by the
+    same numbers, each by its own grey levels and its own mean.
+
+    Args:
+        policy: kinds of change: ``colour`` (brightness, saturation, contrast), ``translation`` (by up to an eighth of
+            the side), ``cutout`` (of a square of half the side), ``flip`` (left to right).
+        probability: of each kind for an image, in [0, 1]; with a `target`, the probability at the start. None is 1, and
+            with a `target` 0.
+        target: adapts the probability: every 4 steps it rises where r_t = E sign D(real) is above the target, the sign
+            that the critic overfits, and falls where it is below; in (−1, 1), 0.6 in Karras et al. None does not adapt.
+        ramp_images: real images in which the probability can rise from 0 to 1; 500,000 in Karras et al. r_t and the
+            images are those of the last critic step of each step.
     """
 
     needs_images: ClassVar[bool] = True
@@ -70,7 +74,7 @@ class DiffAugment(AdaptivePerturbation):
         self.register_buffer("signs", torch.zeros(()))
         self.register_buffer("looks", torch.zeros((), dtype=torch.int64))
 
-    def perturb(self, samples: Tensor, random: torch.Generator, rounds: int, parts: list[int] | None = None) -> Tensor:
+    def perturb(self, samples: Tensor, random: torch.Generator, step: int, parts: list[int] | None = None) -> Tensor:
         if self.never:
             return samples
         # Not in bfloat16, whose steps near 1 are as large as the smaller changes of brightness.

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from twoplayer.core.ranges import NonNegative
+from twoplayer.core.ranges import Count, NonNegative, within
 from twoplayer.core.rng import uniform_rows
 from twoplayer.regularizers._base import CriticBatch, Penalty, input_gradient
 
@@ -20,12 +20,21 @@ __all__ = ["GradientPenalty"]
 class GradientPenalty(Penalty):
     """λ E(‖∇D(x̂)‖ − target)², x̂ uniform on the line from a generated to a real sample.
 
-    `one_sided` punishes only slopes above the target (section 4 of the paper).
+    Args:
+        weight: λ, at least 0.
+        target: the norm that gradients are drawn to, at least 0.
+        one_sided: whether only norms above the target are penalized (section 4 of the paper).
+        every: the penalty acts in every k-th step only, in an optimizer step of its own and k times as large, with the
+            optimizer's learning rate and decay rates corrected (Karras et al. 2020, StyleGAN2, appendix B). At least 1.
     """
 
     fights_batch_statistics: ClassVar[bool] = True
+    schedulable: ClassVar[frozenset[str]] = frozenset({"weight"})
 
-    def __init__(self, *, weight: NonNegative = 10.0, target: NonNegative = 1.0, one_sided: bool = False) -> None:
+    def __init__(
+        self, *, weight: NonNegative = 10.0, target: NonNegative = 1.0, one_sided: bool = False, every: Count = 1
+    ) -> None:
+        self.every = within(Count, every=every)
         self.weight, self.target, self.one_sided = weight, target, one_sided
 
     def penalty(self, critic: nn.Module, scored: CriticBatch, random: torch.Generator) -> Tensor:

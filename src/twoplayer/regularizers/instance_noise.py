@@ -5,6 +5,8 @@ Source: Sønderby et al. 2016, "Amortised MAP Inference for Image Super-resoluti
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -17,19 +19,26 @@ __all__ = ["InstanceNoise"]
 
 
 class InstanceNoise(Perturbation):
-    """x + σ_t ε, ε ~ N(0, I), with σ_t falling linearly from `std` to 0 over `fade_steps` rounds (0: never)."""
+    """x + σ_t ε, ε ~ N(0, I), for real and generated samples, with σ_t falling linearly to 0.
+
+    Args:
+        std: σ at the first step, in units of the networks' inputs, at least 0.
+        fade_steps: steps after which σ is 0; 0 keeps it constant.
+    """
+
+    schedulable: ClassVar[frozenset[str]] = frozenset({"std"})
 
     def __init__(self, *, std: NonNegative = 0.1, fade_steps: NonNegativeCount = 10_000) -> None:
         if std < 0 or fade_steps < 0:
             raise UserError("instance noise needs a std and fade_steps of at least 0")
         self.std, self.fade_steps = std, fade_steps
 
-    def perturb(self, samples: Tensor, random: torch.Generator, rounds: int, parts: list[int] | None = None) -> Tensor:
-        std = self.at(rounds)
+    def perturb(self, samples: Tensor, random: torch.Generator, step: int, parts: list[int] | None = None) -> Tensor:
+        std = self.at(step)
         if std == 0:
             return samples
         return samples + std * normal_rows(tuple(samples.shape), random).to(samples)
 
-    def at(self, rounds: int) -> float:
-        """σ after so many rounds."""
-        return self.std * max(0.0, 1 - rounds / self.fade_steps) if self.fade_steps else self.std
+    def at(self, step: int) -> float:
+        """σ after so many steps."""
+        return self.std * max(0.0, 1 - step / self.fade_steps) if self.fade_steps else self.std

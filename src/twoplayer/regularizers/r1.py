@@ -10,18 +10,29 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from twoplayer.core.ranges import NonNegative
+from twoplayer.core.ranges import Count, NonNegative, within
 from twoplayer.regularizers._base import CriticBatch, Penalty, input_gradient
 
 __all__ = ["R1"]
 
 
 class R1(Penalty):
-    """(γ/2) E‖∇D(x)‖² over real x."""
+    """(γ/2) E‖∇D(x)‖² over real x.
+
+    Args:
+        gamma: γ, at least 0.
+        every: the penalty acts in every k-th step only, in an optimizer step of its own and k times as large, with the
+            optimizer's learning rate and decay rates corrected (Karras et al. 2020, StyleGAN2, appendix B). At least 1.
+
+    >>> R1(gamma=2.0).gamma
+    2.0
+    """
 
     needs_input_gradient: ClassVar[bool] = True
+    schedulable: ClassVar[frozenset[str]] = frozenset({"gamma"})
 
-    def __init__(self, *, gamma: NonNegative = 10.0) -> None:
+    def __init__(self, *, gamma: NonNegative = 10.0, every: Count = 1) -> None:
+        self.every = within(Count, every=every)
         self.gamma = gamma
 
     def penalty(self, critic: nn.Module, scored: CriticBatch, random: torch.Generator) -> Tensor:

@@ -5,6 +5,8 @@ Source: Miyato et al. 2018, "Spectral Normalization for Generative Adversarial N
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
@@ -25,7 +27,12 @@ class SpectralNorm(Constraint):
 
     As in the paper a convolution's σ is that of its kernel reshaped to ``(out, in·h·w)``. A weight that is zero,
     such as the last of a residual branch that starts as the identity, stays as it is until it moves.
+
+    Args:
+        power_iterations: steps of the power method in each training pass, at least 1.
     """
+
+    normalizes_weights: ClassVar[bool] = True
 
     def __init__(self, *, power_iterations: Count = 1) -> None:
         if power_iterations < 1:
@@ -43,7 +50,7 @@ class SpectralNorm(Constraint):
 
 
 class _UnitNorm(nn.Module):
-    """A weight divided by its spectral norm; u and v are buffers, so that resuming goes on where it was."""
+    """A weight divided by its spectral norm; u and v are buffers, so that a resumed run has them."""
 
     u: Tensor
     v: Tensor
@@ -76,6 +83,6 @@ class _UnitNorm(nn.Module):
 
 
 def _direction(x: Tensor, before: Tensor) -> Tensor:
-    """x / ‖x‖; `before` where x is zero: a vector that became zero would stay it for good, and σ with it."""
+    """x / ‖x‖; `before` where x is zero, since a zero vector, and σ with it, would stay zero."""
     length = x.norm()
     return torch.where(length > TINY, x / length.clamp_min(TINY), before)

@@ -24,6 +24,17 @@ from twoplayer.runs.run_dir import FORMAT
 __all__ = ["at", "latest", "load", "pack", "save", "unpack"]
 
 WEIGHTS, STATE = "weights.safetensors", "state.json"
+RENAMED_KEYS = {
+    "drawn": "batches_drawn",
+    "read": "batches_read",
+    "seen": "critic_batches",
+    "owed": "judgement_due",
+    "game": "problem",
+    "average": "ema",
+    "average_updates": "ema_updates",
+}
+"""Keys of a state as release 0.1 wrote them, and their names now; those of ``algorithm`` below."""
+RENAMED_ALGORITHM_KEYS = {"memories": "extra_state", "reason": "end_reason", "chosen": "chosen_settings"}
 
 
 def save(folder: Path, step: int, state: Mapping[str, Any], keep: int, spared: Collection[int] = ()) -> Path:
@@ -93,9 +104,19 @@ def load(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
                 f"since it was written): {go_on}"
             )
         tensors = load_file(path / WEIGHTS, device=str(device))
-        return unpack(head["state"], tensors)
+        return _with_current_names(unpack(head["state"], tensors))
     except (OSError, KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
         raise UserError(f"the checkpoint {path} is damaged ({type(error).__name__}): {go_on}") from error
+
+
+def _with_current_names(state: dict[str, Any]) -> dict[str, Any]:
+    """A state with the names of today, whichever release wrote it."""
+    state = {RENAMED_KEYS.get(key, key): value for key, value in state.items()}
+    if "batches_read" in state:
+        state.setdefault("critic_batches", state["batches_read"])  # the first releases counted both alike
+    if isinstance(state.get("algorithm"), dict):
+        state["algorithm"] = {RENAMED_ALGORITHM_KEYS.get(key, key): v for key, v in state["algorithm"].items()}
+    return state
 
 
 def pack(state: Mapping[str, Any]) -> tuple[Any, dict[str, Tensor]]:

@@ -28,6 +28,9 @@ FORMAT = 1
 END = "..."
 """YAML's mark of a document's end, the last line of config.yaml: what is left of a cut file may still parse."""
 
+RENAMED_STATUS_KEYS = {"kept": "best_checkpoint", "chosen": "chosen_settings"}
+"""Keys of ``status.json`` as release 0.1 wrote them, and their names now."""
+
 
 class RunFolder:
     """Names and formats of the files of a run. Every write is atomic; logs are appended line by line."""
@@ -144,14 +147,14 @@ class RunFolder:
         """What the run was trained on: name, kind, shape, counts, classes, key."""
         return self._document("data.json")
 
-    def keep(self, kept: StoredConditions) -> None:
+    def store_conditions(self, stored: StoredConditions) -> None:
         """Write what sampling needs of the data."""
         from safetensors.torch import save
 
-        tensors = {name: tensor.contiguous() for name, tensor in kept.tensors.items()}
-        write_atomic(self.inputs, save(tensors, {"words": json_text(kept.words)}))
+        tensors = {name: tensor.contiguous() for name, tensor in stored.tensors.items()}
+        write_atomic(self.inputs, save(tensors, {"words": json_text(stored.texts)}))
 
-    def kept(self) -> StoredConditions | None:
+    def stored_conditions(self) -> StoredConditions | None:
         """What sampling needs of the data, if it needs anything. Raises `UserError` for a damaged file."""
         if not self.inputs.is_file():
             return None
@@ -168,7 +171,8 @@ class RunFolder:
 
     def status(self) -> dict[str, Any]:
         """State ("running", "finished", "interrupted", "diverged", "stopped"), round, images seen, seconds, message."""
-        return self._document("status.json")
+        document = self._document("status.json")
+        return {RENAMED_STATUS_KEYS.get(key, key): value for key, value in document.items()}
 
     def write(self, name: str, document: Mapping[str, Any]) -> None:
         """Write ``NAME.json``."""

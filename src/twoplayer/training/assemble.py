@@ -7,53 +7,79 @@ from typing import Any
 
 from twoplayer import measurement
 from twoplayer.config.schema import Config
+from twoplayer.core.device import DeviceConfig
 from twoplayer.data._base import Dataset
 from twoplayer.games._factory import ConditioningData, DataSpec
 from twoplayer.runs.run_dir import RunFolder
 from twoplayer.training.build import build, study, target
+from twoplayer.training.progress import Listener
 from twoplayer.training.trainer import Trainer
 
 __all__ = ["assemble", "restored"]
 
-YARDSTICK = {"images": "fd", "points": "sliced-wasserstein"}
-"""The metric that ``--early-stopping plateau`` follows: one that sees quality and diversity at once."""
+STOPPING_METRIC = {"images": "fd", "points": "sliced-wasserstein"}
+"""The metric that the stopping criterion plateau follows: one that is sensitive to quality and diversity at once."""
 
 
-def restored(folder: RunFolder, dataset: Dataset, placement: Any) -> Trainer:
-    """The trainer of a run as its newest checkpoint left it, to be looked at: nothing is written until it runs.
+def restored(folder: RunFolder, dataset: Dataset, device_config: DeviceConfig) -> Trainer:
+    """The trainer of a run as its newest checkpoint left it; nothing is written until it runs.
 
     Raises `UserError` for a damaged run, and for data or settings that do not fit it.
     """
-    trainer = assemble(folder, folder.config(), dataset, placement, ())
+    trainer = assemble(folder, folder.config(), dataset, device_config, ())
     trainer.resume()
     return trainer
 
 
-def assemble(folder: RunFolder, config: Config, dataset: Dataset, placement: Any, listeners: Sequence[Any]) -> Trainer:
+def assemble(
+    folder: RunFolder, config: Config, dataset: Dataset, device_config: DeviceConfig, listeners: Sequence[Listener]
+) -> Trainer:
+    """A trainer for a run folder, new or to be resumed.
 
-    def say(text: str) -> None:
+    Args:
+        folder: the run folder; nothing is written to it here.
+        config: the resolved settings.
+        dataset: the data.
+        device_config: where to train.
+        listeners: called while training goes on.
+
+    Raises:
+        UserError: where data, networks, objective and algorithm do not fit each other.
+    """
+
+    def progress(text: str) -> None:
         for listener in listeners:
             listener.on_note(text)
 
-    def figures(samples: Any) -> tuple[Any, str]:
-        measured = measurement.measure(
-            samples, target(config, dataset), in_training=True, device=placement.device, progress=say
-        )
+    def quick_metrics(samples: Any) -> tuple[Any, str]:
+        reference = target(config, dataset)
+        measured = measurement.measure(samples, reference, in_training=True, device=device_config.device, progress=progress)
         return measured.metric_values, " ".join(measured.notes)
 
-    def yardstick(samples: Any) -> Any:
-        real = target(config, dataset)
+    def stopping_metric(samples: Any) -> Any:
+        reference = target(config, dataset)
+        metrics = STOPPING_METRIC[reference.kind]
         return measurement.measure(
-            samples, real, metrics=YARDSTICK[real.kind], device=placement.device, progress=say
+            samples, reference, metrics=metrics, device=device_config.device, progress=progress
         ).metric_values
 
-    with placement.accelerator.main_process_first():  # what is learned of the data lies in the cache for the others
-        before = ConditioningData(given=folder.data().get("given") or {}, kept=folder.kept()) if folder.exists else None
-        knowledge = study(config, dataset, before)
-    facts = DataSpec(dataset.shape, dataset.partner_shape, dataset.paired, knowledge.given)
-    players = build(config, facts, placement)
-    usual = measurement.default_sample_count(dataset.kind)
-    count, measuring = min(config.evaluate_count or usual, usual), figures if config.evaluate_count else None
+    with device_config.accelerator.main_process_first():  # what is learned of the data is cached for the others
+        previous = None
+        if folder.exists:
+            data_spec = DataSpec.of(folder.data())
+            previous = ConditioningData(summary=data_spec.conditioning, stored=folder.stored_conditions())
+        conditioning = study(config, dataset, previous)
+    data_spec = DataSpec(dataset.shape, dataset.partner_shape, dataset.paired, conditioning.summary)
+    usual_count = measurement.default_sample_count(dataset.kind)
     return Trainer(
-        config, dataset, folder, placement, players, listeners, measuring, count, knowledge, yardstick=yardstick
+        config,
+        dataset,
+        folder,
+        device_config,
+        build(config, data_spec, device_config),
+        listeners,
+        measure=quick_metrics if config.evaluate_count else None,
+        sample_count=min(config.evaluate_count or usual_count, usual_count),
+        conditioning=conditioning,
+        stopping_metric=stopping_metric,
     )

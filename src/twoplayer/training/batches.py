@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -13,8 +12,8 @@ from twoplayer.core import distributed
 from twoplayer.core.device import DeviceConfig
 from twoplayer.core.rng import numpy_generator, torch_generator
 from twoplayer.data._base import Dataset
-from twoplayer.games._base import Batch
 from twoplayer.games._factory import ConditioningData
+from twoplayer.games._problem import Batch, BatchStream
 from twoplayer.sampling.generate import to_network
 
 __all__ = ["Batches", "to_network"]
@@ -23,46 +22,56 @@ RESIDENT_SHARE = 0.3
 """Largest share of an accelerator's free memory that the data set may take up for good."""
 
 
-class Batches(Iterator[Batch]):
+class Batches(BatchStream):
     """An endless stream of minibatches; each process gets its own rows of every batch.
 
-    An epoch is a permutation of the training samples by (seed, "order", epoch); a last partial batch is left
-    out. Real samples are read when a batch is first asked for them, so that a generator step that needs none
-    reads none: `drawn` counts batches handed out, `read` those whose real samples were looked at, and `seen` those of
-    them that the critic learned from. What is known beside the samples may be looked at without: the next batch then
-    has the same rows.
+    An epoch is a permutation of the training samples by (seed, "order", epoch); a last partial batch is left out.
+    Advancing is explicit: `drawn` counts batches handed out, `read` those whose rows were consumed, and `seen` those of
+    them that the critic was trained on. A batch that consumes no rows has the same rows as the next one.
 
-    `knowledge` is what the game studied: the conditions that are a batch's `given`, and whether the pairing is to be
-    hidden; a partner that is not paired, or not to be, has a permutation of its own.
+    Args:
+        dataset: the data.
+        batch_size: rows of a batch, over all processes.
+        seed: the run's seed.
+        device_config: where the batches go.
+        conditioning: what the problem learned from the data: its conditions, and whether the other side's rows follow
+            an order of their own.
     """
 
     def __init__(
         self,
         dataset: Dataset,
-        batch: int,
+        batch_size: int,
         seed: int,
-        placement: DeviceConfig,
-        knowledge: ConditioningData | None = None,
+        device_config: DeviceConfig,
+        conditioning: ConditioningData | None = None,
     ) -> None:
-        self.dataset, self.batch, self.seed, self.placement = dataset, batch, seed, placement
-        knowledge = knowledge or ConditioningData()
-        self.conditions, self.wrong = knowledge.conditions, knowledge.wrong
-        self.size = batch // distributed.process_count()
-        self.drawn = self.read = self.seen = self.rounds = 0
-        self.order = _Order(len(dataset.train), batch, seed, "order")
+        self.dataset, self.batch_size, self.seed, self.device_config = dataset, batch_size, seed, device_config
+        conditioning = conditioning or ConditioningData()
+        self.conditions, self.mismatched = conditioning.conditions, conditioning.mismatched
+        self.size = batch_size // distributed.process_count()
+        self.drawn = self.read = self.seen = self.step = 0
+        self.order = _Order(len(dataset.train), batch_size, seed, "order")
         self.partner_order = self.order
-        if dataset.partner_train is not None and (knowledge.apart or not dataset.paired):
-            self.partner_order = _Order(len(dataset.partner_train), batch, seed, "partner order")
+        if dataset.partner_train is not None and (conditioning.shuffle_partners or not dataset.paired):
+            self.partner_order = _Order(len(dataset.partner_train), batch_size, seed, "partner order")
         self._resident = self._put_on_device(dataset.train)
         self._resident_partner = self._put_on_device(dataset.partner_train)
 
     def __next__(self) -> Batch:
+        batch = self.without_critic(reads_data=True)
+        self.seen += 1
+        return batch
+
+    def without_critic(self, *, reads_data: bool) -> Batch:
         self.drawn += 1
-        return _Batch(self, self.drawn)
+        batch = _DatasetBatch(self, self.drawn, self.read)
+        self.read += reads_data
+        return batch
 
     @property
     def images_seen(self) -> int:
-        return self.seen * self.batch
+        return self.seen * self.batch_size
 
     @property
     def own(self) -> slice:
@@ -85,13 +94,13 @@ class Batches(Iterator[Batch]):
             raw = resident[torch.from_numpy(rows).to(resident.device)]
         else:
             raw = torch.from_numpy(np.ascontiguousarray(stored[rows]))
-        device = self.placement.device
+        device = self.device_config.device
         if self.dataset.kind == "images":  # as bytes, a quarter of what networks see
             raw = raw.to(device)
-        return self.placement.samples(to_network(raw, self.dataset).to(device))
+        return self.device_config.samples(to_network(raw, self.dataset).to(device))
 
     def _put_on_device(self, stored: np.ndarray | None) -> Tensor | None:
-        device = self.placement.device
+        device = self.device_config.device
         if device.type != "cuda" or stored is None:
             return None
         free, _ = torch.cuda.mem_get_info(device)
@@ -116,49 +125,44 @@ class _Order:
         return self._permutation[step * self.batch : (step + 1) * self.batch]
 
 
-class _Batch(Batch):
-    def __init__(self, stream: Batches, number: int) -> None:
-        self._stream, self._number = stream, number
-        self.size, self.rounds = stream.size, stream.rounds
-
-    @cached_property
-    def _place(self) -> int:
-        return self._stream.read
+class _DatasetBatch(Batch):
+    def __init__(self, stream: Batches, number: int, place: int) -> None:
+        self._stream, self._number, self._place = stream, number, place
+        self.size, self.step = stream.size, stream.step
 
     @cached_property
     def _rows(self) -> np.ndarray:
+        """Row indices of the whole batch, over all processes."""
         return self._stream.order.rows(self._place)
 
     @cached_property
     def real(self) -> Tensor:  # type: ignore[override]
-        own = self._rows[self._stream.own]
-        self._stream.read += 1
-        self._stream.seen += self.for_critic
-        return self._stream.samples(own)
+        return self._stream.samples(self._rows[self._stream.own])
 
     @cached_property
     def labels(self) -> Tensor:  # type: ignore[override]
         labels = self._stream.dataset.train_labels
         if labels is None:
             raise TypeError(f"{self._stream.dataset.name} has no labels")
-        return torch.from_numpy(labels[self._rows[self._stream.own]]).to(self._stream.placement.device)
+        return torch.from_numpy(labels[self._rows[self._stream.own]]).to(self._stream.device_config.device)
 
     @cached_property
-    def given(self) -> Tensor:  # type: ignore[override]
-        return self._own_rows(self._whole_given)
+    def conditions(self) -> Tensor:  # type: ignore[override]
+        random = numpy_generator(self._stream.seed, "conditions", self._place)
+        return self._own_rows(self._conditions(self._rows, random))
 
     @cached_property
-    def mismatched(self) -> Tensor:  # type: ignore[override]
-        if self._stream.wrong is None:
-            raise TypeError("this game studied no wrong conditions")
+    def mismatched_conditions(self) -> Tensor:  # type: ignore[override]
+        if self._stream.mismatched is None:
+            raise TypeError("this game has no mismatched conditions")
         random = numpy_generator(self._stream.seed, "wrong conditions", self._place)
-        return self._own_rows(self._stream.wrong(self._rows, random))
+        return self._own_rows(self._stream.mismatched(self._rows, random))
 
-    def others(self, times: int) -> Tensor:  # type: ignore[override]
+    def random_conditions(self, times: int) -> Tensor:  # type: ignore[override]
         stream = self._stream
         random = numpy_generator(stream.seed, "other conditions", self._number)
-        rows = random.integers(len(stream.dataset.train), size=stream.batch * times)
-        return self._own_rows(self._conditions(rows, random).reshape(stream.batch, times, -1)).flatten(0, 1)
+        rows = random.integers(len(stream.dataset.train), size=stream.batch_size * times)
+        return self._own_rows(self._conditions(rows, random).reshape(stream.batch_size, times, -1)).flatten(0, 1)
 
     @cached_property
     def partner(self) -> Tensor:  # type: ignore[override]
@@ -166,17 +170,13 @@ class _Batch(Batch):
         return self._stream.partners(rows[self._stream.own])
 
     def random(self, purpose: str) -> torch.Generator:
-        return torch_generator(self._stream.seed, purpose, self._number, self._stream.placement.device)
-
-    @cached_property
-    def _whole_given(self) -> np.ndarray:
-        return self._conditions(self._rows, numpy_generator(self._stream.seed, "conditions", self._place))
+        return torch_generator(self._stream.seed, purpose, self._number, self._stream.device_config.device)
 
     def _conditions(self, rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
         if self._stream.conditions is None:
-            raise TypeError("this game studied no conditions")
+            raise TypeError("this game has no conditions")
         return self._stream.conditions(rows, random)
 
     def _own_rows(self, whole: np.ndarray) -> Tensor:
         own = np.ascontiguousarray(whole[self._stream.own], np.float32)
-        return torch.from_numpy(own).to(self._stream.placement.device)
+        return torch.from_numpy(own).to(self._stream.device_config.device)

@@ -13,7 +13,7 @@ __all__ = ["EMA"]
 class EMA:
     """Exponential moving average of a module's weights and floating-point buffers.
 
-    After n rounds the decay is min(`decay`, (1 + n) / (10 + n)), so that the random initial weights are soon
+    After n steps the decay is min(`decay`, (1 + n) / (10 + n)), so that the random initial weights are soon
     forgotten. With decay 0 it is the module itself as it stands. Running statistics of batch normalization are
     averaged like weights. What a submodule declares with ``averaged = False`` is not averaged but shared, the very
     same tensors, so that neither memory nor checkpoints hold it twice.
@@ -32,7 +32,7 @@ class EMA:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take in the module as it is after a round."""
+        """Take in the module as it is after a step."""
         self.updates += 1
         decay = min(self.decay, self.updates / (self.updates + 9))
         floats = [(mean, now) for mean, now in self._pairs if mean.is_floating_point()]

@@ -16,7 +16,7 @@ class Events:
         self._folder: Path | None = None
         self._writer: Any = None
 
-    def on_start(self, folder: Any, config: Any, dataset: Any, placement: Any) -> None:
+    def on_start(self, folder: Any, config: Any, dataset: Any, device_config: Any) -> None:
         self._folder = folder.path / "tensorboard"
 
     def on_progress(self, progress: Any) -> None:

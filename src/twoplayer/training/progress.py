@@ -1,4 +1,4 @@
-"""A line of progress, where a run is and what its last round did, and who wants to hear of it."""
+"""A line of progress, and the protocol of the listeners that get it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Listener", "Progress", "Rate"]
 
 @dataclass(frozen=True)
 class Progress:
-    """One line of progress: where the run is and what its last round did."""
+    """One line of progress: where the run is and what its last step logged."""
 
     step: int
     images_seen: int
@@ -30,7 +30,7 @@ class Progress:
     updates: Mapping[str, int]
     values: Mapping[str, float] = field(default_factory=dict)
     samples: Mapping[str, Any] = field(default_factory=dict)
-    """Where the round's generated samples were and how wide (`Glance.line`); not in the line."""
+    """Statistics of the step's generated samples (`SampleStatistics.line`); not in the line."""
 
     def line(self) -> dict[str, Any]:
         """The record as ``progress.jsonl`` holds it."""
@@ -46,9 +46,9 @@ class Progress:
 
 
 class Listener(Protocol):
-    """Someone who wants to hear of a run while it goes on; only the main process calls."""
+    """An object that is called while a run goes on, by the main process alone."""
 
-    def on_start(self, folder: RunFolder, config: Config, dataset: Dataset, placement: DeviceConfig) -> None: ...
+    def on_start(self, folder: RunFolder, config: Config, dataset: Dataset, device_config: DeviceConfig) -> None: ...
     def on_progress(self, progress: Progress) -> None: ...
     def on_note(self, text: str) -> None: ...
     def on_figures(self, step: int, figures: Sequence[Any], note: str) -> None: ...

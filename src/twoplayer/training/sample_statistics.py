@@ -1,4 +1,4 @@
-"""A glance at the samples that a round makes anyway: where their distribution is and how wide, in a few numbers."""
+"""Statistics of the samples that a step makes anyway: where their distribution is and how wide, in a few numbers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch.nn.functional import adaptive_avg_pool2d
 __all__ = ["SampleStatistics", "embed", "place_and_width"]
 
 SIDE = 4
-"""Pixels of the thumbnails in which images are looked at."""
+"""Pixels of the thumbnails in which images are embedded."""
 COORDINATES = 16
-"""Of points with more, the first ones are looked at."""
+"""Of points with more, the first ones are taken."""
 
 
 def embed(samples: Tensor) -> Tensor:
@@ -32,18 +32,18 @@ def place_and_width(embedded: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class SampleStatistics:
-    """While it is entered, keeps what a network returned last.
+    """While it is entered, stores what a network returned last.
 
-    It draws nothing, computes nothing that a weight depends on, and costs nothing in rounds in which it is not entered.
+    It draws nothing, computes nothing that a weight depends on, and costs nothing in steps in which it is not entered.
     """
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network
-        self._seen: Tensor | None = None
+        self._last_output: Tensor | None = None
 
     def __enter__(self) -> SampleStatistics:
-        self._seen = None
-        self._hook = self.network.register_forward_hook(self._keep)
+        self._last_output = None
+        self._hook = self.network.register_forward_hook(self._store)
         return self
 
     def __exit__(
@@ -51,18 +51,18 @@ class SampleStatistics:
     ) -> None:
         self._hook.remove()
 
-    def _keep(self, network: nn.Module, inputs: Any, output: Any) -> None:
+    def _store(self, network: nn.Module, inputs: Any, output: Any) -> None:
         if isinstance(output, Tensor):
-            self._seen = output.detach()
+            self._last_output = output.detach()
 
     @torch.no_grad()
     def line(self) -> dict[str, Any]:
-        """`count`, `mean` and `deviation` of the samples last seen, embedded; nothing where none were."""
-        if self._seen is None or len(self._seen) < 2:
+        """`count`, `mean` and `deviation` of the samples stored last, embedded; nothing where none were."""
+        if self._last_output is None or len(self._last_output) < 2:
             return {}
-        mean, deviation = place_and_width(embed(self._seen))
+        mean, deviation = place_and_width(embed(self._last_output))
         *place, width = torch.cat([mean, deviation[None]]).tolist()
-        return {"count": len(self._seen), "mean": [_short(x) for x in place], "deviation": _short(width)}
+        return {"count": len(self._last_output), "mean": [_short(x) for x in place], "deviation": _short(width)}
 
 
 def _short(value: float) -> float:

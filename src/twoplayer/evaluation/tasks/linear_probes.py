@@ -92,9 +92,9 @@ def untrained_encoder(run: TrainedRun) -> Callable[[Array], Array]:
     """The run's encoder before its first step: a function of samples as the data are stored."""
     from twoplayer.games._factory import DataSpec
     from twoplayer.sampling.generate import SampleFormat, encode
-    from twoplayer.training.build import build_game
+    from twoplayer.training.build import build_problem
 
-    game = build_game(run.config, DataSpec.of(run.data), run.placement)
+    game = build_problem(run.config, DataSpec.of(run.data), run.placement)
     generator = game.sampler.eval().requires_grad_(False)
     return lambda samples: encode(generator.encode, samples, SampleFormat.of(run.data), run.placement)  # type: ignore[arg-type]
 

@@ -14,14 +14,15 @@ from twoplayer.core.device import DeviceConfig
 from twoplayer.core.errors import UserError
 from twoplayer.core.rng import derive
 from twoplayer.data._base import Dataset
-from twoplayer.games._base import Batch, Game
+from twoplayer.games._adversarial import AdversarialGame
 from twoplayer.games._factory import ConditioningData
+from twoplayer.games._problem import Batch
 from twoplayer.training.batches import Batches
 from twoplayer.training.build import study
 
 __all__ = ["HeldOutBatches", "game_value", "mean_and_error"]
 
-LARGEST_PART = 1_024
+MAX_SAMPLES_OF_A_PART = 1_024
 """Held-out samples of a part that are looked at, at most."""
 
 
@@ -29,41 +30,41 @@ class HeldOutBatches:
     """Minibatches of one of `parts` interleaved parts of the held-out data, the same ones at every judgement.
 
     With the same samples and latents each time, differences between judgements are differences between players; what
-    the run itself knows of its data is `before`. Raises `UserError` where the part is too small for a batch.
+    the run itself learned from its data is `previous`. Raises `UserError` where the part is too small for a batch.
     """
 
     def __init__(
         self,
         config: Config,
         dataset: Dataset,
-        placement: DeviceConfig,
+        device_config: DeviceConfig,
         purpose: str,
-        before: ConditioningData | None = None,
+        previous: ConditioningData | None = None,
         *,
         part: int = 0,
         parts: int = 1,
     ) -> None:
         processes = distributed.process_count()
         self.share = _part(dataset, part, parts)
-        self.batch = min(config.batch_size, len(self.share.train)) // processes * processes
-        if self.batch < 2 * processes:
+        self.batch_size = min(config.batch_size, len(self.share.train)) // processes * processes
+        if self.batch_size < 2 * processes:
             raise UserError(
-                f"--early-stopping {config.early_stopping} judges on held-out data, and {len(dataset.held_out)} of "
-                "them are too few: set --held-out to 0.1, or --early-stopping to plateau"
+                f"{config.early_stopping} judges on held-out data, and {len(dataset.held_out)} of them are too few: "
+                "set held_out to 0.1, or early_stopping to plateau"
             )
-        self.knowledge = study(config, self.share, before)
-        self.seed, self.placement = derive(config.seed, purpose), placement
-        self.count = max(1, min(len(self.share.train), LARGEST_PART) // self.batch)
+        self.conditioning = study(config, self.share, previous)
+        self.seed, self.device_config = derive(config.seed, purpose), device_config
+        self.count = max(1, min(len(self.share.train), MAX_SAMPLES_OF_A_PART) // self.batch_size)
 
     def batches(self, step: int, count: int | None = None) -> Iterator[Batch]:
-        """The first `count` batches, or once through the part; `step` is for what anneals."""
-        stream = Batches(self.share, self.batch, self.seed, self.placement, self.knowledge)
-        stream.rounds = step
+        """The first `count` batches, or once through the part; `step` is for regularizers that anneal."""
+        stream = Batches(self.share, self.batch_size, self.seed, self.device_config, self.conditioning)
+        stream.step = step
         for _ in range(self.count if count is None else count):
             yield next(stream)
 
 
-def game_value(game: Game, batch: Batch, generated: Any) -> float:
+def game_value(game: AdversarialGame, batch: Batch, generated: Any) -> float:
     """V = −(the critic's loss, penalties left out) on one batch, over all processes.
 
     The critic raises it and the generator lowers it; where the generator's own loss is another one, as with the log D

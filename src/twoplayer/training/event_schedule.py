@@ -1,51 +1,44 @@
-"""When a run ends, and when it logs, draws, saves, measures and is judged on the way there."""
+"""When a run ends, and when it logs, draws samples, saves, measures and is judged on the way there."""
 
 from __future__ import annotations
 
 from twoplayer.config.schema import Config
 
-__all__ = ["Schedule"]
+__all__ = ["EventSchedule"]
 
-TIMES = {"log": 400, "sample": 24, "checkpoint": 20, "evaluate": 8, "early_stopping": 30}
+EVENTS_PER_RUN = {"log": 400, "sample": 24, "checkpoint": 20, "evaluate": 8, "early_stopping": 30}
 """How often each happens over a whole run where the config names no period."""
-BENT = frozenset({"sample"})
+MORE_OFTEN_EARLY = frozenset({"sample"})
 """What happens more often early, where a picture changes fastest: at quadratically spaced fractions."""
 SAVE_AFTER_SECONDS = 120.0
 """A checkpoint is due after so much training at the latest, however long the run."""
 
 
-class Schedule:
-    """Ends by rounds, images or seconds, or after the `rounds` that the algorithm takes at most.
+class EventSchedule:
+    """Ends by steps, images or seconds, or after the `max_steps` that the algorithm takes at most.
 
-    Only `pace` reaches the weights: periods may change between resumes, and the end, where no step size falls to it.
+    It decides nothing that reaches the weights: periods may change between resumes, and so may the end, where no number
+    is a schedule over the run.
     """
 
-    def __init__(self, config: Config, rounds: int | None = None) -> None:
-        self.config, self.rounds = config, rounds
-        self.every: dict[str, int | None] = {name: getattr(config, f"{name}_every") for name in TIMES}
-        self.mark = dict.fromkeys(TIMES, 0)
+    def __init__(self, config: Config, max_steps: int | None = None) -> None:
+        self.config, self.max_steps = config, max_steps
+        self.every: dict[str, int | None] = {name: getattr(config, f"{name}_every") for name in EVENTS_PER_RUN}
+        self.mark = dict.fromkeys(EVENTS_PER_RUN, 0)
         self.last_save = 0.0
 
     def fraction(self, step: int, images: int, seconds: float) -> float:
         """Share of the run that is done, in [0, 1]."""
         config = self.config
-        ends = ((step, config.steps), (step, self.rounds), (images, config.images), (seconds, config.max_time))
+        ends = ((step, config.steps), (step, self.max_steps), (images, config.images), (seconds, config.max_time))
         shares = [done / whole for done, whole in ends if whole is not None]
         return min(1.0, max(shares, default=0.0))
-
-    def pace(self, fraction: float) -> float:
-        """The share of the learning rate that holds after that share of the run: 1, then linearly down to 0 at its end.
-
-        Zhu et al. 2017, section 4, with `lr_decay_start` one half.
-        """
-        start = self.config.optimizer.lr_decay_start
-        return 1.0 if fraction <= start else (1 - fraction) / (1 - start)
 
     def finished(self, step: int, images: int, seconds: float) -> bool:
         return self.fraction(step, images, seconds) >= 1.0
 
     def due(self, what: str, step: int, fraction: float, seconds: float | None = None) -> bool:
-        """Whether it is time, after `step` rounds and that share of the run."""
+        """Whether it is time, after `step` steps and that share of the run."""
         every = self.every[what]
         if every is not None:
             return every > 0 and step % every == 0
@@ -62,8 +55,8 @@ class Schedule:
 
     def start_at(self, fraction: float, seconds: float) -> None:
         """Go on from a checkpoint: what was due before is done."""
-        self.mark = {name: self._mark(name, fraction) for name in TIMES}
+        self.mark = {name: self._mark(name, fraction) for name in EVENTS_PER_RUN}
         self.last_save = seconds
 
     def _mark(self, what: str, fraction: float) -> int:
-        return int(TIMES[what] * (fraction**0.5 if what in BENT else fraction))
+        return int(EVENTS_PER_RUN[what] * (fraction**0.5 if what in MORE_OFTEN_EARLY else fraction))

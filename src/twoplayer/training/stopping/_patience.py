@@ -18,7 +18,7 @@ RECENT = 8
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a criterion said of a run at one moment; lower is better."""
+    """A criterion's value for a run at one moment; lower is better."""
 
     step: int
     images_seen: int
@@ -35,30 +35,30 @@ class Judgement:
         return math.isfinite(self.value)
 
 
-def counted(course: Sequence[Judgement], *, from_peak: bool = False) -> list[Judgement]:
-    """The judgements that count: all, or with `from_peak` those from the highest value on, that of round 0 apart.
+def counted(judgements: Sequence[Judgement], *, from_peak: bool = False) -> list[Judgement]:
+    """The judgements that count: all, or with `from_peak` those from the highest value on, that of step 0 left out.
 
     What rises before the peak is the judge's own learning.
     """
-    trained = [j for j in course if j.step > 0]
+    trained = [j for j in judgements if j.step > 0]
     if not from_peak:
-        return list(course)
+        return list(judgements)
     peak = max((j.value for j in trained if j.sound), default=None)
     return [] if peak is None else trained[next(i for i, j in enumerate(trained) if j.value == peak) :]
 
 
-def best(course: Sequence[Judgement]) -> Judgement | None:
-    """The judgement of the least value after round 0, the earliest of equal ones; None where none is a number."""
-    return min((j for j in course if j.sound and j.step > 0), key=lambda j: (j.value, j.step), default=None)
+def best(judgements: Sequence[Judgement]) -> Judgement | None:
+    """The judgement of the least value after step 0, the earliest of equal ones; None where none is a number."""
+    return min((j for j in judgements if j.sound and j.step > 0), key=lambda j: (j.value, j.step), default=None)
 
 
-def noise(course: Sequence[Judgement]) -> float:
+def noise(judgements: Sequence[Judgement]) -> float:
     """Standard deviation of one judgement about its trend.
 
     The larger of two estimates: the criterion's own standard errors, which know only of sampling, and the scatter of
     successive differences, which knows also that a game never stands still: (median |d − median d|)/(0.6745·√2).
     """
-    sound = [j for j in course if j.sound]
+    sound = [j for j in judgements if j.sound]
     recent = sound[-max(RECENT, len(sound) // 2) :]
     errors = [j.error for j in recent if j.error is not None and math.isfinite(j.error)]
     declared = statistics.median(errors) if errors else 0.0
@@ -72,11 +72,11 @@ def noise(course: Sequence[Judgement]) -> float:
 
 @dataclass(frozen=True)
 class PatienceRule:
-    """A run ends when it has gone on for `patience` times the rounds up to its last gain without another gain.
+    """A run ends when it has gone on for `patience` times the steps up to its last gain without another gain.
 
     A gain is a judgement below the last gain's by more than `margin` standard deviations of the difference of two
     judgements. Gains add up: a slow descent, each step of it within the noise, is a gain once it is as large. At least
-    `least` judgements must follow the last gain. A run without any gain over its first judgement after round 0 has not
+    `least` judgements must follow the last gain. A run without any gain over its first judgement after step 0 has not
     begun to learn and goes on: any gray is better than what untrained networks make, and a critic with a gradient
     penalty can take a third of a budget before its generator gets beyond that.
     """
@@ -85,20 +85,20 @@ class PatienceRule:
     margin: float = 1.0
     least: int = 6
 
-    def last_gain(self, course: Sequence[Judgement]) -> Judgement | None:
+    def last_gain(self, judgements: Sequence[Judgement]) -> Judgement | None:
         """The last judgement that was better than all before it by more than noise."""
-        needed = self.margin * math.sqrt(2) * noise(course)
-        held: Judgement | None = None
-        for judgement in course:
-            if judgement.sound and (held is None or judgement.value < held.value - needed):
-                held = judgement
-        return held
+        needed = self.margin * math.sqrt(2) * noise(judgements)
+        last: Judgement | None = None
+        for judgement in judgements:
+            if judgement.sound and (last is None or judgement.value < last.value - needed):
+                last = judgement
+        return last
 
-    def over(self, course: Sequence[Judgement]) -> bool:
+    def over(self, judgements: Sequence[Judgement]) -> bool:
         """Whether nothing is to be gained any more."""
-        gain = self.last_gain(course)
-        begun = [j for j in course if j.sound and j.step > 0]
+        gain = self.last_gain(judgements)
+        begun = [j for j in judgements if j.sound and j.step > 0]
         if gain is None or gain.step == 0 or gain is begun[0]:
             return False
-        after = sum(j.step > gain.step for j in course)
-        return after >= self.least and course[-1].step >= (1 + self.patience) * gain.step
+        after = sum(j.step > gain.step for j in judgements)
+        return after >= self.least and judgements[-1].step >= (1 + self.patience) * gain.step

@@ -1,4 +1,7 @@
-"""The duality gap: how much either player could still win by moving alone."""
+"""Duality gap: how much either player could still improve by moving alone.
+
+Source: Grnarova et al. 2019, "A Domain Agnostic Measure for Monitoring and Evaluating GANs", eq. 2.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from torch import Tensor, nn
 
 from twoplayer.core.errors import UserError
 from twoplayer.core.rng import torch_generator
-from twoplayer.games._base import Batch, Loss
-from twoplayer.training.stopping_criteria import Criterion, JudgedRun, twin
-from twoplayer.training.stopping_held_out import HeldOutBatches, game_value, mean_and_error
+from twoplayer.games._adversarial import AdversarialGame
+from twoplayer.games._problem import Batch, Loss
+from twoplayer.training.stopping._criterion import JudgedRun, StoppingCriterion, copy_of
+from twoplayer.training.stopping._held_out import HeldOutBatches, game_value, mean_and_error
 
 __all__ = ["DualityGap"]
 
@@ -24,7 +28,7 @@ moves to come back from; a tenth leaves the point where the gradient vanishes an
 
 
 @final
-class DualityGap(Criterion):
+class DualityGap(StoppingCriterion):
     """max over critics of V(G, D′) − min over generators of V(G′, D), zero in an equilibrium.
 
     A copy of each player, perturbed, moves a few times against the other one's frozen copy, by its own loss and
@@ -37,31 +41,31 @@ class DualityGap(Criterion):
     Training", section 4.
     """
 
-    name = "duality-gap"
-    what = "the duality gap on held-out data"
+    quantity = "the duality gap on held-out data"
 
-    def __init__(self, subject: JudgedRun, *, steps: int = STEPS, perturbation: float = PERTURBATION) -> None:
-        super().__init__(subject)
+    def __init__(self, run: JudgedRun, *, steps: int = STEPS, perturbation: float = PERTURBATION) -> None:
+        super().__init__(run)
         self.steps, self.perturbation = steps, perturbation
-        algorithm = subject.players.algorithm
-        if algorithm.sampler is not algorithm.game.sampler:
+        algorithm, game = run.built.algorithm, run.built.problem
+        if not isinstance(game, AdversarialGame) or algorithm.sampler is not game.sampler:
             raise UserError(
-                f"--early-stopping duality-gap moves a generator's weights, and {subject.config.algorithm['name']} "
-                "moves samples: set --early-stopping to plateau"
+                f"duality-gap moves the weights of a generator against a critic, which {run.config.algorithm['name']} "
+                "does not: set early_stopping to plateau"
             )
+        self.trained = game
         halves = [
-            HeldOutBatches(
-                subject.config, subject.dataset, subject.placement, purpose, subject.knowledge, part=part, parts=2
-            )
+            HeldOutBatches(run.config, run.dataset, run.device_config, purpose, run.conditioning, part=part, parts=2)
             for part, purpose in enumerate(("adversaries", "testing"))
         ]
         self.adversaries, self.testing = halves
-        self.twins = twin(subject.players, algorithm.game)
+        copied = copy_of(run.built, game)
+        assert isinstance(copied.problem, AdversarialGame)
+        self.game, self.algorithm = copied.problem, copied.algorithm
 
     def judge(self, step: int) -> tuple[float, float | None]:
-        subject, game = self.subject, self.twins.game
-        game.load_state_dict(subject.players.game.state_dict())
-        game.sampler.load_state_dict(subject.average.module.state_dict())
+        game = self.game
+        game.load_state_dict(self.trained.state_dict())
+        game.sampler.load_state_dict(self.run.ema.module.state_dict())
         players = {name: tensor.clone() for name, tensor in game.state_dict().items()}
         as_they_are = self._values(step)
         worst = {}
@@ -75,23 +79,23 @@ class DualityGap(Criterion):
 
     def _values(self, step: int) -> list[float]:
         """V on each batch of the testing half; the same batches and latents for all players."""
-        game, found = self.twins.game, []
+        game, values = self.game, []
         for batch in self.testing.batches(step):
             with torch.no_grad():
                 generated = game.generate(batch)
-            found.append(game_value(game, batch, generated))
-        return found
+            values.append(game_value(game, batch, generated))
+        return values
 
     def _adversary(self, player: str, step: int) -> None:
         """Perturb that player and let it move against the other one as it stands."""
-        game, algorithm = self.twins.game, self.twins.algorithm
-        perturb(game.players[player], self.perturbation, torch_generator(self.subject.config.seed, player, step))
+        game, algorithm = self.game, self.algorithm
+        perturb(game.players[player], self.perturbation, torch_generator(self.run.config.seed, player, step))
         algorithm.optimizers[player].state.clear()
         for batch in self.adversaries.batches(step, self.steps):
             with torch.set_grad_enabled(player == "generator"):
                 generated = game.generate(batch)
             loss: Callable[[Batch, Any], Loss] = getattr(game, f"{player}_loss")
-            algorithm.move(player, loss(batch, generated))
+            algorithm.optimizer_step(player, loss(batch, generated))
             if player == "critic":
                 game.after_critic_step()
 
