@@ -82,7 +82,9 @@ class TextGame(AdversarialGame):
     Options: ClassVar[type[ProblemOptions]] = TextOptions
     curves: ClassVar[Mapping[str, CurveSpec]] = {
         **AdversarialGame.curves,
-        "wrong_text_score": CurveSpec("D(real, mismatched text)", "critic outputs", "critic output on mismatched pairs"),
+        "wrong_text_score": CurveSpec(
+            "D(real, mismatched text)", "critic outputs", "critic output on mismatched pairs"
+        ),
         "generator_loss_between": CurveSpec("generator, interpolated", "losses", "its loss on interpolated texts"),
         "conditioning_divergence": CurveSpec("KL of the conditioning", "conditioning", "divergence from N(0, 1)"),
     }

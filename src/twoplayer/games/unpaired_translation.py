@@ -95,7 +95,9 @@ class UnpairedTranslationGame(TranslationGame):
     curves: ClassVar[Mapping[str, CurveSpec]] = {
         **AdversarialGame.curves,
         "cycle": CurveSpec("cycle", "translation", "mean absolute difference after both translators, in [0, 2]"),
-        "identity": CurveSpec("identity", "translation", "mean absolute change of images of the target side, in [0, 2]"),
+        "identity": CurveSpec(
+            "identity", "translation", "mean absolute change of images of the target side, in [0, 2]"
+        ),
     }
 
     def __init__(self, factory: GameFactory, options: UnpairedTranslationOptions | None = None) -> None:
