@@ -19,13 +19,13 @@ from twoplayer.training.trainer import Trainer
 
 
 def keep_ends(folder: Path) -> None:
-    """Have every process write where it ended: its round, the round it would keep, its weights."""
+    """Have every process write where it ended: its step, the step of its best checkpoint, its weights."""
     finish = Trainer._finish
 
     def finished(self: Trainer) -> None:
         finish(self)
-        kept = self.stopping.kept
-        end = {"step": self.step, "kept": kept and kept.step, "game": self.game.state_dict()}
+        best = self.stopping.best_judgement
+        end = {"step": self.step, "best": best and best.step, "problem": self.problem.state_dict()}
         torch.save(end, folder / f"{self.folder.path.name}.{process_index()}.end")
 
     Trainer._finish = finished  # type: ignore[method-assign]

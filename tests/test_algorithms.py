@@ -152,4 +152,4 @@ def test_training_equals_a_bare_loop_bit_for_bit(tiny) -> None:
         assert torch.equal(found["problem"][f"critic.{name}"], weight), name
     for name, weight in mover.state_dict().items():
         assert torch.equal(found["problem"][f"generator.{name}"], weight), name
-        assert torch.equal(found["average"][name], mean.state_dict()[name]), name
+        assert torch.equal(found["ema"][name], mean.state_dict()[name]), name

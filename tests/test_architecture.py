@@ -17,7 +17,8 @@ from twoplayer.core.registry import FAMILIES
 PACKAGE = Path(__file__).parents[1] / "src" / "twoplayer"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LEAVES = {
-    "data", "extractors", "metrics", "networks", "objectives", "regularizers", "text_encoders", "theory",
+    "data", "extractors", "metrics", "networks", "objectives", "optimizers", "priors", "regularizers", "schedules",
+    "text_encoders", "theory",
 }  # fmt: skip
 LAYERS: list[set[str]] = [
     {"core"},
@@ -124,7 +125,7 @@ def test_class_names_are_unique() -> None:
 
 def test_only_build_makes_players_from_names() -> None:
     """Outside it, no one calls ``create`` of the families that a config names."""
-    makers = {"networks", "objectives", "regularizers", "games", "algorithms"}
+    makers = {"networks", "objectives", "optimizers", "priors", "regularizers", "games", "algorithms"}
     users = {path for path in MODULES if set(imported(path)) & makers and part(path) not in makers}
     importers = {
         path.relative_to(PACKAGE).as_posix()
@@ -256,17 +257,13 @@ class Blob(Source):
 '''
 PATIENT = '''"""Patient: the generator moves first."""
 
-from twoplayer.algorithms._base import Algorithm, StepRecord
+from twoplayer.algorithms._base import AdversarialAlgorithm, StepRecord
 
 __all__ = ["Patient"]
 
 
-class Patient(Algorithm):
-    @property
-    def sampler(self):
-        return self.game.sampler
-
-    def round(self, batches):
+class Patient(AdversarialAlgorithm):
+    def step(self, batches):
         record, batch = StepRecord(), next(batches)
         for player in ("generator", "critic"):
             generated = self.game.generate(batch)

@@ -337,7 +337,7 @@ def test_divergence_stops_with_a_diagnosis(
     status = json.loads((tmp_path / "run" / "status.json").read_text())
     assert status["state"] == "diverged" and status["step"] == max(steps(tmp_path / "run")) < 50
     good = checkpoint.load(checkpoint.latest(tmp_path / "run" / "checkpoints"))
-    assert all(t.isfinite().all() for t in good["average"].values())
+    assert all(t.isfinite().all() for t in good["ema"].values())
     again = cli(command)
     assert again.code == 3 and "diverged before" in again.err
 
@@ -366,12 +366,12 @@ def test_memory_that_runs_out_is_told(
     def full(*_: Any, **__: Any) -> None:
         raise errors[kind]
 
-    monkeypatch.setattr("twoplayer.algorithms.alternating.Alternating.round", full)
+    monkeypatch.setattr("twoplayer.algorithms.alternating.Alternating.step", full)
     assert cli(f"{RING} --run run").sentences[-1] == (
         "the device is out of memory: lower --batch-size, --filters or --resolution"
     )
     assert cli(f"{RING} --run run").code == 2
-    monkeypatch.setattr("twoplayer.algorithms.alternating.Alternating.round", lambda *_: 1 / 0)
+    monkeypatch.setattr("twoplayer.algorithms.alternating.Alternating.step", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):  # a mistake of ours is shown as one
         cli(f"{RING} --run other")
 
@@ -447,10 +447,10 @@ def test_what_is_known_of_the_judge_is_said_once(capfd: pytest.CaptureFixture[st
             console.on_figures(step, [MetricValue("toy", 0.5, True)], note)
     assert capfd.readouterr().err.splitlines() == [
         "training the classifier: 2%",
-        "round 1: toy 0.5",
+        "step 1: toy 0.5",
         "a fair judge",
-        "round 2: toy 0.5",
-        "round 3: toy 0.5",
+        "step 2: toy 0.5",
+        "step 3: toy 0.5",
         "a stern judge",
     ]
     Console(quiet=True).on_note("nothing")

@@ -279,7 +279,7 @@ def test_every_mistake_at_once_each_with_the_nearest_name() -> None:
         "no regularizer is called 'gradient-penality': did you mean gradient-penalty?",
         "batch_size must be greater than or equal to 2, not 1",
         "no setting is called 'latent_dims': did you mean latent_dim?",
-        "prior must be 'normal' or 'uniform', not 'gauss'",
+        "prior: no prior is called 'gauss': known: normal, uniform",
         "no setting is called 'optimizer.learning_rte': did you mean optimizer.learning_rate?",
         "no setting is called 'generator.filter': did you mean generator.filters?",
         "no setting is called 'r1.gama': did you mean r1.gamma?",

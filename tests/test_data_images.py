@@ -285,7 +285,7 @@ def test_second_opening_decodes_nothing(settings: DataSettings, decodes: Iterato
     assert len(calls) == 30
     assert isinstance(again.train, np.memmap)
     assert np.array_equal(first.train, again.train)
-    shutil.optimizer_step("photos", "moved")
+    shutil.move("photos", "moved")
     assert data.load("moved", settings).key == first.key
     assert len(calls) == 30
 

@@ -38,6 +38,7 @@ from twoplayer.diagnosis.lipschitz_violation import spectral_norms
 from twoplayer.diagnosis.memorization import effective_sample_size
 from twoplayer.diagnosis.mode_collapse import close_pair_share
 from twoplayer.diagnosis.strong_critic import constant_critic_loss
+from twoplayer.games._factory import ModuleFactory
 from twoplayer.games.generation import GenerationGame
 from twoplayer.objectives import create as objective
 from twoplayer.regularizers import create as regularizer
@@ -496,7 +497,7 @@ def test_a_gradient_that_is_not_finite_is_caught_where_it_appears(tiny: Callable
     def poisoned() -> Any:
         trainer = restored()
         with torch.no_grad():
-            layers = [m for m in trainer.game.players["critic"].modules() if isinstance(m, nn.Linear)]
+            layers = [m for m in trainer.problem.players["critic"].modules() if isinstance(m, nn.Linear)]
             layers[1].weight[0, 0] = 3e38
             layers[1].bias[0] = 3e38
             layers[1].weight[0] *= 10
@@ -735,7 +736,7 @@ def test_a_failing_run_is_stopped_where_that_is_wanted(
     tiny: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = failing(monkeypatch)
-    with pytest.raises(Diverged, match="last good checkpoint is round 5"):
+    with pytest.raises(Diverged, match="last good checkpoint is step 5"):
         tiny(**settings, on_failure="stop")
     folder = RunFolder(tmp_path / "run")
     status = folder.status()
@@ -754,7 +755,7 @@ def test_the_verb_that_trains_exits_with_3(
         "train gan1 --data ring --data.count 200 --filters 4 --batch-size 8 --steps 30 --log-every 1 --evaluate-every 0"
     )
     assert main.run([*words.split(), "--tensorboard", "false", "--on-failure", "stop"]) == 3
-    assert "training stopped itself: at round" in capfd.readouterr().err
+    assert "training stopped itself: at step" in capfd.readouterr().err
 
 
 def test_a_healthy_training_hears_nothing(tiny: Callable[..., Any], notes: Notes) -> None:
@@ -791,7 +792,9 @@ def test_a_monitor_sees_gradients_explode_vanish_and_samples_swing(healthy: Run)
 
 
 def test_batch_normalization_of_restored_players_runs_as_in_training() -> None:
-    game = GenerationGame(nn.Identity(), nn.Sequential(nn.BatchNorm1d(2), nn.Dropout()), objective("hinge"))
+    game = GenerationGame(
+        ModuleFactory(nn.Identity(), nn.Sequential(nn.BatchNorm1d(2), nn.Dropout()), objective("hinge"))
+    )
     part = probes.in_training_mode(game.critic)
     assert part[0].training and not part[1].training
 

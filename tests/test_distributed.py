@@ -130,12 +130,12 @@ def test_two_processes_stop_as_one(name: str, pair: Path, tmp_path: Path, monkey
     """At the same round, with the same weights, for the same reason, long before the budget's end."""
     assert failures(pair, name) == []
     ends = [torch.load(pair / f"{name}.{rank}.end") for rank in (0, 1)]
-    assert ends[0]["step"] == ends[1]["step"] and ends[0]["kept"] == ends[1]["kept"]
-    assert all(torch.equal(ends[0]["game"][key], ends[1]["game"][key]) for key in ends[0]["game"])
+    assert ends[0]["step"] == ends[1]["step"] and ends[0]["best"] == ends[1]["best"]
+    assert all(torch.equal(ends[0]["problem"][key], ends[1]["problem"][key]) for key in ends[0]["problem"])
     unmeasured(monkeypatch.setattr)
     alone, together = train(run=tmp_path / "run", **settings(name)), Run(pair / name)
     assert together.status["step"] == alone.status["step"] == ends[0]["step"] < 90
-    assert together.status["kept"]["step"] == alone.status["kept"]["step"] == ends[0]["kept"]
+    assert together.status["best_checkpoint"]["step"] == alone.status["best_checkpoint"]["step"] == ends[0]["best"]
     assert "nothing was to be gained any more" in together.status["message"]
     mine, others = (read_json_lines(run.folder.judgements) for run in (together, alone))
     assert [line["step"] for line in mine] == [line["step"] for line in others]

@@ -80,7 +80,7 @@ def test_an_old_run_goes_on_to_the_weights_of_its_release(old: Path) -> None:
     assert run.status["step"] == 40 and run.status["state"] == "finished"
     latest = checkpoint.latest(old / "checkpoints")
     assert latest is not None
-    weights = checkpoint.load(latest)["game"]
+    weights = checkpoint.load(latest)["problem"]
     expected = made(old.name)
     del expected["samples"]
     assert {name for name, value in weights.items() if isinstance(value, torch.Tensor)} == expected.keys()
@@ -116,11 +116,10 @@ def test_no_old_name_is_in_use() -> None:
     assert not FIELDS.keys() & Config.model_fields.keys()
     assert set(FIELDS.values()) | set(ALIASES.values()) <= Config.model_fields.keys()
     for label, names in OPTIONS.items():
-        if label == "optimizer":
-            taken = set(Optimizer.model_fields)
-        else:
-            members = family(label)
-            taken = {option for name in members.names() for option in members.options(name)}
+        members = family(label)
+        taken = {option for name in members.names() for option in members.options(name)}
+        if label == "optimizers":
+            taken |= set(Optimizer.model_fields)
         assert not names.keys() & taken and set(names.values()) <= taken, label
     assert not FAMILIES.keys() & LISTED.keys() and set(FAMILIES.values()) <= LISTED.keys()
     for label, names in MEMBERS.items():

@@ -77,10 +77,10 @@ def test_sampling_is_by_the_averaged_generator_in_eval_mode(digits: Run) -> None
     from _toys import state
 
     held = digits.generator.state_dict()
-    average = state(digits.path)["average"]
+    average = state(digits.path)["ema"]
     assert held.keys() == average.keys()
     assert all(np.array_equal(held[k], average[k]) for k in held)
-    raw = state(digits.path)["game"]
+    raw = state(digits.path)["problem"]
     assert any(not np.array_equal(held[k], raw[f"generator.{k}"]) for k in held)
     assert not digits.generator.training
 

@@ -11,7 +11,7 @@ import pytest
 
 from twoplayer import text_encoders
 from twoplayer.core.errors import UserError
-from twoplayer.games._captions import encoder_of
+from twoplayer.games._captions import text_encoder_spec
 from twoplayer.testing import check_text_encoder
 from twoplayer.text_encoders import _contrastive as _towers
 from twoplayer.text_encoders._contrastive_encoder import ContrastiveTextEncoder
@@ -152,7 +152,7 @@ def test_a_sentence_transformer_knows_words_that_no_caption_has(
     assert encoder.encode([]).shape == (0, 384) and not encoder.state().tensors
     assert encoder.unknown_words("a purple zebra") == ()
     monkeypatch.chdir(model.parent)
-    named = encoder_of("sentence-transformers", "model", 64)
+    named = text_encoder_spec("sentence-transformers", "model", 64)
     assert named.options == {"model": str(model.resolve())}  # a run is sampled from elsewhere
     with pytest.raises(UserError, match="cannot be loaded"):
         text_encoders.create("sentence-transformers", model=str(tmp_path / "nowhere")).fit([], np.zeros((0, 8, 8, 3)))

@@ -216,7 +216,7 @@ def test_without_another_text_none_is_wrong() -> None:
 def test_a_batch_has_wrong_texts_of_its_own(captioned: Dataset) -> None:
     """Whichever process holds a row."""
     captions = captions_of(*captioned.train_captions)  # type: ignore[misc]
-    knowledge = ConditioningData(captions, wrong=captions.wrong)
+    knowledge = ConditioningData(captions, wrong=captions.mismatched)
     batches = Batches(captioned, 10, 0, place("cpu", "fp32", "contiguous", "images"), knowledge)
     batch = next(batches)
     right, wrong = said(captions, batch.conditions.numpy()), said(captions, batch.mismatched_conditions.numpy())

@@ -33,15 +33,15 @@ def test_the_report_is_written_when_training_stops_itself(tiny: Any, tmp_path: P
 def test_weights_that_cannot_be_squared_are_not_saved(
     tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, move = tmp_path / "run", Alternating.move
+    folder, step = tmp_path / "run", Alternating.optimizer_step
 
     def explode(self: Alternating, player: str, loss: Any) -> Any:
-        parts = move(self, player, loss)
+        parts = step(self, player, loss)
         if player == "generator" and self.updates["generator"] == 3:
             next(p for p in self.parameters["generator"] if isinstance(p, nn.Parameter)).data.fill_(1e30)
         return parts
 
-    monkeypatch.setattr(Alternating, "move", explode)
+    monkeypatch.setattr(Alternating, "optimizer_step", explode)
     with pytest.raises(twoplayer.Diverged, match="round 3"):
         tiny("gan1", "ring", folder, steps=9, checkpoint_every=1)
     assert sorted(p.name for p in (folder / "checkpoints").iterdir())[-1] == "000000002"

@@ -25,7 +25,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from twoplayer.training.stopping_rule import Judgement, PatienceRule, best, counted
+from twoplayer.training.stopping._patience import Judgement, PatienceRule, best, counted
 
 from twoplayer.core.device import place
 from twoplayer.core.errors import UserError
@@ -34,7 +34,7 @@ from twoplayer.runs import checkpoint
 from twoplayer.runs.dataset import reopen
 from twoplayer.runs.run_dir import RunFolder
 from twoplayer.training.assemble import restored
-from twoplayer.training.stopping import CRITERIA
+from twoplayer.training import stopping
 
 HERE = Path(__file__).parent
 METHODS = ("default", "gan1", "lsgan", "wgan-gp", "sngan", "r3gan")
@@ -108,18 +108,18 @@ def judged(run: RunFolder) -> Iterator[dict[str, Any]]:
     dataset = reopen(run)
     trainer = restored(run, dataset, place(config.device, config.precision, config.memory_format, dataset.kind))
     criteria = {}
-    for name, kind in CRITERIA.items():
+    for name in stopping.names():
         try:
-            criteria[name] = kind(trainer)
+            criteria[name] = stopping.create(name, trainer)
         except UserError as error:  # a criterion that cannot judge this method
             print(f"  {error}", file=sys.stderr)
     for path in sorted(p for p in run.checkpoints.iterdir() if p.name.isdecimal()):
         state = checkpoint.load(path)
-        trainer.game.load_state_dict(state["game"])
-        trainer.average.module.load_state_dict(state["average"])
-        assert trainer.yardstick is not None
-        truth = trainer.yardstick(trainer.sample(SAMPLES, "truth"))[0]
-        line: dict[str, Any] = {"step": state["step"], "images_seen": state["read"] * config.batch_size,
+        trainer.problem.load_state_dict(state["problem"])
+        trainer.ema.module.load_state_dict(state["ema"])
+        assert trainer.stopping_metric is not None
+        truth = trainer.stopping_metric(trainer.sample(SAMPLES, "truth"))[0]
+        line: dict[str, Any] = {"step": state["step"], "images_seen": state["batches_read"] * config.batch_size,
                                 "seconds": state["seconds"], "truth": truth.value, "error": truth.error}  # fmt: skip
         for name, criterion in criteria.items():
             began = perf_counter()

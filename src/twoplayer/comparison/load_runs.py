@@ -253,7 +253,7 @@ def _read_run(entry: RunEntry) -> MeasuredRun:
     folder = RunFolder(entry.path).require()
     config, status, lines = folder.config(), folder.status(), read_json_lines(folder.metrics)
     state = str(status.get("state"))
-    checkpoint = status.get("kept") or status
+    checkpoint = status.get("best_checkpoint") or status
     last: Mapping[str, Any] = next((m for m in reversed(lines) if m.get("step") == checkpoint.get("step")), {})
     return MeasuredRun(
         path=entry.path,

@@ -59,6 +59,8 @@ def merge_layers(
     for key, value in waiting:
         _place(tree, schemas, key, value, mistakes, renames)
     _check_options(tree, schemas, mistakes)
+    # the resolved config names every option of the optimizer, so that it is the same whatever was left out
+    tree["optimizer"] = {**_defaults_of(schemas["optimizer"]), **tree["optimizer"]}
     config = None
     if all(tree.get(stop) is None for stop in STOP_FIELDS):
         tree["steps"] = 20_000 if kind == "images" else 5_000
@@ -69,6 +71,11 @@ def merge_layers(
     if mistakes or config is None:
         raise UserError("\n".join(dict.fromkeys(mistakes)))
     return config
+
+
+def _defaults_of(options: Mapping[str, Option]) -> dict[str, Any]:
+    """The defaults of an optimizer's own options; the settings that all optimizers share have theirs in the schema."""
+    return {name: o.default for name, o in options.items() if name not in Optimizer.model_fields and not o.required}
 
 
 def _defaults(kind: str) -> dict[str, Any]:

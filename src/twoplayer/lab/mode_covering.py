@@ -69,7 +69,7 @@ class ModeCovering(Demonstration):
     def show(self, findings: DemonstrationResult) -> None:
         exact = {name: _fit(distance) for name, (distance, _) in COMPARED.items()}
         more = {name: _fit(distance) for name, distance in OTHERS.items()}
-        learned = {n: self._train(kind(generator="minimax"), findings.seed) for n, (_, kind) in COMPARED.items()}
+        learned = {n: self._train(kind(generator_loss="minimax"), findings.seed) for n, (_, kind) in COMPARED.items()}
         findings.picture("The fitted bells", _bells({**exact, **more}), caption=_CAPTION)
         findings.table(
             "Fits by quadrature, by trained f-GANs, and the paper's",

@@ -72,7 +72,7 @@ class MappedGenerator(Generator):
 
 def generate(generator: nn.Module, latents: Tensor, noise: torch.Generator | None = None) -> Tensor:
     """Samples of any generator; `noise` is passed on to those that use it."""
-    uses_noise = getattr(type(generator), "uses_noise", False)  # a module from outside declares nothing
+    uses_noise = getattr(generator, "uses_noise", False)  # a module from outside declares nothing
     samples: Tensor = generator(latents, noise=noise) if uses_noise else generator(latents)
     return samples
 
