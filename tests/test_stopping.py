@@ -310,12 +310,15 @@ def told(folder: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in line.items() if k not in ("seconds", "took")} for line in lines]
 
 
+def best_tensors(run: Path, step: int) -> Any:
+    return tensors(checkpoint.load(checkpoint.at(run / "checkpoints", step)))
+
+
 def test_killed_and_resumed_it_ends_where_it_would_have(tmp_path: Path) -> None:
     alone, killed, _ = alone_and_killed(COMMAND.split(), tmp_path, random_moments(0, 3))
     assert told(killed) == told(alone)
     assert_same_state(state(killed / "run"), state(alone / "run"))
     one, other = (RunFolder(folder / "run").status() for folder in (killed, alone))
     assert one["best_checkpoint"]["step"] == other["best_checkpoint"]["step"] and one["step"] == other["step"]
-    mine, others = (tensors(checkpoint.load(checkpoint.at(folder / "run" / "checkpoints", one["best_checkpoint"]["step"])))
-                    for folder in (killed, alone))  # fmt: skip
+    mine, others = (best_tensors(folder / "run", one["best_checkpoint"]["step"]) for folder in (killed, alone))
     assert all(torch.equal(mine[name], others[name]) for name in others)

@@ -25,16 +25,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from twoplayer.training.stopping._patience import Judgement, PatienceRule, best, counted
-
 from twoplayer.core.device import place
 from twoplayer.core.errors import UserError
 from twoplayer.core.files import read_json, write_atomic, write_json
 from twoplayer.runs import checkpoint
 from twoplayer.runs.dataset import reopen
 from twoplayer.runs.run_dir import RunFolder
-from twoplayer.training.assemble import restored
 from twoplayer.training import stopping
+from twoplayer.training.assemble import restored
+from twoplayer.training.stopping._patience import Judgement, PatienceRule, best, counted
 
 HERE = Path(__file__).parent
 METHODS = ("default", "gan1", "lsgan", "wgan-gp", "sngan", "r3gan")
@@ -135,9 +134,9 @@ def replayed(data: str, method: str, lines: Sequence[dict[str, Any]]) -> Iterato
     truths = {line["step"]: line["truth"] for line in lines if line["truth"] is not None}
     ideal, whole = min(truths.values()), lines[-1]["seconds"]
     yield Replay(data, method, "never, keep the last", math.nan, False, truths[lines[-1]["step"]] / ideal - 1, 0.0)
-    for name in CRITERIA:
+    for name in stopping.names():
         course = [judgement(line, name) for line in lines if name in line]
-        from_peak = CRITERIA[name].from_peak
+        from_peak = stopping.family.find(name).counts_from_peak
         for patience in PATIENCE if course else ():
             rule = PatienceRule(patience)
             lengths = range(1, len(course) + 1)
@@ -194,10 +193,10 @@ def winner(replays: Sequence[Replay]) -> str:
     """The criterion of the least mean loss at the default patience, over the runs that all of them can judge."""
     mine = [r for r in replays if r.patience == 0.5]
     runs = {(r.data, r.method) for r in mine}
-    shared = {run for run in runs if {r.criterion for r in mine if (r.data, r.method) == run} == set(CRITERIA)}
+    shared = {run for run in runs if {r.criterion for r in mine if (r.data, r.method) == run} == set(stopping.names())}
     means = {
         name: statistics.fmean(r.loss for r in mine if r.criterion == name and (r.data, r.method) in shared)
-        for name in CRITERIA
+        for name in stopping.names()
     }
     least = min(means, key=lambda name: means[name])
     told = ", ".join(f"{name} {percent(mean)}" for name, mean in means.items())

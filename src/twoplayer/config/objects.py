@@ -14,7 +14,7 @@ from twoplayer.core.registry import family
 
 __all__ = ["OBJECT_ARGUMENTS", "bind_objects", "declared_latent_dim", "describe_objects", "named_objects", "objects_of"]
 
-OBJECT_ARGUMENTS = (*PART_FAMILIES, "regularizers")
+OBJECT_ARGUMENTS = (*(argument for argument in PART_FAMILIES if argument != "optimizer"), "regularizers")
 """Arguments that take an object beside a name."""
 CLASSES_ONLY = {"game", "algorithm"}
 """Parts that are built from the other parts of the run, so that a class must be passed."""
@@ -115,7 +115,8 @@ _REFUSED = object()
 
 
 def _parts(config: Config) -> Iterator[tuple[str, dict[str, Any]]]:
-    yield from ((argument, getattr(config, argument)) for argument in PART_FAMILIES)
+    parts = ((argument, getattr(config, argument)) for argument in PART_FAMILIES)
+    yield from ((argument, part) for argument, part in parts if isinstance(part, dict))
 
 
 def _is_object(value: Any) -> bool:

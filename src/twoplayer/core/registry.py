@@ -11,8 +11,8 @@ Other installed packages add members through entry points (`twoplayer.core.plugi
 from __future__ import annotations
 
 import ast
-import copy
 import contextlib
+import copy
 import dataclasses
 import importlib
 import importlib.util

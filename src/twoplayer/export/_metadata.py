@@ -79,7 +79,7 @@ def _input(run: TrainedRun) -> dict[str, Any]:
             meaning = f"{colour} to translate, channels first, values from -1 to 1"
             return {"parts": [{"name": "images", "meaning": meaning, "from_pixels": FROM_PIXELS}]}
         case ConditionedInputs():
-            slices = attribute_slices(inputs.traits)
+            slices = attribute_slices(inputs.attributes)
             attributes = [_attribute(attribute, inputs.dimension + columns.start) for attribute, columns in slices]
             return {"parts": [_latents(inputs), *attributes]}
         case SentenceInputs():
@@ -96,7 +96,6 @@ def _latents(inputs: LatentInputs | ConditionedInputs | SentenceInputs) -> dict[
     meaning = f"independent draws from {prior.notation}, such as {prior.draw_in_torch.format(dim=inputs.dimension)}"
     columns = [0, inputs.dimension]
     return {"name": "latents", "columns": columns, "prior": member_name(prior), "meaning": meaning}
-
 
 
 def _attribute(attribute: Attribute, first_column: int) -> dict[str, Any]:

@@ -53,7 +53,9 @@ def assemble(
 
     def quick_metrics(samples: Any) -> tuple[Any, str]:
         reference = target(config, dataset)
-        measured = measurement.measure(samples, reference, in_training=True, device=device_config.device, progress=progress)
+        measured = measurement.measure(
+            samples, reference, in_training=True, device=device_config.device, progress=progress
+        )
         return measured.metric_values, " ".join(measured.notes)
 
     def stopping_metric(samples: Any) -> Any:
