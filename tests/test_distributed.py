@@ -51,7 +51,7 @@ CASES: dict[str, dict[str, Any]] = {
     "cgan-projection": {"method": "cgan-projection", "data": "digits", "critic_steps": 1, **PLAIN},
     "acgan": {"method": "acgan", "data": "digits", "condition_dim": 8, **PLAIN},
     "bigan": {"method": "bigan", "data": "digits", "latent_dim": 6, "join_width": 8, **PLAIN},
-    "augment": {"method": "dcgan", "data": "digits", "augment": "colour,cutout,flip,adaptive", "diff-augment.ramp": 200,
+    "augment": {"method": "dcgan", "data": "digits", "augment": "colour,cutout,flip,adaptive", "diff-augment.ramp_images": 200,
                 "diff-augment.target": -0.9, **PLAIN},
     "stop-plateau": {"method": "gan1", "data": "ring", **STOPPING, "early_stopping": "auto",
                      "early_stopping_every": 1, **PLAIN},

@@ -164,7 +164,7 @@ def test_a_run_is_opened_with_its_objects(tiny: Callable[..., Any]) -> None:
     run = tiny(generator=MyGenerator(), critic=MyCritic(), regularizers=MyPenalty(), filters=None)
     again = twoplayer.Run(run.path, generator=MyGenerator(), critic=MyCritic(), regularizers=[MyPenalty()])
     assert (again.draw(5, 0, "x") == run.draw(5, 0, "x")).all()
-    assert again.evaluate(n=100).figures
+    assert again.evaluate(n=100).metric_values
 
 
 def test_without_its_objects_a_run_says_which_to_pass(tiny: Callable[..., Any]) -> None:

@@ -43,7 +43,7 @@ def test_a_report_as_markdown_names_its_pictures_from_where_it_lies(tmp_path: Pa
     text = written.read_text(encoding="utf-8")
     assert written == run.path / "report.md"
     assert "](samples/000000008.png)" in text and "](samples/real.png)" in text
-    assert " of 8 pictures; all of them lie in " in text
+    assert " of 8 pictures in `" in text
     assert "| modes_covered_2500 |" in text and "| learning_rate |" in text
     elsewhere = write_report(run.path, output=tmp_path / "out" / "page.MD")
     assert "](../run/samples/000000008.png)" in elsewhere.read_text(encoding="utf-8")

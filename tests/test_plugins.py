@@ -61,7 +61,7 @@ from twoplayer.metrics import Estimate, Metric
 
 
 class FirstCoordinate(Metric):
-    figure: ClassVar[str] = "first_coordinate"
+    name: ClassVar[str] = "first_coordinate"
     higher_is_better: ClassVar[bool | None] = None
     needs = "density"
 
