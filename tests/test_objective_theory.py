@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +23,7 @@ from twoplayer.objectives._separable import Separable
 from twoplayer.objectives._variational import Variational
 from twoplayer.objectives.least_squares import LeastSquares
 from twoplayer.testing import check_objective
+from twoplayer.testing._quadrature import QuadratureNodes, quadrature
 from twoplayer.theory import Density, Gaussian, Mixture
 
 VARIED: list[tuple[str, dict[str, Any]]] = [
@@ -99,42 +98,11 @@ PAIRS: dict[str, tuple[Density, Density]] = {
 }
 
 
-@dataclass(frozen=True)
-class Nodes:
-    """A quadrature of a pair of densities: log-densities and probabilities of the nodes."""
-
-    points: Tensor
-    widths: Tensor
-    log_p: Tensor
-    log_q: Tensor
-
-    @property
-    def log_ratio(self) -> Tensor:
-        return self.log_p - self.log_q
-
-    @property
-    def weights(self) -> tuple[Tensor, Tensor]:
-        return self.widths * self.log_p.exp(), self.widths * self.log_q.exp()
+def nodes_for(objective: Objective, pair: str) -> QuadratureNodes:
+    return quadrature(*PAIRS[pair], few=not isinstance(objective, Separable))
 
 
-@cache
-def quadrature(pair: str, *, few: bool = False) -> Nodes:
-    """`few` leaves out nodes that hold no mass, for sums over pairs of nodes."""
-    p, q = PAIRS[pair]
-    flat = p.dimension == 1
-    points, widths = theory.grid(p, q, nodes=4 if few and not flat else 8, halvings=30 if flat and not few else 0)
-    logs = np.stack([p.log_density(points), q.log_density(points)])
-    if few:
-        kept = (widths * np.exp(logs)).max(axis=0) > 1e-13
-        points, widths, logs = points[kept], widths[kept], logs[:, kept]
-    return Nodes(*(torch.as_tensor(x) for x in (points, widths, *logs)))
-
-
-def nodes_for(objective: Objective, pair: str) -> Nodes:
-    return quadrature(pair, few=not isinstance(objective, Separable))
-
-
-def at_optimum(objective: Objective, nodes: Nodes) -> float:
+def at_optimum(objective: Objective, nodes: QuadratureNodes) -> float:
     best = objective.optimal_output(nodes.log_ratio)
     return float(objective.estimate(best, best, nodes.weights))
 
@@ -160,7 +128,7 @@ def test_the_contract(objective: Objective) -> None:
 
 @each([(n, o, m) for n, o, m in SHARP if n != "hinge"])
 def test_the_estimate_is_flat_at_the_optimal_output(objective: Objective) -> None:
-    nodes = quadrature("gaussians", few=True)
+    nodes = quadrature(*PAIRS["gaussians"], few=True)
     best = objective.optimal_output(nodes.log_ratio).requires_grad_()
     (slope,) = torch.autograd.grad(objective.estimate(best, best, nodes.weights), best)
     assert slope.abs().max() < 1e-10
@@ -264,7 +232,7 @@ def test_the_generators_loss_is_the_first_variation_of_what_it_follows(objective
     assert torch.allclose(apart, apart[3].expand_as(apart), rtol=0, atol=1e-9 * (1 + float(loss.abs().max())))
 
 
-def moved(nodes: Nodes, mean: Tensor, log_deviation: Tensor) -> Tensor:
+def moved(nodes: QuadratureNodes, mean: Tensor, log_deviation: Tensor) -> Tensor:
     """Log-density of N(mean, e^(2 log_deviation)) at the nodes."""
     away = (nodes.points[:, 0] - mean) * (-log_deviation).exp()
     return -0.5 * away.square() - log_deviation - 0.5 * math.log(2 * math.pi)
@@ -279,7 +247,7 @@ def model() -> tuple[Tensor, Tensor]:
 @each(DESCENDING)
 def test_the_gradient_of_the_generators_loss(objective: Separable) -> None:
     """In mean and log-deviation of a Gaussian model, the critic held fixed."""
-    nodes, theta = quadrature("gaussians"), model()
+    nodes, theta = quadrature(*PAIRS["gaussians"]), model()
     log_q = moved(nodes, *theta)
     critic = objective.optimal_output(nodes.log_ratio)  # of the model as it stands
     q = nodes.widths * log_q.exp()
@@ -303,7 +271,7 @@ def test_the_minimax_loss_of_the_family_descends_the_divergence_itself(objective
 def test_the_paired_relativistic_generator_follows_what_it_says() -> None:
     """KL(q‖p) − JSD(p⊗q‖q⊗p), its loss being the critic's with the sides exchanged."""
     objective = objectives.create("relativistic")
-    nodes, theta = quadrature("gaussians", few=True), model()
+    nodes, theta = quadrature(*PAIRS["gaussians"], few=True), model()
     log_q, critic = moved(nodes, *theta), nodes.log_ratio
     p, q = nodes.weights[0], nodes.widths * log_q.exp()
     loss = -objective.estimate(critic, critic, (q, p))
@@ -419,7 +387,7 @@ def test_a_kantorovich_potential_reaches_the_wasserstein_distance(
     pair: str, record_property: Callable[[str, Any], None]
 ) -> None:
     objective, (p, q) = objectives.create("wasserstein"), PAIRS[pair]
-    nodes = quadrature(pair)
+    nodes = quadrature(*PAIRS[pair])
     potential = torch.as_tensor(theory.kantorovich_potential(p, q)(nodes.points.numpy())).reshape(-1)
     exact = theory.wasserstein(p, q)
     error = abs(float(objective.estimate(potential, potential, nodes.weights)) - exact)

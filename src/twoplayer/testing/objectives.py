@@ -6,8 +6,6 @@ import copy
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import torch
@@ -18,6 +16,7 @@ from twoplayer.core.errors import UserError
 from twoplayer.objectives import Objective
 from twoplayer.objectives._separable import Separable
 from twoplayer.testing._member import Member
+from twoplayer.testing._quadrature import QuadratureNodes, quadrature
 
 __all__ = ["check_objective"]
 
@@ -156,41 +155,11 @@ def _check_weights(member: Member) -> None:
 # ---- what it claims
 
 
-@dataclass(frozen=True)
-class _Nodes:
-    """A quadrature of a pair of densities p and q on a line: log-densities and widths of the nodes."""
-
-    points: Tensor
-    widths: Tensor
-    log_p: Tensor
-    log_q: Tensor
-
-    @property
-    def log_ratio(self) -> Tensor:
-        return self.log_p - self.log_q
-
-    @property
-    def weights(self) -> tuple[Tensor, Tensor]:
-        return self.widths * self.log_p.exp(), self.widths * self.log_q.exp()
-
-
 GAUSSIANS = (theory.Gaussian(0.0, 1.0), theory.Gaussian(0.8, 1.1))
 MIXTURES = (
     theory.Mixture([0.4, 0.6], [theory.Gaussian(-1.0, 0.7), theory.Gaussian(1.5, 0.9)]),
     theory.Mixture([0.7, 0.3], [theory.Gaussian(-1.0, 0.7), theory.Gaussian(1.2, 0.9)]),
 )
-
-
-@cache
-def _quadrature(mixtures: bool, separable: bool) -> _Nodes:
-    """Nodes without mass are left out where an objective sums over pairs of them."""
-    p, q = MIXTURES if mixtures else GAUSSIANS
-    points, widths = theory.grid(p, q, nodes=8, halvings=30 if separable else 0)
-    tensors = [torch.as_tensor(x) for x in (points, widths, p.log_density(points), q.log_density(points))]
-    if not separable:
-        mass = (tensors[1] * torch.stack(tensors[2:]).exp()).amax(0)
-        tensors = [x[mass > 1e-13] for x in tensors]
-    return _Nodes(*tensors)
 
 
 def _check_claims(member: Member) -> None:
@@ -204,13 +173,13 @@ def _check_claims(member: Member) -> None:
             objective.optimal_output(torch.zeros(3, dtype=torch.float64))
         return
     separable = isinstance(objective, Separable)
-    for mixtures in (False, True):
-        _check_optimum(member, objective, _quadrature(mixtures, separable))
+    for p, q in (GAUSSIANS, MIXTURES):
+        _check_optimum(member, objective, quadrature(p, q, few=not separable))
     if separable:
-        _check_generator_gradient(member, objective, _quadrature(False, True))
+        _check_generator_gradient(member, objective, quadrature(*GAUSSIANS))
 
 
-def _check_optimum(member: Member, objective: Objective, nodes: _Nodes) -> None:
+def _check_optimum(member: Member, objective: Objective, nodes: QuadratureNodes) -> None:
     best = objective.optimal_output(nodes.log_ratio)
     attained = float(objective.estimate(best, best, nodes.weights))
     if objective.divergence.f is not None:
@@ -241,7 +210,7 @@ def _other_outputs(best: Tensor) -> Iterator[Tensor]:
     yield from (torch.zeros_like(best), -best)
 
 
-def _check_generator_gradient(member: Member, objective: Separable, nodes: _Nodes) -> None:
+def _check_generator_gradient(member: Member, objective: Separable, nodes: QuadratureNodes) -> None:
     """In mean and log-deviation of a Gaussian model, the critic held fixed (Arjovsky and Bottou 2017, theorem 2.5)."""
     phi = objective.generator_divergence.f
     if phi is None:
