@@ -14,7 +14,9 @@ __all__ = ["breakable", "resource", "template"]
 
 
 def template(package: str, name: str) -> Template:
-    """A template that extends ``page.html``, the head of all pages. Values are escaped; a missing one is an error.
+    """A template that extends ``page.html``, the head of all pages, and may import ``fragments.html``.
+
+    Values are escaped; a missing one is an error.
 
     Args:
         package: the package that contains the file, such as ``"twoplayer.reporting"``.
@@ -24,7 +26,7 @@ def template(package: str, name: str) -> Template:
 
     environment = Environment(
         autoescape=True,
-        loader=DictLoader({"page.html": resource("twoplayer.pages", "page.html")}),
+        loader=DictLoader({shared: resource("twoplayer.pages", shared) for shared in ("page.html", "fragments.html")}),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
