@@ -120,20 +120,20 @@ def test_a_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_ranks_of_a_perfect_and_of_a_blind_judge() -> None:
-    from twoplayer.evaluation.caption_retrieval import ranks
+    from twoplayer.evaluation.caption_retrieval import ranks_of
 
     captions = tuple(f"caption {n}" for n in range(150))
-    assert (ranks(np.eye(150), captions) == 1).all()
-    assert (ranks(np.zeros((150, 150)), captions) == 50.5).all()
-    guesses = ranks(np.random.default_rng(0).random((150, 150)), captions)
+    assert (ranks_of(np.eye(150), captions) == 1).all()
+    assert (ranks_of(np.zeros((150, 150)), captions) == 50.5).all()
+    guesses = ranks_of(np.random.default_rng(0).random((150, 150)), captions)
     assert abs(guesses.mean() - 50.5) < 4 * 28.9 / 150**0.5
 
 
 def test_captions_that_say_the_same_are_no_rivals() -> None:
-    from twoplayer.evaluation.caption_retrieval import ranks
+    from twoplayer.evaluation.caption_retrieval import ranks_of
 
     same = np.ones((4, 4))
-    assert (ranks(same, ("a", "a", "a", "b")) == [1.5, 1.5, 1.5, 2.5]).all()
+    assert (ranks_of(same, ("a", "a", "a", "b")) == [1.5, 1.5, 1.5, 2.5]).all()
 
 
 def test_a_sentence_transformer_knows_words_that_no_caption_has(
