@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 
+from twoplayer.core import distributed
 from twoplayer.core.errors import UserError
 from twoplayer.core.hardware import computes_bf16
 
@@ -84,4 +85,6 @@ def _accelerator(device: torch.device, precision: str) -> Accelerator:
             os.environ["ACCELERATE_TORCH_DEVICE"] = str(device)
         else:
             os.environ.pop("ACCELERATE_TORCH_DEVICE", None)
+    else:
+        distributed.close_at_exit()
     return Accelerator(cpu=device.type == "cpu", mixed_precision=precision)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+from functools import cache
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-__all__ = ["average_gradients", "gather", "largest", "mean", "process_count", "process_index"]
+__all__ = ["average_gradients", "close_at_exit", "gather", "largest", "mean", "process_count", "process_index"]
 
 
 def process_count() -> int:
@@ -17,6 +20,15 @@ def process_count() -> int:
 def process_index() -> int:
     """This process's rank; 0 outside a distributed launch."""
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+@cache
+def close_at_exit() -> None:
+    """Have the process group closed before the interpreter ends.
+
+    Threads of a group that is still open can abort a process that has finished its work (exit code -6).
+    """
+    atexit.register(lambda: dist.destroy_process_group() if dist.is_initialized() else None)
 
 
 def mean(x: Tensor) -> Tensor:
